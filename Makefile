@@ -1,0 +1,40 @@
+# Each target sets up what it needs: a virtual environment in .venv, pinned packages, the data.
+#   make run    train on real ratings, measure, recommend
+#   make test   style, unit tests, notebooks
+#   make lab    JupyterLab on the notebooks
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+SAELIB := $(BIN)/python -m saelib
+
+.PHONY: run test lab data clean
+.DEFAULT_GOAL := run
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say which: make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[notebooks,test]'
+	@touch $@
+
+data: $(VENV)/.ready
+	@$(SAELIB) fetch --dataset ml-100k
+
+run: data
+	@echo; echo "== 1. Train a stacked autoencoder for 70 epochs"
+	@$(SAELIB) train --dataset ml-100k
+	@echo; echo "== 2. Errors on ratings the models have not seen (rmse), and of the ones they were fed (rmse_seen)"
+	@$(SAELIB) evaluate --dataset ml-100k --protocol ratings
+	@echo; echo "== 3. Ten films for the person in notebooks/example_profile.json"
+	@$(SAELIB) recommend --profile notebooks/example_profile.json
+	@echo; echo "Now rate films yourself: $(SAELIB) rate"
+
+test: data
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/python -m pytest tests notebooks --nbval --nbval-current-env --nbval-cell-timeout=300 --nbval-sanitize-with=tests/nbval_sanitize.cfg
+
+lab: data
+	$(BIN)/jupyter lab notebooks
+
+clean:
+	rm -rf $(VENV)

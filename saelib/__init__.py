@@ -1,0 +1,46 @@
+"""Stacked autoencoder recommender, step by step: the package beside the notebooks.
+
+The way of the data, one module each: datasets (with layouts), preprocessing, model, training
+(with storage and trained_model), evaluation, recommendation; plots and the command line beside.
+"""
+
+from importlib import import_module
+
+# Imported at first use, so that `python -m saelib --help` does not wait for torch.
+_HOME = {
+    "MovieLens": "datasets",
+    "load": "datasets",
+    "BiasBaseline": "preprocessing",
+    "RatingMatrix": "preprocessing",
+    "encode_demographics": "preprocessing",
+    "encode_person": "preprocessing",
+    "split_ratings": "preprocessing",
+    "split_users": "preprocessing",
+    "StackedAutoencoder": "model",
+    "History": "training",
+    "RECIPES": "training",
+    "Recipe": "training",
+    "fit": "training",
+    "masked_loss": "training",
+    "TrainedModel": "trained_model",
+    "train": "trained_model",
+    "evaluate": "evaluation",
+    "Profile": "recommendation",
+    "Recommender": "recommendation",
+    "CheckpointError": "errors",
+    "DataError": "errors",
+    "DownloadError": "errors",
+    "ProfileError": "errors",
+    "SaelibError": "errors",
+}
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str):
+    if name in _HOME:
+        return getattr(import_module(f"saelib.{_HOME[name]}"), name)
+    raise AttributeError(f"module 'saelib' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

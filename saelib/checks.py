@@ -1,0 +1,60 @@
+"""Is this machine ready? One table of what the series needs and what was found."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import sys
+
+import pandas as pd
+from packaging.requirements import Requirement
+
+from saelib.datasets import RELEASES, locate, models_folder
+from saelib.errors import DataError
+
+
+def check_setup() -> pd.DataFrame:
+    """Compare this machine with what the series needs.
+
+    Returns one row per need: need, found, ok, and what to do where it is not ok ('' otherwise).
+    A release that is not on disk counts only for ml-100k, the default.
+    """
+    found_python = ".".join(map(str, sys.version_info[:2]))
+    rows = [
+        (
+            "Python 3.11 or newer",
+            found_python,
+            sys.version_info >= (3, 11),
+            "install a newer Python",
+        )
+    ]
+    for line in importlib.metadata.requires("saelib") or []:
+        wanted = Requirement(line)
+        if wanted.marker is not None and not wanted.marker.evaluate({"extra": "notebooks"}):
+            continue
+        try:
+            found = importlib.metadata.version(wanted.name)
+        except importlib.metadata.PackageNotFoundError:
+            found = "missing"
+        ok = found != "missing" and wanted.specifier.contains(found, prereleases=True)
+        rows.append((f"{wanted.name} {wanted.specifier}", found, ok, "run the set-up again"))
+    for name in RELEASES:
+        try:
+            found, ok = ("on disk", True) if locate(name) else ("not on disk", name != "ml-100k")
+            todo = f"python -m saelib fetch --dataset {name}"
+        except DataError as error:
+            found, ok, todo = "damaged", False, str(error)
+        if found != "not on disk" or not ok:
+            rows.append((f"data set {name}", found, ok, todo))
+    folder = models_folder()
+    writable = os.access(folder if folder.exists() else folder.parent, os.W_OK)
+    rows.append(
+        (
+            "a folder for models",
+            "writable" if writable else "read-only",
+            writable,
+            f"chmod {folder}",
+        )
+    )
+    table = pd.DataFrame(rows, columns=["need", "found", "ok", "what to do"])
+    return table.assign(**{"what to do": table["what to do"].where(~table["ok"], "")})

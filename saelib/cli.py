@@ -1,0 +1,252 @@
+"""The command line: python -m saelib check | fetch | train | evaluate | recommend | rate.
+
+argparse, because `--seeds 0 1 2` takes a list. torch is imported by the commands that need it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from saelib.errors import ProfileError, SaelibError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+DATASETS = "ml-100k, ml-1m, ml-latest-small, ml-10m, ml-20m, ml-25m or ml-32m"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command. An error of ours ends it with its message and exit status 1."""
+    options = parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except SaelibError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("\nStopped.", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:  # the reader, such as `head`, has enough
+        sys.stderr.close()
+        sys.exit(1)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of all commands."""
+    top = argparse.ArgumentParser(
+        prog="python -m saelib",
+        description="Stacked autoencoder recommender on MovieLens: from raw ratings to films.",
+        formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=16),
+        epilog="Start with `train`, then `rate`. `COMMAND --help` explains each.",
+    )
+    commands = top.add_subparsers(title="commands", required=True)
+
+    def command(name: str, run, summary: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=summary, description=summary)
+        made.set_defaults(run=run)
+        return made
+
+    def dataset(of: argparse.ArgumentParser) -> None:
+        of.add_argument("--dataset", default="ml-100k", help=f"{DATASETS} (default: ml-100k)")
+
+    def model(of: argparse.ArgumentParser) -> None:
+        of.add_argument("--model", type=Path, help="a model file (default: that of `train`)")
+
+    command("check", _check, "See whether this machine has all that the series needs.")
+
+    fetch = command("fetch", _fetch, "Download a data set, verify it and unpack it into data/.")
+    dataset(fetch)
+
+    train = command("train", _train, "Train a model and save it with a plot of its losses.")
+    dataset(train)
+    train.add_argument("--recipe", default="default", help="default or plain (default: default)")
+    train.add_argument("--seed", type=int, default=0, help="of everything random (default: 0)")
+    train.add_argument("--epochs", type=int, help="(default: the recipe's 70)")
+    train.add_argument("--output", type=Path, help="(default: models/DATASET-RECIPE.safetensors)")
+    train.add_argument("--resume", action="store_true", help="go on where a training was stopped")
+
+    evaluate = command("evaluate", _evaluate, "Measure models on ratings they have not seen.")
+    dataset(evaluate)
+    evaluate.add_argument(
+        "--protocol",
+        default="ratings",
+        choices=["ratings", "new-users", "ranking"],
+        help="unseen ratings, unseen users, or the order of unseen films (default: ratings)",
+    )
+    evaluate.add_argument("--split", choices=["u1"], help="the published split of ml-100k")
+    evaluate.add_argument(
+        "--recipe", nargs="+", default=["plain", "default"], help="(default: plain default)"
+    )
+    evaluate.add_argument("--seeds", nargs="+", type=int, default=[0], help="(default: 0)")
+    evaluate.add_argument("--epochs", type=int, help="(default: the recipe's 70)")
+    evaluate.add_argument("--json", action="store_true", help="one JSON object a line")
+
+    recommend = command("recommend", _recommend, "Recommend films for a profile file.")
+    recommend.add_argument("--profile", type=Path, required=True, help="JSON, as `rate` saves it")
+    recommend.add_argument("-n", type=int, default=10, help="how many films (default: 10)")
+    recommend.add_argument("--json", action="store_true", help="one JSON object a line")
+    model(recommend)
+
+    rate = command("rate", _rate, "Rate films at the terminal and get recommendations.")
+    dataset(rate)
+    rate.add_argument("--films", type=int, default=20, help="how many to ask (default: 20)")
+    rate.add_argument("-n", type=int, default=10, help="recommendations (default: 10)")
+    rate.add_argument(
+        "--save", type=Path, default=Path("my-profile.json"), help="(default: my-profile.json)"
+    )
+    model(rate)
+    return top
+
+
+def model_path(dataset: str, recipe: str = "default") -> Path:
+    """Where `train` puts a model."""
+    from saelib.datasets import models_folder
+
+    return models_folder() / f"{dataset}-{recipe}.safetensors"
+
+
+def _check(options: argparse.Namespace) -> None:
+    from saelib.checks import check_setup
+
+    table = check_setup()
+    for need, found, ok, todo in table.itertuples(index=False):
+        print(
+            f"{'ok     ' if ok else 'MISSING'} {need:32} {found}" + (f"  → {todo}" if todo else "")
+        )
+    if not table["ok"].all():
+        raise SaelibError("Something is missing; the last column says what to do.")
+
+
+def _fetch(options: argparse.Namespace) -> None:
+    from saelib import datasets
+
+    folder = datasets.fetch(options.dataset)
+    data = datasets.read(folder, options.dataset)
+    print(
+        f"{options.dataset}: {len(data.ratings):,} ratings by {data.ratings.user_id.nunique():,} "
+        f"people of {data.ratings.movie_id.nunique():,} films, in {folder}"
+    )
+    print(f"Licence: {datasets.RELEASES[options.dataset].licence}; see data/README.md.")
+
+
+def _train(options: argparse.Namespace) -> None:
+    from saelib.datasets import load
+    from saelib.evaluation import bias, evaluate_ratings
+    from saelib.plots import plot_history
+    from saelib.trained_model import train
+    from saelib.training import find_recipe
+
+    find_recipe(options.recipe, options.epochs)  # before anything is downloaded
+    data = load(options.dataset)
+    output = options.output or model_path(options.dataset, options.recipe)
+    checkpoint = output.with_suffix(".checkpoint")
+    trained = train(
+        data,
+        options.recipe,
+        seed=options.seed,
+        epochs=options.epochs,
+        checkpoint=checkpoint,
+        resume=options.resume,
+        progress=sys.stderr.isatty(),
+    )
+    history = trained.history
+    trained.save(output)
+    if history.interrupted:
+        print(f"Stopped after {len(history.train_loss)} epochs; `--resume` goes on from there.")
+    else:
+        checkpoint.unlink(missing_ok=True)
+    baseline = evaluate_ratings(data, {"bias": bias}, options.seed)["rmse"][0]
+    plot = output.with_suffix(".png")
+    plot_history(history, baseline=baseline).figure.savefig(plot)
+    error = history.validation_loss[history.best_epoch - 1] ** 0.5
+    print(
+        f"Held-out ratings: RMSE {error:.3f} stars at epoch {history.best_epoch} of "
+        f"{len(history.train_loss)}; bias baseline {baseline:.3f}."
+    )
+    print(f"Model: {output}\nLosses: {plot}")
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    import pandas as pd
+
+    from saelib.datasets import fetch, read
+    from saelib.evaluation import evaluate, summary
+
+    folder = fetch(options.dataset)
+    data = read(folder, options.dataset)
+    tables = []
+    for seed in options.seeds:
+        table = evaluate(
+            data,
+            options.protocol,
+            options.recipe,
+            seed,
+            split=(folder, options.split) if options.split else None,
+            epochs=options.epochs,
+            progress=sys.stderr.isatty(),
+        )
+        tables.append(table)
+        if options.json:
+            extra = {"split": options.split} if options.split else {}
+            for row in table.to_dict("records"):
+                row = {k: None if v != v else v for k, v in row.items()}  # JSON has no NaN
+                print(json.dumps(row | extra), flush=True)
+    if not options.json:
+        print(summary(pd.concat(tables)).to_string())
+
+
+def _recommend(options: argparse.Namespace) -> None:
+    import pandas as pd
+
+    from saelib.recommendation import Profile, Recommender
+
+    profile = Profile.load(options.profile)
+    path = options.model or model_path(profile.dataset or "ml-100k")
+    films = Recommender.load(path).recommend(profile, options.n)
+    if options.json:
+        for film in films.to_dict("records"):
+            year = None if pd.isna(film["year"]) else int(film["year"])
+            print(json.dumps(film | {"year": year}, ensure_ascii=False))
+    else:
+        _print_films(films)
+
+
+def _print_films(films: pd.DataFrame) -> None:
+    from saelib.recommendation import label
+
+    names = [label(title, year) for title, year in zip(films["title"], films["year"])]
+    genres = films["genres"].str.replace("|", ", ")
+    width = max(map(len, names))
+    for rank, (name, genre, stars) in enumerate(zip(names, genres, films["stars"]), start=1):
+        print(f"{rank:3}.  {name:{width}}  {stars:.1f} ★  {genre}")
+
+
+def _rate(options: argparse.Namespace) -> None:
+    from saelib.interview import interview
+    from saelib.recommendation import Recommender
+
+    if options.save.is_dir():
+        raise ProfileError(f"{options.save} is a folder; --save takes a file name.")
+    recommender = Recommender.load(options.model or model_path(options.dataset))
+    profile = interview(recommender, options.films)
+    if not profile.ratings and not (profile.gender or profile.age or profile.occupation):
+        print("Nothing was told, so there is nothing to go by.")
+        return
+    path = _free_path(options.save)
+    profile.save(path)
+    print(f"\nYour profile: {path}\nYour recommendations, best first:\n")
+    _print_films(recommender.recommend(profile, options.n))
+
+
+def _free_path(path: Path) -> Path:
+    """`path`, or the first of path-2, path-3 … that does not exist: no profile is overwritten."""
+    number, free = 1, path
+    while free.exists():
+        number += 1
+        free = path.with_stem(f"{path.stem}-{number}")
+    return free

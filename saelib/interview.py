@@ -1,0 +1,107 @@
+"""The questions of `python -m saelib rate`: who are you, and how did you like these films?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from saelib.errors import ProfileError
+from saelib.preprocessing import GENDERS, age_bracket
+from saelib.recommendation import Profile, Recommender, label
+
+
+def interview(
+    recommender: Recommender,
+    n_films: int = 20,
+    ask: Callable[[str], str] = input,
+    say: Callable[[str], None] = print,
+) -> Profile:
+    """Ask for demographics (where the model knows them) and for stars; return the answers.
+
+    ask: shows a prompt and returns the line typed. A wrong answer is asked again with the valid
+    ones. 'q', the end of input or Ctrl-C finishes early and keeps what was answered.
+    """
+    profile = Profile(dataset=recommender.dataset)
+    try:
+        if recommender.occupations:
+            say("Who are you? Press Enter to skip a question; the answers stay on this machine.")
+            profile.gender = _choice("Gender", GENDERS, ask, say)
+            profile.age = _age(ask, say)
+            profile.occupation = _choice("Occupation", recommender.occupations, ask, say)
+        _ask_films(recommender, n_films, profile, ask, say)
+    except (_Finished, EOFError, KeyboardInterrupt):
+        say("")
+    return profile
+
+
+class _Finished(Exception):  # noqa: N818 - no error, a way out of two loops
+    """The person has typed 'q'."""
+
+
+def _ask_films(recommender, n_films, profile, ask, say) -> None:
+    low, high, step = recommender.scale
+    scale = f"{low:g} to {high:g}" + (f" in steps of {step:g}" if step != 1 else "")
+    say(
+        f"\nHow did you like these {n_films} films? Stars from {scale}; "
+        "Enter: not seen, b: back, q: finish."
+    )
+    films = recommender.films_to_ask(n_films)
+    answers: list[float | None] = []
+    while len(answers) < len(films):
+        film = films.iloc[len(answers)]
+        genres = film["genres"].replace("|", ", ")
+        name = label(film["title"], film["year"])
+        line = ask(f"{len(answers) + 1:2}/{len(films)}  {name}, {genres}: ").strip()
+        if line.lower() == "b":
+            if answers:
+                answers.pop()
+                profile.ratings.pop(str(films.iloc[len(answers)]["movie_id"]), None)
+            else:
+                say("This is the first film.")
+            continue
+        if line.lower() == "q":
+            raise _Finished
+        try:
+            stars = None if line == "" else recommender.check_stars(film["title"], _number(line))
+        except ProfileError:
+            say(f"Expected {scale}, Enter (not seen), b (back) or q (finish); got {line!r}.")
+            continue
+        answers.append(stars)
+        if stars is not None:
+            whole = int(stars) if stars == int(stars) else stars
+            profile.ratings[str(film["movie_id"])] = whole
+
+
+def _number(line: str) -> float:
+    try:
+        return float(line.replace(",", "."))
+    except ValueError:
+        raise ProfileError(f"{line!r} is not a number.") from None
+
+
+def _choice(question: str, options: Sequence[str], ask, say) -> str | None:
+    """One of `options`, typed in any case or by a beginning that fits only one; None if skipped."""
+    by_name = {option.casefold(): option for option in options}
+    while True:
+        line = ask(f"{question} ({', '.join(options)}): ").strip().casefold()
+        if line == "":
+            return None
+        if line == "q":
+            raise _Finished
+        fits = [line] if line in by_name else [name for name in by_name if name.startswith(line)]
+        if len(fits) == 1:
+            return by_name[fits[0]]
+        say(f"Expected one of: {', '.join(options)}; or Enter to skip. Got {line!r}.")
+
+
+def _age(ask, say) -> int | None:
+    while True:
+        line = ask("Age in years: ").strip()
+        if line == "":
+            return None
+        if line.lower() == "q":
+            raise _Finished
+        try:
+            age_bracket(int(line))
+            return int(line)
+        except (ValueError, ProfileError):
+            say(f"Expected a whole number from 1 to 120, or Enter to skip. Got {line!r}.")

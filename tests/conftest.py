@@ -1,0 +1,133 @@
+"""What several tests share: a small release written in each layout, and a small trained model."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from saelib import datasets
+from saelib.datasets import MovieLens, Release
+from saelib.trained_model import train
+
+torch.set_num_threads(1)
+
+TITLES = [
+    "Toy Story (1995)",
+    "2001: A Space Odyssey (1968)",
+    "Misérables, Les (1995)",
+    "unknown",
+    "Land Before Time III: The Time of the Great Giving (1995) (V)",
+    "Sabrina (1995)",
+    "Sabrina (1954)",
+]
+N_USERS, N_FILMS = 60, 40
+
+
+def made_up(n_users: int = N_USERS, n_films: int = N_FILMS, seed: int = 0) -> MovieLens:
+    """Ratings of people with a taste of two dimensions, so that there is something to learn."""
+    rng = np.random.default_rng(seed)
+    people, films = rng.normal(size=(n_users, 2)), rng.normal(size=(n_films, 2))
+    stars = 3.3 + people @ films.T + rng.normal(scale=0.3, size=(n_users, n_films))
+    rated = rng.random((n_users, n_films)) < 0.5
+    users, items = np.nonzero(rated)
+    order = rng.permutation(len(users))
+    ratings = pd.DataFrame(
+        {
+            "user_id": users[order] + 1,
+            "movie_id": 10 * (items[order] + 1),
+            "rating": np.clip(np.round(stars[users[order], items[order]]), 1, 5),
+            "timestamp": 880_000_000 + np.arange(len(users)),
+        }
+    ).astype({"user_id": "int32", "movie_id": "int32", "rating": "float32", "timestamp": "int64"})
+    titles = TITLES + [f"Film {i} ({1950 + i})" for i in range(len(TITLES), n_films)]
+    parts = pd.Series(titles, dtype=str).str.extract(r"^(.*?)\s*\((\d{4})\)(?: \(V\))?$")
+    movies = pd.DataFrame(
+        {
+            "movie_id": (10 * np.arange(1, n_films + 1)).astype("int32"),
+            "title": parts[0].fillna("unknown"),
+            "year": pd.to_numeric(parts[1]).astype("Int64"),
+            "genres": pd.Series(["Comedy|Drama", "Sci-Fi", "Drama", ""] * n_films, dtype=str)[:n_films],
+        }
+    )
+    users = pd.DataFrame(
+        {
+            "user_id": np.arange(1, n_users + 1, dtype="int32"),
+            "gender": pd.Series(["M", "F"] * n_users, dtype=str)[:n_users],
+            "age": (np.arange(n_users) % 60 + 10).astype("int32"),
+            "occupation": pd.Series(["writer", "artist", "other"] * n_users, dtype=str)[:n_users],
+        }
+    )
+    return MovieLens("ml-100k", ratings, movies, users, (1, 5, 1))
+
+
+@pytest.fixture(scope="session")
+def data() -> MovieLens:
+    return made_up()
+
+
+@pytest.fixture(scope="session")
+def trained(data):
+    return train(data, "default", epochs=5, progress=False)
+
+
+@pytest.fixture(scope="session")
+def ml_100k() -> MovieLens:
+    return datasets.load("ml-100k")
+
+
+@pytest.fixture
+def registry(monkeypatch, tmp_path):
+    """An empty project folder; releases that a test registers are small ones of its own."""
+    monkeypatch.delenv("SAELIB_DATA", raising=False)
+    monkeypatch.setattr(datasets, "PROJECT", tmp_path)
+    (tmp_path / "pyproject.toml").touch()
+
+    def register(layout: str, **kwargs) -> str:
+        scale = (0.5, 5, 0.5) if layout in ("csv", "ml-10m") else (1, 5, 1)
+        fields = {"n_ratings": 3, "checksum": None, "scale": scale} | kwargs
+        monkeypatch.setitem(datasets.RELEASES, "tiny", Release("Tiny", layout, **fields))
+        return "tiny"
+
+    return register
+
+
+# The same three ratings and two films in every layout, as bytes by file.
+FILES = {
+    "ml-100k": {
+        "u.data": b"1\t20\t4\t880000001\n2\t10\t5\t880000002\n1\t10\t3\t880000003\n",
+        "u.item": (
+            "10|Misérables, Les (1995)|01-Jan-1995||http://example|" + "0|" * 5 + "1|0|0|1|" + "0|" * 9 + "0\n"
+            "20|unknown||||1|" + "0|" * 17 + "0\n"
+        ).encode("latin-1"),
+        "u.user": b"1|24|M|technician|85711\n2|53|F|other|94043\n",
+    },
+    "ml-1m": {
+        "ratings.dat": b"1::20::4::880000001\n2::10::5::880000002\n1::10::3::880000003\n",
+        "movies.dat": "10::Misérables, Les (1995)::Comedy|Drama\n20::2001: A Space Odyssey (1968)::Sci-Fi\n".encode(
+            "latin-1"
+        ),
+        "users.dat": b"1::M::18::17::85711\n2::F::50::0::94043\n",
+    },
+    "ml-10m": {
+        "ratings.dat": b"1::20::4.5::880000001\n2::10::5::880000002\n1::10::3::880000003\n",
+        "movies.dat": "10::Misérables, Les (1995)::Comedy|Drama\n20::2001: A Space Odyssey (1968)::Sci-Fi\n".encode(),
+    },
+    "csv": {
+        "ratings.csv": b"userId,movieId,rating,timestamp\n1,20,4.5,880000001\n2,10,5.0,880000002\n1,10,3.0,880000003\n",
+        "movies.csv": (
+            'movieId,title,genres\n10,"Misérables, Les (1995)",Comedy|Drama\n'
+            "20,2001: A Space Odyssey (1968),(no genres listed)\n"
+        ).encode(),
+    },
+}
+
+
+def write_release(folder, layout: str, **changed: bytes | None):
+    """Write FILES[layout] into `folder`; changed: file name -> other bytes, or None for no file."""
+    folder.mkdir(parents=True)
+    for name, content in (FILES[layout] | changed).items():
+        if content is not None:
+            (folder / name).write_bytes(content)
+    return folder
