@@ -174,10 +174,12 @@ def read(folder: Path, name: str) -> MovieLens:
     if layout is None:
         raise DataError(f"{folder} holds no files of {name}; expected {release.layout} files.")
     ratings, movies, users = LAYOUTS[layout].read(folder)
-    expected = release.n_ratings
-    if expected is not None and len(ratings) != expected:
+    # A release that changes over time has no published count, but some ratings it must have.
+    complete = len(ratings) == release.n_ratings if release.n_ratings else len(ratings) > 0
+    if not complete:
+        published = f"{release.n_ratings:,}" if release.n_ratings else "some"
         raise DataError(
-            f"{folder} holds {len(ratings):,} ratings where {name} has {expected:,}: the ratings "
+            f"{folder} holds {len(ratings):,} ratings where {name} has {published}: the ratings "
             f"file is truncated or of another release. Delete the folder and run "
             f"`python -m saelib fetch --dataset {name}`."
         )

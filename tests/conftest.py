@@ -48,7 +48,9 @@ def made_up(n_users: int = N_USERS, n_films: int = N_FILMS, seed: int = 0) -> Mo
             "movie_id": (10 * np.arange(1, n_films + 1)).astype("int32"),
             "title": parts[0].fillna("unknown"),
             "year": pd.to_numeric(parts[1]).astype("Int64"),
-            "genres": pd.Series(["Comedy|Drama", "Sci-Fi", "Drama", ""] * n_films, dtype=str)[:n_films],
+            "genres": pd.Series(["Comedy|Drama", "Sci-Fi", "Drama", ""] * n_films, dtype=str)[
+                :n_films
+            ],
         }
     )
     users = pd.DataFrame(
@@ -94,28 +96,30 @@ def registry(monkeypatch, tmp_path):
 
 
 # The same three ratings and two films in every layout, as bytes by file.
+DAT_MOVIES = "10::Misérables, Les (1995)::Comedy|Drama\n20::2001: A Space Odyssey (1968)::Sci-Fi\n"
 FILES = {
     "ml-100k": {
         "u.data": b"1\t20\t4\t880000001\n2\t10\t5\t880000002\n1\t10\t3\t880000003\n",
         "u.item": (
-            "10|Misérables, Les (1995)|01-Jan-1995||http://example|" + "0|" * 5 + "1|0|0|1|" + "0|" * 9 + "0\n"
-            "20|unknown||||1|" + "0|" * 17 + "0\n"
+            "10|Misérables, Les (1995)|01-Jan-1995||x|0|0|0|0|0|1|0|0|1|0|0|0|0|0|0|0|0|0|0\n"
+            "20|unknown||||1|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0\n"
         ).encode("latin-1"),
         "u.user": b"1|24|M|technician|85711\n2|53|F|other|94043\n",
     },
     "ml-1m": {
         "ratings.dat": b"1::20::4::880000001\n2::10::5::880000002\n1::10::3::880000003\n",
-        "movies.dat": "10::Misérables, Les (1995)::Comedy|Drama\n20::2001: A Space Odyssey (1968)::Sci-Fi\n".encode(
-            "latin-1"
-        ),
+        "movies.dat": DAT_MOVIES.encode("latin-1"),
         "users.dat": b"1::M::18::17::85711\n2::F::50::0::94043\n",
     },
     "ml-10m": {
         "ratings.dat": b"1::20::4.5::880000001\n2::10::5::880000002\n1::10::3::880000003\n",
-        "movies.dat": "10::Misérables, Les (1995)::Comedy|Drama\n20::2001: A Space Odyssey (1968)::Sci-Fi\n".encode(),
+        "movies.dat": DAT_MOVIES.encode("utf-8"),
     },
     "csv": {
-        "ratings.csv": b"userId,movieId,rating,timestamp\n1,20,4.5,880000001\n2,10,5.0,880000002\n1,10,3.0,880000003\n",
+        "ratings.csv": (
+            b"userId,movieId,rating,timestamp\n"
+            b"1,20,4.5,880000001\n2,10,5.0,880000002\n1,10,3.0,880000003\n"
+        ),
         "movies.csv": (
             'movieId,title,genres\n10,"Misérables, Les (1995)",Comedy|Drama\n'
             "20,2001: A Space Odyssey (1968),(no genres listed)\n"
