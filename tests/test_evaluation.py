@@ -1,0 +1,239 @@
+"""Metrics against hand-computed examples and scikit-learn; protocols that cannot leak."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import made_up
+from sklearn.metrics import ndcg_score, root_mean_squared_error
+
+from saelib import evaluation
+from saelib.errors import SaelibError
+from saelib.evaluation import (
+    N_INPUTS,
+    autoencoder,
+    bias,
+    coverage,
+    evaluate,
+    evaluate_new_users,
+    evaluate_ranking,
+    evaluate_ratings,
+    global_mean,
+    item_mean,
+    ndcg,
+    popularity,
+    recall,
+    rmse,
+    summary,
+)
+from saelib.preprocessing import RatingMatrix, split_ratings, split_users
+
+
+def test_rmse_by_hand_and_by_scikit_learn():
+    assert rmse(np.array([3, 5]), np.array([4, 2])) == pytest.approx(np.sqrt((1 + 9) / 2))
+    rng = np.random.default_rng(0)
+    predicted, actual = rng.random(100), rng.random(100)
+    assert rmse(predicted, actual) == pytest.approx(root_mean_squared_error(actual, predicted))
+
+
+def test_ndcg_by_hand_and_by_scikit_learn():
+    # Hits at ranks 1 and 3 of three relevant films.
+    ranked, relevant = np.array([7, 1, 4, 9]), np.array([7, 4, 5])
+    expected = (1 + 1 / np.log2(4)) / (1 + 1 / np.log2(3) + 1 / np.log2(4))
+    assert ndcg(ranked, relevant, k=10) == pytest.approx(expected)
+    assert ndcg(ranked, relevant, k=2) == pytest.approx(1 / (1 + 1 / np.log2(3)))
+    assert ndcg(np.array([1, 2]), relevant) == 0
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        scores, truth = rng.random(50), (rng.random(50) < 0.3).astype(float)
+        truth[0] = 1
+        ours = ndcg(np.argsort(-scores), np.flatnonzero(truth), k=10)
+        assert ours == pytest.approx(ndcg_score([truth], [scores], k=10))
+
+
+def test_recall_and_coverage_by_hand():
+    ranked = np.arange(30)
+    assert recall(ranked, np.array([0, 19, 20, 29]), k=20) == 2 / 4
+    assert recall(ranked, np.arange(100), k=20) == 1.0
+    assert coverage([np.array([1, 2]), np.array([2, 3])], n_items=10) == 0.3
+
+
+def test_the_simple_models_by_hand(data):
+    train = RatingMatrix.from_movielens(data).csr[:50]
+    new = RatingMatrix.from_movielens(data).csr[50:]
+    stars = train.toarray()
+    rated = stars > 0
+    mean = stars[rated].mean()
+    of_film = [stars[rated[:, i], i].mean() if rated[:, i].any() else mean for i in range(40)]
+    np.testing.assert_allclose(global_mean(train, None, 0)(new, None), mean * np.ones((10, 40)))
+    np.testing.assert_allclose(item_mean(train, None, 0)(new, None), [of_film] * 10, rtol=1e-6)
+    np.testing.assert_array_equal(popularity(train, None, 0)(new, None)[3], rated.sum(axis=0))
+    assert bias(train, None, 0)(new, None).shape == (10, 40)
+
+
+class Recorder:
+    """A model that notes what it was given and predicts the same for every film."""
+
+    def __init__(self):
+        self.trained_on, self.shown = None, []
+
+    def learn(self, train, demographics, seed):
+        self.trained_on = train
+
+        def predict(rows, people):
+            self.shown.append(rows)
+            return np.full(rows.shape, 3.0)
+
+        return predict
+
+
+def test_ratings_protocol_hides_exactly_the_test_tenth(data):
+    model = Recorder()
+    table = evaluate_ratings(data, {"constant": model.learn}, seed=2)
+    train, test = split_ratings(len(data.ratings), 2)
+    expected = RatingMatrix.from_movielens(data, data.ratings.iloc[train]).csr
+    assert (model.trained_on != expected).nnz == 0
+    assert (model.shown[0] != expected).nnz == 0
+    stars = data.ratings["rating"].to_numpy()
+    assert table["rmse"][0] == pytest.approx(rmse(3.0, stars[test]))
+    assert table["rmse_seen"][0] == pytest.approx(rmse(3.0, stars[train]))
+
+
+def test_predictions_are_clipped_to_the_scale(data):
+    def learn(train, demographics, seed):
+        return lambda rows, people: np.full(rows.shape, 99.0)
+
+    table = evaluate_ratings(data, {"wild": learn}, seed=0)
+    stars = data.ratings["rating"].to_numpy()[split_ratings(len(data.ratings), 0)[1]]
+    assert table["rmse"][0] == pytest.approx(rmse(5.0, stars))
+
+
+def test_new_users_are_never_trained_on_and_shown_only_inputs(data):
+    model = Recorder()
+    table = evaluate_new_users(data, {"constant": model.learn}, seed=1)
+    matrix = RatingMatrix.from_movielens(data).csr
+    known, new = split_users(60, 1)
+    assert (model.trained_on != matrix[known]).nnz == 0
+    assert table["n_inputs"].tolist() == [0, 5, 10, 20, 40, "all"]
+    # Two calls for each number of inputs: the hidden half's error, then the shown ratings'.
+    counts = np.diff(matrix[new].indptr)
+    for n, shown in zip(N_INPUTS, model.shown[::2]):
+        half = counts - counts // 2
+        np.testing.assert_array_equal(
+            np.diff(shown.indptr), half if n is None else np.minimum(n, half)
+        )
+        assert (shown != matrix[new].multiply(shown > 0)).nnz == 0
+    assert np.isnan(table["rmse_seen"][0]), "nobody rated nothing"
+
+
+def test_ranking_of_an_oracle_and_of_its_opposite(data):
+    matrix = RatingMatrix.from_movielens(data).csr
+    _, new = split_users(60, 0)
+    truth = matrix[new].toarray()
+
+    def oracle(sign):
+        return lambda train, demographics, seed: lambda rows, people: sign * truth
+
+    table = evaluate_ranking(data, {"oracle": oracle(1), "opposite": oracle(-1)}, seed=0)
+    assert table["ndcg@10"][0] == pytest.approx(1.0)
+    assert table["recall@20"][0] == pytest.approx(1.0)
+    assert table["ndcg@10"][1] < 0.3
+    assert (table["coverage"] <= 1).all()
+
+
+def test_ranking_never_counts_a_film_that_was_shown(data):
+    """A model that puts the films shown first gains nothing by it."""
+
+    def echo(train, demographics, seed):
+        return lambda rows, people: rows.toarray() * 100.0
+
+    def nothing(train, demographics, seed):
+        return lambda rows, people: np.zeros(rows.shape)
+
+    table = evaluate_ranking(data, {"echo": echo, "nothing": nothing}, seed=0)
+    assert table["ndcg@10"][0] == table["ndcg@10"][1]
+
+
+@pytest.mark.parametrize("recipe", ["plain", "default"])
+def test_no_test_rating_reaches_the_model(data, recipe):
+    """Change every test rating: the predictions stay the same to the bit."""
+    learn, seen = autoencoder(recipe, epochs=2), []
+
+    def spy(train, demographics, seed):
+        predict = learn(train, demographics, seed)
+
+        def record(rows, people):
+            seen.append(predict(rows, people))
+            return seen[-1]
+
+        return record
+
+    _, test = split_ratings(len(data.ratings), 0)
+    other = data.ratings.copy()
+    stars = other["rating"].to_numpy().copy()
+    stars[test] = 6 - stars[test]
+    other["rating"] = stars
+    for part in (data, replace(data, ratings=other)):
+        errors = evaluate_ratings(part, {"spy": spy}, seed=0)
+    np.testing.assert_array_equal(seen[0], seen[2])
+    assert errors["rmse"][0] != errors["rmse_seen"][0]
+
+    seen.clear()
+    matrix = RatingMatrix.from_movielens(data)
+    _, new = split_users(60, 0)
+    held_out = data.ratings["user_id"].isin(matrix.user_ids[new]).to_numpy()
+    stars = np.where(held_out, 6 - data.ratings["rating"], data.ratings["rating"])
+    other = data.ratings.assign(rating=stars.astype("float32"))
+    for part in (data, replace(data, ratings=other)):
+        evaluate_new_users(part, {"spy": spy}, seed=0, n_inputs=(0,))
+    np.testing.assert_array_equal(seen[0], seen[2])
+
+
+def test_evaluate_names_the_models_and_summary_gives_mean_and_spread(data):
+    tables = [evaluate(data, "ratings", ["default"], seed, epochs=1) for seed in (0, 1)]
+    assert tables[0]["model"].tolist() == ["global-mean", "item-mean", "bias", "sae-default"]
+    assert set(tables[0]) == {"dataset", "protocol", "seed", "model", "rmse", "rmse_seen"}
+    both = summary(pd.concat(tables))
+    values = [t["rmse"][2] for t in tables]
+    wanted = f"{np.mean(values):.4f} ± {np.std(values, ddof=1):.4f}"
+    assert both.loc[("ml-100k", "ratings", "bias"), "rmse"] == wanted
+    assert summary(tables[0])["rmse"].iloc[2] == f"{values[0]:.4f}"
+    ranking = evaluate(data, "ranking", [], 0)
+    assert "popularity" in ranking["model"].tolist()
+    json.dumps(ranking.to_dict("records"))
+
+
+def test_u1_is_for_ml_100k_ratings_only(data, tmp_path):
+    with pytest.raises(SaelibError, match="--split u1 goes with --protocol ratings on ml-100k"):
+        evaluate(data, "ranking", [], 0, split=(tmp_path, "u1"))
+    with pytest.raises(SaelibError, match="Unknown protocol 'x'"):
+        evaluate(data, "x", [], 0)
+
+
+def test_the_published_split_is_read(data, tmp_path):
+    parts = {"u1.base": data.ratings.iloc[100:], "u1.test": data.ratings.iloc[:100]}
+    for name, part in parts.items():
+        part.astype({"rating": int}).to_csv(tmp_path / name, sep="\t", header=False, index=False)
+    table = evaluate_ratings(data, {"mean": global_mean}, 0, split=(tmp_path, "u1"))
+    stars = data.ratings["rating"].to_numpy()
+    assert table["rmse"][0] == pytest.approx(rmse(stars[100:].mean(), stars[:100]), rel=1e-5)
+
+
+def test_default_beats_bias_on_ml_100k(ml_100k):
+    """The promise of the README, on one seed and with a tenth of the epochs."""
+    table = evaluate_ratings(
+        ml_100k, {"bias": bias, "sae": autoencoder("default", epochs=10)}, seed=0
+    ).set_index("model")
+    assert table.loc["sae", "rmse"] < table.loc["bias", "rmse"] - 0.02
+
+
+def test_no_step_makes_a_dense_matrix_of_all_people(monkeypatch):
+    """Rows are scored in batches, so memory does not grow with people x films."""
+    monkeypatch.setattr(evaluation, "BATCH", 7)
+    model = Recorder()
+    evaluate_ratings(made_up(), {"constant": model.learn}, seed=0)
+    assert max(rows.shape[0] for rows in model.shown) == 7

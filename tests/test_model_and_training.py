@@ -1,0 +1,344 @@
+"""The network against plain loops, and a training that is exact, repeatable and resumable."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import pickle
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from saelib import storage, training
+from saelib.errors import CheckpointError, SaelibError
+from saelib.model import StackedAutoencoder
+from saelib.preprocessing import (
+    N_DEMOGRAPHICS,
+    BiasBaseline,
+    RatingMatrix,
+    encode_demographics,
+    split_ratings,
+)
+from saelib.trained_model import TrainedModel, train
+from saelib.training import RECIPES, Recipe, build, fit, held_out_loss, hide_inputs, masked_loss
+
+SMALL = Recipe(hidden=(8,), activation="tanh", residuals=True, n_batches=5, epochs=6)
+
+
+@pytest.fixture(scope="module")
+def csr(data):
+    return RatingMatrix.from_movielens(data).csr
+
+
+def dense_layer(*bags: nn.EmbeddingBag) -> torch.Tensor:
+    return torch.cat([bag.weight for bag in bags])
+
+
+def test_the_plain_network_equals_linear_layers(csr):
+    torch.manual_seed(0)
+    model = StackedAutoencoder(40, (16, 8, 4)).eval()
+    ratings = torch.from_numpy(csr.toarray())
+    x = torch.relu(ratings @ model.rating_inputs.weight + model.input_bias)
+    for layer in [*model.encoder, *model.decoder, model.film_outputs]:
+        x = torch.relu(x @ layer.weight.T + layer.bias)
+    torch.testing.assert_close(model(ratings), x, atol=1e-5, rtol=1e-5)
+    sizes = [(m.in_features, m.out_features) for m in [*model.encoder, *model.decoder]]
+    assert sizes == [(16, 8), (8, 4), (4, 8), (8, 16)]
+    assert model.encode(ratings).shape == (60, 4)
+
+
+def test_the_residual_network_by_hand(csr, data):
+    torch.manual_seed(0)
+    model = StackedAutoencoder(
+        40,
+        (8,),
+        activation="tanh",
+        residuals=True,
+        n_demographics=N_DEMOGRAPHICS,
+        demographics_scale=0.5,
+    ).eval()
+    baseline = BiasBaseline.fit(csr)
+    model.set_baseline(baseline)
+    people = encode_demographics(data, np.arange(1, 61))
+    stars, rated = csr.toarray().astype(float), csr.toarray() > 0
+    expected = baseline.predict(csr)
+    inputs = np.hstack([np.where(rated, stars - expected, 0), rated])
+    inputs *= 3 / np.sqrt(rated.sum(axis=1, keepdims=True))
+    weights = {k: v.numpy().astype(float) for k, v in model.state_dict().items()}
+    first = np.vstack([weights["rating_inputs.weight"], weights["mask_inputs.weight"]])
+    hidden = inputs @ first + 0.5 * people @ weights["person_inputs.weight"].T
+    code = np.tanh(hidden + weights["input_bias"])
+    output = code @ weights["film_outputs.weight"].T + weights["film_outputs.bias"]
+    np.testing.assert_allclose(model.predict(csr, people), expected + output, atol=1e-4)
+
+
+def test_a_person_without_ratings_gets_a_finite_prediction():
+    model = StackedAutoencoder(5, (4,), residuals=True)
+    assert torch.isfinite(model(torch.zeros(2, 5))).all()
+    assert torch.isfinite(StackedAutoencoder(5, (4,))(torch.zeros(2, 5))).all()
+
+
+def test_the_masked_loss_and_its_gradient_against_a_loop():
+    rng = np.random.default_rng(0)
+    ratings = np.where(rng.random((6, 9)) < 0.4, rng.integers(1, 6, (6, 9)), 0).astype(np.float32)
+    predicted = rng.normal(3, 1, (6, 9)).astype(np.float32)
+    loss, gradient, n = 0.0, np.zeros((6, 9)), int((ratings > 0).sum())
+    for u in range(6):
+        for i in range(9):
+            if ratings[u, i]:
+                loss += (predicted[u, i] - ratings[u, i]) ** 2 / n
+                gradient[u, i] = 2 * (predicted[u, i] - ratings[u, i]) / n
+    tensor = torch.tensor(predicted, requires_grad=True)
+    found = masked_loss(tensor, torch.from_numpy(ratings))
+    found.backward()
+    assert found.item() == pytest.approx(loss, rel=1e-5)
+    np.testing.assert_allclose(tensor.grad, gradient, atol=1e-6)
+
+
+def test_unobserved_cells_change_nothing(csr):
+    torch.manual_seed(0)
+    model = StackedAutoencoder(40, (8,)).eval()
+    ratings = torch.from_numpy(csr.toarray())
+    loss = masked_loss(model(ratings), ratings)
+    disturbed = model(ratings) + 100 * (ratings == 0)
+    assert masked_loss(disturbed, ratings) == loss
+
+
+def test_hidden_inputs_are_the_share_asked_for():
+    torch.manual_seed(0)
+    ratings = torch.ones(200, 500)
+    shown = hide_inputs(ratings, (0.2, 0.6))
+    shares = 1 - shown.mean(dim=1)
+    assert 0.35 < shares.mean() < 0.45
+    assert 0.14 < shares.min() < 0.3 < 0.5 < shares.max() < 0.67
+    assert torch.equal(hide_inputs(ratings, (0.0, 0.0)), ratings)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_the_shipped_recipes_learn_for_70_epochs(recipe):
+    assert RECIPES[recipe].epochs == 70
+
+
+def test_plain_is_the_network_of_the_lessons():
+    plain = RECIPES["plain"]
+    assert (plain.hidden, plain.activation, plain.dropout) == ((128, 64), "relu", 0.5)
+    assert not plain.residuals
+
+
+def weights_of(model) -> bytes:
+    return b"".join(v.numpy().tobytes() for v in model.state_dict().values())
+
+
+def fitted(csr, seed=0, recipe=SMALL, **options):
+    model = build(recipe, csr, demographics=False, seed=seed)
+    history = fit(model, csr, recipe, seed=seed, progress=False, **options)
+    return model, history
+
+
+@pytest.mark.parametrize(
+    "recipe", [SMALL, replace(SMALL, input_dropout=(0.1, 0.9), weight_decay=2.0, one_cycle=True)]
+)
+def test_the_same_seed_gives_the_same_bits_whatever_was_drawn_before(csr, recipe):
+    first, history = fitted(csr, recipe=recipe)
+    torch.rand(7)
+    np.random.rand(7)
+    second, again = fitted(csr, recipe=recipe)
+    assert weights_of(first) == weights_of(second)
+    assert history == again
+    assert weights_of(first) != weights_of(fitted(csr, seed=1, recipe=recipe)[0])
+
+
+def test_training_leaves_the_callers_random_numbers_alone(csr):
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    fitted(csr)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_the_loss_of_held_out_ratings_falls_and_the_best_epoch_is_kept(data):
+    trained = train(data, "default", epochs=70, progress=False)
+    losses = trained.history.validation_loss
+    assert len(losses) == len(trained.history.train_loss) == 70
+    assert min(losses) < 0.75 * losses[0]
+    assert trained.history.best_epoch == int(np.argmin(losses)) + 1
+    shown, hidden = (
+        RatingMatrix.from_movielens(data, data.ratings.iloc[part]).csr
+        for part in split_ratings(len(data.ratings), 0)
+    )
+    people = encode_demographics(data, trained.user_ids)
+    kept = held_out_loss(trained.model, shown, hidden, people)
+    assert kept == pytest.approx(min(losses), rel=1e-6)
+
+
+def test_strong_decay_shrinks_the_weights_but_not_the_biases(csr):
+    loose, _ = fitted(csr)
+    tight, _ = fitted(csr, recipe=replace(SMALL, weight_decay=20.0))
+    assert tight.film_outputs.weight.norm() < 0.7 * loose.film_outputs.weight.norm()
+    fresh = build(SMALL, csr, demographics=False, seed=0)
+    # 30 steps shrink a weight without gradient to 0.98 ** 30 = 0.55 of itself.
+    assert tight.input_bias.norm() > 0.75 * fresh.input_bias.norm()
+
+
+def test_without_validation_the_last_epoch_is_kept(csr):
+    model, history = fitted(csr)
+    assert history.best_epoch == SMALL.epochs
+    assert history.validation_loss == []
+    assert not model.training
+
+
+class _Interrupt:
+    """Raise KeyboardInterrupt in the middle of the given epoch."""
+
+    def __init__(self, monkeypatch, epoch: int):
+        self.calls = 0
+
+        def loss(predicted, ratings):
+            self.calls += 1
+            if self.calls == SMALL.n_batches * (epoch - 1) + 3:
+                raise KeyboardInterrupt
+            return masked_loss(predicted, ratings)
+
+        monkeypatch.setattr(training, "masked_loss", loss)
+
+
+def test_ctrl_c_keeps_the_best_epoch_so_far(csr, data, monkeypatch):
+    with monkeypatch.context() as patch:
+        _Interrupt(patch, epoch=4)
+        model, history = fitted(csr)
+    assert history.interrupted
+    assert history.best_epoch == len(history.train_loss) == 3
+    stopped = build(SMALL, csr, demographics=False, seed=0)
+    # The one-cycle pace is off in SMALL, so three epochs of six are three epochs of three.
+    fit(stopped, csr, replace(SMALL, epochs=3), progress=False)
+    assert weights_of(model) == weights_of(stopped)
+
+
+def test_ctrl_c_before_the_first_epoch_is_done_is_passed_on(csr, monkeypatch):
+    _Interrupt(monkeypatch, epoch=1)
+    with pytest.raises(KeyboardInterrupt):
+        fitted(csr)
+
+
+@pytest.mark.parametrize("one_cycle", [False, True])
+def test_a_resumed_training_ends_as_an_uninterrupted_one(csr, tmp_path, monkeypatch, one_cycle):
+    recipe = replace(SMALL, one_cycle=one_cycle, input_dropout=(0.1, 0.5), weight_decay=1.0)
+    checkpoint = tmp_path / "training.checkpoint"
+    whole, history = fitted(csr, recipe=recipe, validation=csr)
+    with monkeypatch.context() as patch:
+        _Interrupt(patch, epoch=4)
+        _, stopped = fitted(csr, recipe=recipe, validation=csr, checkpoint=checkpoint)
+    assert stopped.interrupted
+    resumed, continued = fitted(
+        csr, recipe=recipe, validation=csr, checkpoint=checkpoint, resume=True
+    )
+    assert weights_of(resumed) == weights_of(whole)
+    assert continued == history
+
+
+def test_another_trainings_checkpoint_is_refused(csr, tmp_path):
+    checkpoint = tmp_path / "training.checkpoint"
+    fitted(csr, checkpoint=checkpoint)
+    for seed, recipe, ratings, word in [
+        (1, SMALL, csr, "seed"),
+        (0, replace(SMALL, dropout=0.1), csr, "recipe"),
+        (0, SMALL, csr[::-1], "ratings"),
+    ]:
+        with pytest.raises(CheckpointError, match=f"of a training with another {word}"):
+            fitted(ratings, seed, recipe, checkpoint=checkpoint, resume=True)
+    with pytest.raises(CheckpointError, match="is not there"):
+        fitted(csr, checkpoint=tmp_path / "other", resume=True)
+
+
+def test_a_training_that_diverges_says_so(csr):
+    with pytest.raises(SaelibError, match=r"diverged. Lower the learning rate"):
+        fitted(csr, recipe=replace(SMALL, residuals=False, activation="relu", learning_rate=1e30))
+
+
+def test_unknown_recipe_and_impossible_epochs(data):
+    with pytest.raises(SaelibError, match="Unknown recipe 'best'; choose one of plain, default"):
+        train(data, "best")
+    with pytest.raises(SaelibError, match="0 epochs"):
+        train(data, epochs=0)
+
+
+# -- The saved model --------------------------------------------------------------------------
+
+
+def test_a_saved_model_comes_back_whole(trained, data, tmp_path):
+    path = tmp_path / "folder" / "model.safetensors"
+    trained.save(path)
+    loaded = TrainedModel.load(path)
+    assert weights_of(loaded.model) == weights_of(trained.model)
+    pd.testing.assert_frame_equal(loaded.films, trained.films, check_dtype=False)
+    np.testing.assert_array_equal(loaded.user_ids, trained.user_ids)
+    for key in ("dataset", "recipe", "seed", "scale", "occupations", "history"):
+        assert getattr(loaded, key) == getattr(trained, key)
+    people = encode_demographics(data, trained.user_ids)
+    csr = RatingMatrix.from_movielens(data).csr
+    np.testing.assert_array_equal(
+        loaded.model.predict(csr, people), trained.model.predict(csr, people)
+    )
+    assert [p.name for p in path.parent.iterdir()] == ["model.safetensors"]
+
+
+class Evil:
+    def __reduce__(self):
+        return os.system, ("touch executed",)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "damaged or not a safetensors file"),
+        (b"\x80" * 1000, "damaged or not a safetensors file"),
+        (pickle.dumps(Evil()), "damaged or not a safetensors file"),
+    ],
+)
+def test_a_foreign_file_is_refused_and_nothing_in_it_runs(content, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match=message):
+        TrainedModel.load(path)
+    assert not (tmp_path / "executed").exists()
+
+
+def test_a_truncated_model_and_others_safetensors_are_refused(trained, tmp_path):
+    path = tmp_path / "model.safetensors"
+    trained.save(path)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(CheckpointError, match="damaged"):
+        TrainedModel.load(path)
+    save_file({"a": torch.ones(2)}, path)
+    with pytest.raises(CheckpointError, match=r"'saelib model 1'.*it says None"):
+        TrainedModel.load(path)
+    about = {"settings": {"n_items": 3, "layers": 2}}
+    save_file({"a": torch.ones(2)}, path, {"format": "saelib model 1", "about": json.dumps(about)})
+    with pytest.raises(CheckpointError, match="does not fit this version"):
+        TrainedModel.load(path)
+    with pytest.raises(CheckpointError, match=r"is not there.*saelib train"):
+        TrainedModel.load(tmp_path / "nowhere.safetensors")
+
+
+def test_the_old_model_survives_a_full_disk(trained, tmp_path, monkeypatch):
+    path = tmp_path / "model.safetensors"
+    trained.save(path)
+    before = path.read_bytes()
+
+    def full(tensors, filename, metadata):
+        with open(filename, "wb") as file:
+            file.write(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(storage, "save_file", full)
+    with pytest.raises(CheckpointError, match="No space left on device"):
+        trained.save(path)
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["model.safetensors"]

@@ -1,0 +1,155 @@
+"""Matrix, splits, biases and one-hot people, each against a computation by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_array
+
+from saelib.errors import DataError, ProfileError
+from saelib.preprocessing import (
+    AGE_BRACKETS,
+    AGE_LABELS,
+    GENDERS,
+    N_DEMOGRAPHICS,
+    OCCUPATIONS,
+    BiasBaseline,
+    RatingMatrix,
+    age_bracket,
+    encode_demographics,
+    encode_person,
+    first_inputs,
+    split_ratings,
+    split_rows,
+    split_users,
+)
+
+
+def test_the_matrix_and_its_maps_give_back_every_rating(data):
+    matrix = RatingMatrix.from_movielens(data)
+    assert matrix.csr.shape == (len(matrix.user_ids), len(matrix.item_ids)) == (60, 40)
+    cells = matrix.csr.tocoo()
+    back = zip(matrix.user_ids[cells.row], matrix.item_ids[cells.col], cells.data)
+    given = data.ratings[["user_id", "movie_id", "rating"]].itertuples(index=False, name=None)
+    assert sorted(back) == sorted(given)
+
+
+def test_a_part_of_the_ratings_keeps_the_shape_of_the_whole(data):
+    part = RatingMatrix.from_movielens(data, data.ratings.iloc[:1])
+    assert part.csr.shape == (60, 40)
+    assert part.csr.nnz == 1
+
+
+def test_a_pair_rated_twice_and_a_film_not_listed_are_errors(data):
+    twice = data.ratings.iloc[[0, 1, 0]]
+    with pytest.raises(DataError, match="1 ratings are of a user and film rated before"):
+        RatingMatrix.from_movielens(data, twice)
+    missing = data.ratings["movie_id"].iloc[0]
+    movies = data.movies[data.movies["movie_id"] != missing]
+    with pytest.raises(DataError, match=f"names movie {missing}, which"):
+        RatingMatrix.from_movielens(replace(data, movies=movies))
+
+
+def test_splits_are_seeded_disjoint_and_a_tenth():
+    train, test = split_ratings(1005, seed=3)
+    assert len(test) == 100
+    assert sorted([*train, *test]) == list(range(1005))
+    assert test.tolist() == np.random.default_rng(3).permutation(1005)[:100].tolist()
+    assert not np.array_equal(test, split_ratings(1005, seed=4)[1])
+    known, new = split_users(60, seed=3)
+    assert len(new) == 6
+    assert sorted([*known, *new]) == list(range(60))
+
+
+def test_rows_split_into_inputs_and_targets_without_loss(data):
+    rows = RatingMatrix.from_movielens(data).csr
+    inputs, targets = split_rows(rows, 0.2, seed=1)
+    assert ((inputs + targets) != rows).nnz == 0
+    assert (inputs.multiply(targets)).nnz == 0
+    counts = np.diff(rows.indptr)
+    np.testing.assert_array_equal(np.diff(targets.indptr), counts // 5)
+    five = first_inputs(inputs, 5)
+    np.testing.assert_array_equal(np.diff(five.indptr), np.minimum(5, np.diff(inputs.indptr)))
+    assert (five != inputs.multiply(five > 0)).nnz == 0
+    assert first_inputs(inputs, 0).nnz == 0
+    # Random choices, not the films with the lowest ids.
+    assert not all(
+        np.array_equal(np.sort(r), r) for r in np.split(inputs.indices, inputs.indptr[1:-1])
+    )
+
+
+def test_biases_against_a_loop(data):
+    csr = RatingMatrix.from_movielens(data).csr
+    stars, rated = csr.toarray(), csr.toarray() > 0
+    mean, shrinkage = stars[rated].mean(), 5.0
+    item, user = np.zeros(40), np.zeros(60)
+    for _ in range(10):
+        for u in range(60):
+            left = [stars[u, i] - mean - item[i] for i in range(40) if rated[u, i]]
+            user[u] = sum(left) / (len(left) + shrinkage)
+        for i in range(40):
+            left = [stars[u, i] - mean - user[u] for u in range(60) if rated[u, i]]
+            item[i] = sum(left) / (len(left) + shrinkage)
+    baseline = BiasBaseline.fit(csr)
+    assert baseline.mean == pytest.approx(mean)
+    np.testing.assert_allclose(baseline.item_bias, item, atol=1e-6)
+    left = np.where(rated, stars - mean - item, 0)
+    user = left.sum(axis=1) / (rated.sum(axis=1) + shrinkage)
+    np.testing.assert_allclose(baseline.predict(csr), mean + user[:, None] + item, atol=1e-6)
+
+
+def test_a_person_without_ratings_has_no_bias():
+    baseline = BiasBaseline(3.5, np.array([0.5, -0.5]))
+    assert baseline.predict(csr_array((1, 2))).tolist() == [[4.0, 3.0]]
+
+
+@pytest.mark.parametrize(
+    ("age", "label"),
+    list(
+        zip(
+            [1, 17, 18, 20, 24, 25, 49, 50, 55, 56, 99],
+            ["under 18"] * 2 + ["18-24"] * 3 + ["25-34", "45-49", "50-55", "50-55", "56+", "56+"],
+        )
+    ),
+)
+def test_age_brackets_by_their_lower_bounds(age, label):
+    assert AGE_LABELS[age_bracket(age)] == label
+
+
+def test_the_codes_of_ml_1m_are_their_own_brackets():
+    assert [age_bracket(code) for code in AGE_BRACKETS] == list(range(7))
+
+
+def test_one_hot_has_a_one_a_group_and_zeros_for_what_was_not_told():
+    code = encode_person("F", 20, "writer")
+    groups = np.split(code, [len(GENDERS), len(GENDERS) + len(AGE_BRACKETS)])
+    assert [group.argmax() for group in groups] == [0, 1, OCCUPATIONS.index("writer")]
+    assert [group.sum() for group in groups] == [1, 1, 1]
+    assert encode_person().sum() == 0
+    assert encode_person(age=56).sum() == 1
+
+
+def test_each_user_is_encoded_in_the_row_of_their_id(data):
+    ids = np.array([3, 1])
+    codes = encode_demographics(data, ids)
+    assert codes.shape == (2, N_DEMOGRAPHICS)
+    for code, user in zip(codes, ids):
+        who = data.users.set_index("user_id").loc[user]
+        np.testing.assert_array_equal(code, encode_person(who.gender, who.age, who.occupation))
+    assert encode_demographics(replace(data, users=None), ids) is None
+
+
+@pytest.mark.parametrize(
+    ("who", "message"),
+    [
+        ({"gender": "X"}, r"Gender 'X' is not known; expected one of F, M"),
+        ({"age": 0}, "Age 0 is not one; expected years from 1 to 120"),
+        ({"age": float("nan")}, "Age nan"),
+        ({"occupation": "wizard"}, r"Occupation 'wizard'.*expected one of administrator, artist"),
+    ],
+)
+def test_demographics_outside_their_lists(who, message):
+    with pytest.raises(ProfileError, match=message):
+        encode_person(**who)
