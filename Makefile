@@ -7,7 +7,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 SAELIB := $(BIN)/python -m saelib
 
-.PHONY: run test lab data clean
+.PHONY: run test lab data notebooks clean
 .DEFAULT_GOAL := run
 
 $(VENV)/.ready: pyproject.toml constraints.txt
@@ -31,10 +31,15 @@ run: data
 test: data
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/python -m pytest tests notebooks --nbval --nbval-current-env --nbval-cell-timeout=300 --nbval-sanitize-with=tests/nbval_sanitize.cfg
+	$(BIN)/python -m pytest tests notebooks --ignore=notebooks/exercises --nbval --nbval-current-env --nbval-cell-timeout=300
 
 lab: data
 	$(BIN)/jupyter lab notebooks
+
+# For authors: run all notebooks anew, solutions included, and make the exercises from these.
+notebooks: data
+	$(BIN)/jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb notebooks/solutions/*.ipynb
+	$(BIN)/python notebooks/make_exercises.py
 
 clean:
 	rm -rf $(VENV)

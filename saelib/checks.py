@@ -9,15 +9,14 @@ import sys
 import pandas as pd
 from packaging.requirements import Requirement
 
-from saelib.datasets import RELEASES, locate, models_folder
+from saelib.datasets import locate, models_folder
 from saelib.errors import DataError
 
 
-def check_setup() -> pd.DataFrame:
+def check_setup(dataset: str = "ml-100k") -> pd.DataFrame:
     """Compare this machine with what the series needs.
 
     Returns one row per need: need, found, ok, and what to do where it is not ok ('' otherwise).
-    A release that is not on disk counts only for ml-100k, the default.
     """
     found_python = ".".join(map(str, sys.version_info[:2]))
     rows = [
@@ -38,14 +37,12 @@ def check_setup() -> pd.DataFrame:
             found = "missing"
         ok = found != "missing" and wanted.specifier.contains(found, prereleases=True)
         rows.append((f"{wanted.name} {wanted.specifier}", found, ok, "run the set-up again"))
-    for name in RELEASES:
-        try:
-            found, ok = ("on disk", True) if locate(name) else ("not on disk", name != "ml-100k")
-            todo = f"python -m saelib fetch --dataset {name}"
-        except DataError as error:
-            found, ok, todo = "damaged", False, str(error)
-        if found != "not on disk" or not ok:
-            rows.append((f"data set {name}", found, ok, todo))
+    todo = f"python -m saelib fetch --dataset {dataset}"
+    try:
+        found = "on disk" if locate(dataset) else "not on disk"
+    except DataError as error:
+        found, todo = "damaged", str(error)
+    rows.append((f"data set {dataset}", found, found == "on disk", todo))
     folder = models_folder()
     writable = os.access(folder if folder.exists() else folder.parent, os.W_OK)
     rows.append(

@@ -57,7 +57,8 @@ def parser() -> argparse.ArgumentParser:
     def model(of: argparse.ArgumentParser) -> None:
         of.add_argument("--model", type=Path, help="a model file (default: that of `train`)")
 
-    command("check", _check, "See whether this machine has all that the series needs.")
+    check = command("check", _check, "See whether this machine has all that the series needs.")
+    dataset(check)
 
     fetch = command("fetch", _fetch, "Download a data set, verify it and unpack it into data/.")
     dataset(fetch)
@@ -113,7 +114,7 @@ def model_path(dataset: str, recipe: str = "default") -> Path:
 def _check(options: argparse.Namespace) -> None:
     from saelib.checks import check_setup
 
-    table = check_setup()
+    table = check_setup(options.dataset)
     for need, found, ok, todo in table.itertuples(index=False):
         print(
             f"{'ok     ' if ok else 'MISSING'} {need:32} {found}" + (f"  → {todo}" if todo else "")

@@ -1,0 +1,276 @@
+"""The commands as a person types them, errors without a traceback, and the interview."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+from conftest import write_release
+
+from saelib import cli, datasets
+from saelib.interview import interview
+from saelib.recommendation import Profile, Recommender
+
+COMMANDS = ["check", "fetch", "train", "evaluate", "recommend", "rate"]
+
+
+def run(*arguments, **kwargs) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "saelib", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, **kwargs)
+
+
+@pytest.fixture
+def project(monkeypatch, tmp_path, trained):
+    """An empty project with a model in it; output goes nowhere else."""
+    monkeypatch.setattr(datasets, "PROJECT", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pyproject.toml").touch()
+    trained.save(tmp_path / "models" / "ml-100k-default.safetensors")
+    return tmp_path
+
+
+# -- Help -------------------------------------------------------------------------------------
+
+
+def test_help_lists_the_commands_and_imports_nothing_slow():
+    done = run("--help")
+    assert done.returncode == 0
+    for command in COMMANDS:
+        assert re.search(rf"^    {command} +\w", done.stdout, re.MULTILINE), command
+    script = (
+        "import sys; from saelib.cli import main\n"
+        "try: main(['--help'])\n"
+        "finally: print([m for m in ('torch', 'pandas', 'numpy') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stdout.strip().endswith("[]")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_explains_itself(command, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main([command, "--help"])
+    assert stopped.value.code == 0
+    assert f"usage: python -m saelib {command}" in capsys.readouterr().out
+
+
+def test_the_help_names_every_release():
+    for name in datasets.RELEASES:
+        assert name in cli.DATASETS
+
+
+# -- Errors without a traceback ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["fetch", "--dataset", "ml-2m"], "Unknown data set 'ml-2m'"),
+        (["train", "--recipe", "best"], "Unknown recipe 'best'"),
+        (["train", "--epochs", "0"], "0 epochs"),
+        (["evaluate", "--recipe", "best"], "Unknown recipe 'best'"),
+        (["evaluate", "--protocol", "ranking", "--split", "u1"], "--split u1 goes with"),
+        (["recommend", "--profile", "nobody.json"], "Cannot read the profile nobody.json"),
+        (["rate", "--model", "nowhere.safetensors"], "nowhere.safetensors is not there"),
+    ],
+)
+def test_an_error_is_one_message(arguments, message):
+    done = run(*arguments)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: ") or "\nError: " in done.stderr
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_wrong_profile_and_a_foreign_model(project, capsys):
+    (project / "me.json").write_text('{"dataset": "ml-100k", "ratings": {"80": 9}}')
+    with pytest.raises(SystemExit):
+        cli.main(["recommend", "--profile", "me.json"])
+    assert "Error: 9 stars for '80' are not on the scale" in capsys.readouterr().err
+    (project / "me.json").write_text('{"dataset": "ml-1m", "ratings": {"80": 4}}')
+    with pytest.raises(SystemExit):
+        cli.main(["recommend", "--profile", "me.json"])
+    assert re.search(r"ml-1m-default\.safetensors is not there", capsys.readouterr().err)
+    (project / "other.safetensors").write_text("no model")
+    with pytest.raises(SystemExit):
+        cli.main(["recommend", "--profile", "me.json", "--model", "other.safetensors"])
+    assert "other.safetensors is damaged or not a safetensors file" in capsys.readouterr().err
+
+
+# -- Each command -----------------------------------------------------------------------------
+
+
+def test_recommend_prints_a_list_or_json(project, capsys):
+    (project / "me.json").write_text('{"ratings": {"80": 5, "Toy Story": 1}}')
+    cli.main(["recommend", "--profile", "me.json", "-n", "3"])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line[:5] for line in lines] == ["  1. ", "  2. ", "  3. "]
+    assert all(re.search(r"\(\d{4}\) +\d\.\d ★", line) for line in lines)
+    cli.main(["recommend", "--profile", "me.json", "-n", "3", "--json"])
+    films = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [set(film) for film in films] == [{"movie_id", "title", "year", "genres", "stars"}] * 3
+    assert films[0]["title"] in lines[0]
+
+
+def test_fetch_says_what_is_there(registry, tmp_path, capsys):
+    name = registry("csv")
+    write_release(tmp_path / "data" / name, "csv")
+    cli.main(["fetch", "--dataset", name])
+    out = capsys.readouterr().out
+    assert "3 ratings by 2 people of 2 films" in out
+    assert "Licence: research use" in out
+
+
+def test_train_saves_a_model_a_plot_and_says_the_errors(project, monkeypatch, data, capsys):
+    monkeypatch.setattr(datasets, "load", lambda name: data)
+    cli.main(["train", "--recipe", "plain", "--epochs", "2"])
+    out = capsys.readouterr().out
+    assert re.search(r"RMSE \d\.\d{3} stars at epoch [12] of 2; bias baseline \d\.\d{3}", out)
+    made = {path.name for path in (project / "models").iterdir()}
+    assert made == {"ml-100k-default.safetensors", "ml-100k-plain.safetensors", "ml-100k-plain.png"}
+    assert (project / "models" / "ml-100k-plain.png").read_bytes().startswith(b"\x89PNG")
+    recommender = Recommender.load(project / "models" / "ml-100k-plain.safetensors")
+    assert recommender.trained.recipe == "plain"
+
+
+def test_train_goes_on_after_ctrl_c(project, monkeypatch, data, capsys):
+    from saelib import training
+
+    monkeypatch.setattr(datasets, "load", lambda name: data)
+    cli.main(["train", "--epochs", "3", "--output", "whole.safetensors"])
+    real, calls = training.masked_loss, []
+
+    def interrupted(*arguments):
+        calls.append(1)
+        if len(calls) == 45:  # 30 batches an epoch: in the second epoch
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "masked_loss", interrupted)
+        cli.main(["train", "--epochs", "3", "--output", "halves.safetensors"])
+    assert "Stopped after 1 epochs; `--resume` goes on from there" in capsys.readouterr().out
+    assert (project / "halves.checkpoint").exists()
+    cli.main(["train", "--epochs", "3", "--output", "halves.safetensors", "--resume"])
+    assert not (project / "halves.checkpoint").exists()
+    whole, halves = (Recommender.load(f"{n}.safetensors") for n in ("whole", "halves"))
+    profile = Profile({"80": 5})
+    assert (whole.predict(profile) == halves.predict(profile)).all()
+
+
+def test_evaluate_prints_json_lines_or_a_table(registry, monkeypatch, data, capsys, tmp_path):
+    monkeypatch.setattr(datasets, "fetch", lambda name: tmp_path)
+    monkeypatch.setattr(datasets, "read", lambda folder, name: data)
+    arguments = ["evaluate", "--epochs", "1", "--recipe", "plain", "--seeds", "0", "1"]
+    cli.main([*arguments, "--protocol", "new-users", "--json"])
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert len(rows) == 2 * 4 * 6
+    assert {row["seed"] for row in rows} == {0, 1}
+    assert {row["model"] for row in rows} == {"global-mean", "item-mean", "bias", "sae-plain"}
+    wanted = {"dataset", "protocol", "seed", "model", "n_inputs", "rmse", "rmse_seen"}
+    assert all(set(row) == wanted for row in rows)
+    cli.main([*arguments, "--protocol", "ranking"])
+    out = capsys.readouterr().out
+    assert "popularity" in out
+    assert out.count("±") == 5 * 3
+
+
+def test_check_passes_here_and_names_what_is_missing(registry, capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["check"])
+    out = capsys.readouterr().out
+    assert re.search(r"ok +torch ==", out)
+    assert re.search(r"MISSING data set ml-100k +not on disk  → python -m saelib fetch", out)
+
+
+def test_check_is_green_where_the_data_is(ml_100k, capsys):
+    cli.main(["check"])
+    assert "MISSING" not in capsys.readouterr().out
+
+
+# -- The interview ----------------------------------------------------------------------------
+
+
+class Person:
+    """Answers from a list, then as at the end of input; keeps the prompts and what was said."""
+
+    def __init__(self, *answers):
+        self.answers, self.prompts, self.heard = list(answers), [], []
+
+    def ask(self, prompt: str) -> str:
+        self.prompts.append(prompt)
+        if not self.answers:
+            raise EOFError
+        return self.answers.pop(0)
+
+    def interviewed(self, recommender, n_films=5) -> Profile:
+        return interview(recommender, n_films, self.ask, self.heard.append)
+
+
+@pytest.fixture
+def recommender(trained):
+    return Recommender(trained)
+
+
+def test_an_interview_from_first_to_last(recommender):
+    asked = recommender.films_to_ask(5)["movie_id"].astype(str)
+    profile = Person("F", "30", "writer", "5", "", "3", "1", "2").interviewed(recommender)
+    ratings = {asked[0]: 5, asked[2]: 3, asked[3]: 1, asked[4]: 2}
+    assert profile == Profile(ratings, "ml-100k", "F", 30, "writer")
+
+
+def test_wrong_answers_are_asked_again_with_the_valid_ones(recommender):
+    person = Person("x", "f", "old", "130", "30", "wiz", "wri", "6", "2.5", "nan", "five", "4", "q")
+    profile = person.interviewed(recommender)
+    assert (profile.gender, profile.age, profile.occupation) == ("F", 30, "writer")
+    assert list(profile.ratings.values()) == [4]
+    said = "\n".join(person.heard)
+    assert "Expected one of: F, M; or Enter to skip. Got 'x'" in said
+    assert said.count("Expected a whole number from 1 to 120") == 2
+    assert "Expected one of: artist, other, writer; or Enter to skip. Got 'wiz'" in said
+    assert said.count("Expected 1 to 5, Enter (not seen), b (back) or q (finish)") == 4
+
+
+def test_going_back_takes_the_answer_back(recommender):
+    asked = recommender.films_to_ask(5)["movie_id"].astype(str)
+    person = Person("", "", "", "b", "5", "4", "b", "b", "1", "q")
+    profile = person.interviewed(recommender)
+    assert profile == Profile({asked[0]: 1}, "ml-100k")
+    assert "This is the first film." in person.heard
+
+
+@pytest.mark.parametrize(
+    "answers", [("q",), ("M", "q"), ("M", "", "q"), ("M", "", "", "q"), ("M",)]
+)
+def test_finishing_early_keeps_what_was_told(answers, recommender):
+    profile = Person(*answers).interviewed(recommender)
+    assert profile.gender == ("M" if len(answers) > 1 or answers == ("M",) else None)
+    assert profile.ratings == {}
+
+
+def test_rate_at_the_terminal_never_overwrites_a_profile(project, monkeypatch, capsys):
+    for _ in range(2):
+        monkeypatch.setattr("sys.stdin", io.StringIO("\n\n\n5\n1\n4\nq\n"))
+        cli.main(["rate", "--films", "5"])
+    out = capsys.readouterr().out
+    assert len(re.findall(r"^ +\d+\. .* ★", out, re.MULTILINE)) == 20
+    first, second = Profile.load("my-profile.json"), Profile.load("my-profile-2.json")
+    assert first == second
+    assert len(first.ratings) == 3
+    films = Recommender.load(cli.model_path("ml-100k")).films.set_index("movie_id")
+    for movie_id in first.ratings:
+        title = films.loc[int(movie_id), "title"]
+        assert not re.search(rf"^ +\d+\. +{re.escape(title)} .* ★", out, re.MULTILINE)
+    cli.main(["recommend", "--profile", "my-profile.json"])
+    assert capsys.readouterr().out.splitlines() == out.splitlines()[-10:]
+
+
+def test_rate_with_nothing_told_saves_nothing(project, monkeypatch, capsys):
+    monkeypatch.setattr("sys.stdin", io.StringIO("q\n"))
+    cli.main(["rate"])
+    assert "Nothing was told" in capsys.readouterr().out
+    assert not list(project.glob("*.json"))

@@ -1,0 +1,122 @@
+"""What every notebook must look like; nbval compares what the cells print.
+
+nbval passes a notebook without outputs without comparing anything, so that each committed notebook
+was run in order, from 1, is held here.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
+SERIES = sorted(NOTEBOOKS.glob("*.ipynb"))
+SOLUTIONS = sorted((NOTEBOOKS / "solutions").glob("*.ipynb"))
+EXERCISES = sorted((NOTEBOOKS / "exercises").glob("*.ipynb"))
+# What the first words of the sections are, in this order; the notebook's own come between.
+OPENING = ["What you will do", "What you will learn", "What you need"]
+CLOSING = ["What you have now", "Exercises", "Next"]
+
+every = pytest.mark.parametrize(
+    "path", SERIES + SOLUTIONS, ids=lambda p: p.parent.name + "/" + p.stem
+)
+of_the_series = pytest.mark.parametrize("path", SERIES, ids=lambda p: p.stem)
+
+
+def read(path: Path) -> nbformat.NotebookNode:
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    return notebook
+
+
+def code_cells(path: Path) -> list:
+    return [c for c in read(path).cells if c.cell_type == "code" and c.source.strip()]
+
+
+def prose(path: Path) -> str:
+    return "\n\n".join(c.source for c in read(path).cells if c.cell_type == "markdown")
+
+
+def test_there_are_notebooks_with_solutions_and_exercises():
+    names = [path.name for path in SERIES]
+    assert names
+    assert [name[:2] for name in names] == [f"{i:02}" for i in range(len(names))]
+    assert [p.name for p in SOLUTIONS] == [p.name for p in EXERCISES] == names
+
+
+@every
+def test_it_was_run_in_order_without_errors(path):
+    cells = code_cells(path)
+    assert [c.execution_count for c in cells] == list(range(1, len(cells) + 1))
+    assert not [o for c in cells for o in c.outputs if o.output_type == "error"]
+    assert read(path).metadata.kernelspec.name == "python3"
+
+
+@every
+def test_it_holds_no_path_of_a_machine_and_is_small(path):
+    text = path.read_text(encoding="utf-8")
+    assert not re.search(r"/home/|/root/|/Users/|C:\\\\Users|/tmp/|/work/", text)
+    assert path.stat().st_size < 2**20
+
+
+@every
+def test_at_most_one_cell_in_ten_is_not_compared(path):
+    cells = code_cells(path)
+    ignored = [c for c in cells if set(c.metadata.get("tags", [])) & {"nbval-ignore-output"}]
+    skipped = [
+        c for c in cells if set(c.metadata.get("tags", [])) & {"nbval-skip", "skip-execution"}
+    ]
+    assert len(ignored) <= max(1, len(cells) // 10)
+    assert not skipped
+    assert "NBVAL_" not in path.read_text(encoding="utf-8"), "tags, not comments"
+
+
+@of_the_series
+def test_the_sections_stand_in_the_agreed_order(path):
+    number = path.stem[:2]
+    assert re.match(rf"# {number} · \w", read(path).cells[0].source)
+    sections = re.findall(r"^## (.+)$", prose(path), re.MULTILINE)
+    assert sections[:3] == OPENING
+    assert sections[-3:] == CLOSING
+    assert len(sections) > 6, "and something of its own between"
+
+
+@of_the_series
+def test_it_says_how_long_it_takes(path):
+    assert re.search(r"\d+ minutes? to read, \d+ minutes? to run on two cores", prose(path))
+
+
+@of_the_series
+def test_pictures_have_alt_text(path):
+    text = prose(path)
+    assert not re.search(r"!\[\s*\]\(", text)
+    assert all('alt="' in tag for tag in re.findall(r"<img[^>]*>", text))
+
+
+@every
+def test_links_to_files_resolve(path):
+    for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", prose(path)):
+        assert (path.parent / target).exists(), target
+
+
+@of_the_series
+def test_cells_are_short(path):
+    long = [c.source for c in code_cells(path) if len(c.source.splitlines()) > 12]
+    assert not long
+
+
+def test_the_exercises_are_made_from_the_solutions():
+    command = [sys.executable, str(NOTEBOOKS / "make_exercises.py"), "--check"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    for path in EXERCISES:
+        exercise = path.read_text(encoding="utf-8")
+        assert "# Your code here." in exercise
+        for cell in read(NOTEBOOKS / "solutions" / path.name).cells:
+            if "solution" in cell.metadata.get("tags", []):
+                assert cell.source not in "\n".join(c.source for c in read(path).cells)

@@ -1,0 +1,202 @@
+"""A person's profile in, films out; every wrong profile explained."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from conftest import made_up
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from saelib.errors import ProfileError
+from saelib.recommendation import Profile, Recommender, label
+from saelib.trained_model import train
+
+
+@pytest.fixture(scope="module")
+def recommender(trained):
+    return Recommender(trained)
+
+
+RATINGS = {"80": 5, "90": 4, "100": 1}
+
+
+def test_recommendations_are_sorted_unseen_and_what_the_model_predicts(recommender):
+    films = recommender.recommend(Profile(RATINGS), n=10)
+    assert list(films) == ["movie_id", "title", "year", "genres", "stars"]
+    assert len(films) == 10
+    assert films["stars"].is_monotonic_decreasing
+    assert not set(films["movie_id"]) & {80, 90, 100}
+    predicted = recommender.predict(Profile(RATINGS))
+    best = [
+        i for i in np.argsort(-predicted) if recommender.films["movie_id"][i] not in (80, 90, 100)
+    ]
+    assert films["movie_id"].tolist() == recommender.films["movie_id"][best[:10]].tolist()
+
+
+def test_taste_changes_the_list(recommender):
+    liked = recommender.recommend(Profile({"80": 5, "90": 1, "110": 5}), n=20)
+    disliked = recommender.recommend(Profile({"80": 1, "90": 5, "110": 1}), n=20)
+    assert liked["movie_id"].tolist() != disliked["movie_id"].tolist()
+
+
+def test_films_are_named_by_id_or_unique_title(recommender):
+    by_id = recommender.recommend(Profile({"10": 5, "20": 2}))
+    by_title = recommender.recommend(Profile({"Toy Story (1995)": 5, "2001: a space odyssey": 2}))
+    assert by_id.equals(by_title)
+    assert recommender.position("Sabrina (1954)") == recommender.position("70")
+    assert recommender.position(70) == recommender.position("70")
+
+
+def test_a_film_under_two_ids_is_recommended_once_and_not_when_rated():
+    data = made_up()
+    movies = data.movies.copy()
+    movies.loc[20, ["title", "year"]] = movies.loc[21, ["title", "year"]] = ["Twin", 1990]
+    recommender = Recommender(train(replace(data, movies=movies), epochs=1, progress=False))
+    everything = recommender.recommend(Profile(RATINGS), n=100)
+    assert (everything["title"] == "Twin").sum() == 1
+    rated = recommender.recommend(Profile({**RATINGS, "210": 5}), n=100)
+    assert "Twin" not in rated["title"].tolist()
+
+
+def test_demographics_alone_are_enough(recommender):
+    assert len(recommender.recommend(Profile(gender="F", age=20))) == 10
+
+
+def test_more_films_than_there_are_gives_all(recommender):
+    assert len(recommender.recommend(Profile(RATINGS), n=1000)) == 37
+
+
+BAD = [
+    ({}, {}, "profile is empty: rate at least one film, or tell gender"),
+    (
+        {"80": 6},
+        {},
+        r"6 stars for '80' are not on the scale of ml-100k: expected 1 to 5 in steps of 1",
+    ),
+    ({"80": 0}, {}, "0 stars for '80'"),
+    ({"80": 3.5}, {}, "3.5 stars"),
+    ({"80": float("nan")}, {}, "nan stars"),
+    ({"80": "5"}, {}, "'5' stars"),
+    ({"80": True}, {}, "True stars"),
+    ({"80": None}, {}, "None stars"),
+    ({"9999": 5}, {}, r"ml-100k has no film '9999'; expected a movie_id or a title"),
+    ({"Toy Storry (1995)": 5}, {}, r"Did you mean: Toy Story \(1995\)"),
+    (
+        {"Sabrina": 5},
+        {},
+        r"'Sabrina' names several films; give a movie_id \(60: .*1995.*70: .*1954",
+    ),
+    ({"10": 5, "Toy Story": 5}, {}, r"Toy Story \(1995\) is rated twice"),
+    ({"80": 5}, {"dataset": "ml-1m"}, "profile is of ml-1m, the model of ml-100k"),
+    ({"80": 5}, {"gender": "x"}, "Gender 'x' is not known; expected one of F, M"),
+    ({"80": 5}, {"age": 500}, "Age 500 is not one"),
+    (
+        {"80": 5},
+        {"occupation": "pirate"},
+        "'pirate' is not in ml-100k; expected one of artist, other",
+    ),
+]
+
+
+@pytest.mark.parametrize(("ratings", "who", "message"), BAD)
+def test_a_wrong_profile_is_explained(ratings, who, message, recommender):
+    with pytest.raises(ProfileError, match=message):
+        recommender.recommend(Profile(ratings, **who))
+
+
+def test_no_recommendations_asked_for(recommender):
+    with pytest.raises(ProfileError, match="0 recommendations are none"):
+        recommender.recommend(Profile(RATINGS), n=0)
+
+
+def test_half_stars_where_the_release_has_them():
+    data = replace(made_up(), scale=(0.5, 5, 0.5), users=None, name="ml-latest-small")
+    recommender = Recommender(train(data, epochs=1, progress=False))
+    assert len(recommender.recommend(Profile({"80": 4.5}))) == 10
+    with pytest.raises(ProfileError, match=r"4.7 stars.*0.5 to 5 in steps of 0.5"):
+        recommender.recommend(Profile({"80": 4.7}))
+    with pytest.raises(ProfileError, match=r"empty: rate at least one film\.$"):
+        recommender.recommend(Profile(gender="F"))
+
+
+def test_a_profile_file_goes_out_and_comes_back(tmp_path):
+    path = tmp_path / "me.json"
+    profile = Profile({"80": 5, "90": 3}, "ml-100k", "F", 30, "writer")
+    profile.save(path)
+    assert Profile.load(path) == profile
+    Profile({"80": 5}).save(path)
+    assert json.loads(path.read_text()) == {"ratings": {"80": 5}}
+    with pytest.raises(ProfileError, match="Cannot write the profile"):
+        profile.save(tmp_path / "no" / "me.json")
+    with pytest.raises(ProfileError, match="Cannot read the profile"):
+        Profile.load(tmp_path / "nobody.json")
+    path.write_bytes(b'{"ratings": {"Caf\xe9": 5}}')
+    with pytest.raises(ProfileError, match="Cannot read the profile"):
+        Profile.load(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "is not JSON"),
+        ("{'ratings': {}}", "is not JSON"),
+        ("[" * 100_000, "is not JSON"),
+        ("[1, 2]", "another shape than a profile; expected"),
+        ('{"ratings": [["80", 5]]}', "another shape"),
+        ('{"ratings": {"80": 5, "80": 4}}', "'80' stands there 2 times"),
+        ('{"rating": {"80": 5}}', "unknown entry 'rating'"),
+        ('{"ratings": {}, "age": "old"}', "the age 'old'; expected years as a number"),
+        ('{"ratings": {}, "gender": 1}', "the gender 1; expected text or null"),
+    ],
+)
+def test_a_file_that_is_no_profile(text, message, tmp_path):
+    path = tmp_path / "me.json"
+    path.write_text(text)
+    with pytest.raises(ProfileError, match=message) as caught:
+        Profile.load(path)
+    assert str(path) in str(caught.value)
+
+
+def test_films_to_ask_are_known_telling_diverse_and_new(recommender):
+    films = recommender.films_to_ask(10)
+    assert len(films) == films["movie_id"].nunique() == 10
+    others = recommender.films_to_ask(10, known=films["movie_id"].tolist())
+    assert not set(films["movie_id"]) & set(others["movie_id"])
+    worth = recommender.films["n_ratings"] * recommender.films["spread"] ** 2
+    of = dict(zip(recommender.films["movie_id"], worth))
+    assert max(of.values()) == of[films["movie_id"][0]]
+    assert films["genres"].nunique() >= 3
+    assert len(recommender.films_to_ask(1000)) == 40
+
+
+def test_films_to_ask_on_real_ratings_are_not_obscure(ml_100k):
+    recommender = Recommender(train(ml_100k, "plain", epochs=1, progress=False))
+    asked = recommender.films_to_ask(20)["movie_id"]
+    counts = ml_100k.ratings["movie_id"].value_counts()
+    assert counts[asked].min() > 3 * counts.median()
+    genres = {g for text in recommender.films_to_ask(20)["genres"] for g in text.split("|")}
+    assert len(genres) >= 12
+
+
+def test_a_label_has_a_year_where_there_is_one(recommender):
+    assert label("Fargo", 1996) == "Fargo (1996)"
+    assert recommender.labels[3] == "unknown"
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.dictionaries(
+        st.sampled_from([str(i) for i in range(10, 401, 10)]), st.integers(1, 5), min_size=1
+    )
+)
+def test_any_valid_profile_gets_unseen_films_in_order(trained, ratings):
+    recommender = Recommender(trained)
+    films = recommender.recommend(Profile(ratings), n=40)
+    assert films["stars"].is_monotonic_decreasing
+    assert films["stars"].between(1, 5).all()
+    assert not set(films["movie_id"].astype(str)) & set(ratings)
+    assert len(films) == 40 - len(ratings)
