@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 
 from saelib.training import History
@@ -53,4 +54,26 @@ def plot_history(
             ax.axhline(baseline, color=GREY, linestyle="--", label=f"bias baseline: {baseline:.3f}")
         ax.set(xlabel="epoch", ylabel="RMSE in stars", title="Error while training")
         ax.legend()
+    return ax
+
+
+def plot_errors(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Error of the ratings shown beside that of unseen ratings, one pair of bars a model.
+
+    table: a table of the `ratings` protocol (model, rmse_seen, rmse; stars), one row a model.
+    """
+    with plt.rc_context(STYLE):
+        ax = ax or plt.subplots(layout="constrained")[1]
+        place = np.arange(len(table))[::-1]
+        for column, shift, colour, name in [
+            ("rmse_seen", 0.2, GREY, "ratings it was fed (flattering)"),
+            ("rmse", -0.2, ORANGE, "unseen ratings (honest)"),
+        ]:
+            bars = ax.barh(place + shift, table[column], 0.38, color=colour, label=name)
+            ax.bar_label(bars, fmt="%.2f", padding=3)
+        ax.set_yticks(place, table["model"])
+        ax.set(xlabel="RMSE in stars", title="What a model remembers, and what it knows")
+        ax.grid(False)
+        ax.set_xlim(right=1.15 * table[["rmse", "rmse_seen"]].to_numpy().max())
+        ax.legend(loc="upper center", bbox_to_anchor=(0.45, -0.16), ncols=2)
     return ax
