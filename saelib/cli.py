@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from saelib.errors import ProfileError, SaelibError
+from saelib.errors import CheckpointError, ProfileError, SaelibError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -142,9 +142,12 @@ def _train(options: argparse.Namespace) -> None:
     from saelib.trained_model import train
     from saelib.training import find_recipe
 
-    find_recipe(options.recipe, options.epochs)  # before anything is downloaded
-    data = load(options.dataset)
+    # What can be wrong with the request is said before anything is downloaded or trained.
+    find_recipe(options.recipe, options.epochs)
     output = options.output or model_path(options.dataset, options.recipe)
+    if output.is_dir():
+        raise CheckpointError(f"{output} is a folder; --output takes the name of a file.")
+    data = load(options.dataset)
     checkpoint = output.with_suffix(".checkpoint")
     trained = train(
         data,

@@ -72,6 +72,7 @@ def test_the_help_names_every_release():
         (["fetch", "--dataset", "ml-2m"], "Unknown data set 'ml-2m'"),
         (["train", "--recipe", "best"], "Unknown recipe 'best'"),
         (["train", "--epochs", "0"], "0 epochs"),
+        (["train", "--output", "."], ". is a folder; --output takes the name of a file"),
         (["evaluate", "--recipe", "best"], "Unknown recipe 'best'"),
         (["evaluate", "--protocol", "ranking", "--split", "u1"], "--split u1 goes with"),
         (["recommend", "--profile", "nobody.json"], "Cannot read the profile nobody.json"),
