@@ -9,7 +9,7 @@ import sys
 import pandas as pd
 from packaging.requirements import Requirement
 
-from saelib.datasets import locate, models_folder
+from saelib.datasets import check_name, locate, models_folder
 from saelib.errors import DataError
 
 
@@ -37,6 +37,7 @@ def check_setup(dataset: str = "ml-100k") -> pd.DataFrame:
             found = "missing"
         ok = found != "missing" and wanted.specifier.contains(found, prereleases=True)
         rows.append((f"{wanted.name} {wanted.specifier}", found, ok, "run the set-up again"))
+    check_name(dataset)
     todo = f"python -m saelib fetch --dataset {dataset}"
     try:
         found = "on disk" if locate(dataset) else "not on disk"

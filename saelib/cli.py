@@ -28,6 +28,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except SaelibError as error:
         print(f"Error: {error}", file=sys.stderr)
         sys.exit(1)
+    except ModuleNotFoundError as error:
+        print(
+            f"Error: the package {error.name} is missing in this Python ({sys.executable}). Use "
+            "the environment that was set up (. .venv/bin/activate), or set one up: see README.md.",
+            file=sys.stderr,
+        )
+        sys.exit(1)
     except KeyboardInterrupt:
         print("\nStopped.", file=sys.stderr)
         sys.exit(130)
@@ -67,7 +74,7 @@ def parser() -> argparse.ArgumentParser:
     dataset(train)
     train.add_argument("--recipe", default="default", help="default or plain (default: default)")
     train.add_argument("--seed", type=int, default=0, help="of everything random (default: 0)")
-    train.add_argument("--epochs", type=int, help="(default: the recipe's 70)")
+    train.add_argument("--epochs", type=int, help="passes over the data (default: 70)")
     train.add_argument("--output", type=Path, help="(default: models/DATASET-RECIPE.safetensors)")
     train.add_argument("--resume", action="store_true", help="go on where a training was stopped")
 
@@ -79,21 +86,38 @@ def parser() -> argparse.ArgumentParser:
         choices=["ratings", "new-users", "ranking"],
         help="unseen ratings, unseen users, or the order of unseen films (default: ratings)",
     )
-    evaluate.add_argument("--split", choices=["u1"], help="the published split of ml-100k")
     evaluate.add_argument(
-        "--recipe", nargs="+", default=["plain", "default"], help="(default: plain default)"
+        "--split", choices=["u1"], help="the published split of ml-100k instead of a seeded one"
     )
-    evaluate.add_argument("--seeds", nargs="+", type=int, default=[0], help="(default: 0)")
-    evaluate.add_argument("--epochs", type=int, help="(default: the recipe's 70)")
+    evaluate.add_argument(
+        "--recipe",
+        nargs="+",
+        default=["plain", "default"],
+        help="which of our models, plain or default (default: both)",
+    )
+    evaluate.add_argument(
+        "--seeds", nargs="+", type=int, default=[0], help="one or several (default: 0)"
+    )
+    evaluate.add_argument("--epochs", type=int, help="passes over the data (default: 70)")
     evaluate.add_argument("--json", action="store_true", help="one JSON object a line")
 
     recommend = command("recommend", _recommend, "Recommend films for a profile file.")
-    recommend.add_argument("--profile", type=Path, required=True, help="JSON, as `rate` saves it")
+    recommend.add_argument(
+        "--profile",
+        type=Path,
+        required=True,
+        help='a JSON file, as `rate` saves it, or by hand: {"ratings": {"Fargo (1996)": 5}}',
+    )
     recommend.add_argument("-n", type=int, default=10, help="how many films (default: 10)")
     recommend.add_argument("--json", action="store_true", help="one JSON object a line")
     model(recommend)
 
-    rate = command("rate", _rate, "Rate films at the terminal and get recommendations.")
+    rate = command(
+        "rate",
+        _rate,
+        "Rate films at the terminal and get recommendations. In the questions, Enter skips, "
+        "b goes back a film and q finishes early.",
+    )
     dataset(rate)
     rate.add_argument("--films", type=int, default=20, help="how many to ask (default: 20)")
     rate.add_argument("-n", type=int, default=10, help="recommendations (default: 10)")
@@ -109,6 +133,21 @@ def model_path(dataset: str, recipe: str = "default") -> Path:
     from saelib.datasets import models_folder
 
     return models_folder() / f"{dataset}-{recipe}.safetensors"
+
+
+def _find_model(named: Path | None, dataset: str) -> Path:
+    """The model file that was named, or that `train` made for a data set."""
+    from saelib.datasets import check_name
+
+    if named is not None:
+        return named
+    check_name(dataset)
+    path = model_path(dataset)
+    if not path.exists():
+        raise CheckpointError(
+            f"{path} is not there. Make it: python -m saelib train --dataset {dataset}"
+        )
+    return path
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -159,11 +198,15 @@ def _train(options: argparse.Namespace) -> None:
         progress=sys.stderr.isatty(),
     )
     history = trained.history
-    trained.save(output)
     if history.interrupted:
-        print(f"Stopped after {len(history.train_loss)} epochs; `--resume` goes on from there.")
+        output = _free_path(output)  # a finished model is not replaced by half a training
+        print(
+            f"Stopped after epoch {len(history.train_loss)}. "
+            "The same command with --resume goes on from there."
+        )
     else:
         checkpoint.unlink(missing_ok=True)
+    trained.save(output)
     baseline = evaluate_ratings(data, {"bias": bias}, options.seed)["rmse"][0]
     plot = output.with_suffix(".png")
     plot_history(history, baseline=baseline).figure.savefig(plot)
@@ -172,6 +215,7 @@ def _train(options: argparse.Namespace) -> None:
         f"Held-out ratings: RMSE {error:.3f} stars at epoch {history.best_epoch} of "
         f"{len(history.train_loss)}; bias baseline {baseline:.3f}."
     )
+    print("(These ratings chose the epoch; `evaluate` measures on ratings that chose nothing.)")
     print(f"Model: {output}\nLosses: {plot}")
 
 
@@ -210,7 +254,7 @@ def _recommend(options: argparse.Namespace) -> None:
     from saelib.recommendation import Profile, Recommender
 
     profile = Profile.load(options.profile)
-    path = options.model or model_path(profile.dataset or "ml-100k")
+    path = _find_model(options.model, profile.dataset or "ml-100k")
     films = Recommender.load(path).recommend(profile, options.n)
     if options.json:
         for film in films.to_dict("records"):
@@ -236,7 +280,9 @@ def _rate(options: argparse.Namespace) -> None:
 
     if options.save.is_dir():
         raise ProfileError(f"{options.save} is a folder; --save takes a file name.")
-    recommender = Recommender.load(options.model or model_path(options.dataset))
+    if options.films < 1:
+        raise ProfileError(f"--films must be at least 1; got {options.films}.")
+    recommender = Recommender.load(_find_model(options.model, options.dataset))
     profile = interview(recommender, options.films)
     if not profile.ratings and not (profile.gender or profile.age or profile.occupation):
         print("Nothing was told, so there is nothing to go by.")

@@ -130,14 +130,15 @@ def fetch(name: str = "ml-100k") -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         for left_over in target.parent.glob(f".{name}-*"):  # of a run that was killed
             shutil.rmtree(left_over)
-        for source, obtain in sources:
+        for number, (source, obtain) in enumerate(sources, start=1):
             _say(f"{name}: fetching from {source} …")
             # Beside the target, so that the last step is a rename: whole or not at all.
             with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=target.parent) as work:
                 try:
                     unpacked = obtain(Path(work))
                 except DownloadError as error:
-                    _say(f"{name}: {error}")
+                    if number < len(sources):  # the last failure is told by the exception
+                        _say(f"{name}: {error}; there is another source")
                     tried.append(f"{source}: {error}")
                 else:
                     unpacked.rename(target)
@@ -209,9 +210,14 @@ def read_split(folder: Path, part: str) -> pd.DataFrame:
 # -- Where the files are, and how they get there ---------------------------------------------
 
 
-def _release(name: str) -> Release:
+def check_name(name: str) -> None:
+    """Raise DataError, listing the known releases, if `name` is not one."""
     if name not in RELEASES:
         raise DataError(f"Unknown data set {name!r}; choose one of {', '.join(RELEASES)}.")
+
+
+def _release(name: str) -> Release:
+    check_name(name)
     return RELEASES[name]
 
 

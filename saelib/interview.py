@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
 
 from saelib.errors import ProfileError
 from saelib.preprocessing import GENDERS, age_bracket
@@ -23,8 +24,8 @@ def interview(
     profile = Profile(dataset=recommender.dataset)
     try:
         if recommender.occupations:
-            say("Who are you? Press Enter to skip a question; the answers stay on this machine.")
-            profile.gender = _choice("Gender", GENDERS, ask, say)
+            say("Who are you? The answers stay on this machine. Enter: skip a question, q: finish.")
+            profile.gender = _choice("Gender", GENDERS, ask, say, {"female": "F", "male": "M"})
             profile.age = _age(ask, say)
             profile.occupation = _choice("Occupation", recommender.occupations, ask, say)
         _ask_films(recommender, n_films, profile, ask, say)
@@ -78,19 +79,31 @@ def _number(line: str) -> float:
         raise ProfileError(f"{line!r} is not a number.") from None
 
 
-def _choice(question: str, options: Sequence[str], ask, say) -> str | None:
-    """One of `options`, typed in any case or by a beginning that fits only one; None if skipped."""
-    by_name = {option.casefold(): option for option in options}
+def _choice(
+    question: str, options: Sequence[str], ask, say, others: Mapping[str, str] | None = None
+) -> str | None:
+    """One of `options`, typed in any case or by a beginning that fits only one; None if skipped.
+
+    others: further words for an option.
+    """
+    by_name = {option.casefold(): option for option in options} | dict(others or {})
+    few = len(options) <= 4
+    if not few:
+        say(textwrap.fill(f"{question}: {', '.join(options)}.", 79))
+    prompt = f"{question} ({', '.join(options)}): " if few else f"{question}: "
     while True:
-        line = ask(f"{question} ({', '.join(options)}): ").strip().casefold()
+        line = ask(prompt).strip().casefold()
         if line == "":
             return None
         if line == "q":
             raise _Finished
         fits = [line] if line in by_name else [name for name in by_name if name.startswith(line)]
         if len(fits) == 1:
+            if fits[0] != line:
+                say(f"  {by_name[fits[0]]}")
             return by_name[fits[0]]
-        say(f"Expected one of: {', '.join(options)}; or Enter to skip. Got {line!r}.")
+        valid = f"Expected one of: {', '.join(options)}; or Enter to skip. Got {line!r}."
+        say(textwrap.fill(valid, 79))
 
 
 def _age(ask, say) -> int | None:

@@ -42,6 +42,8 @@ class Profile:
         example = 'expected {"dataset": "ml-100k", "ratings": {"50": 5}, "age": 30}'
         try:
             told = json.loads(text, object_pairs_hook=_without_repeats)
+        except ProfileError as error:
+            raise ProfileError(f"{source} is ambiguous: {error}") from None
         except (ValueError, RecursionError) as error:
             raise ProfileError(f"{source} is not JSON ({error}); {example}.") from error
         if not isinstance(told, dict) or not isinstance(told.get("ratings", {}), dict):
@@ -81,7 +83,7 @@ def _without_repeats(pairs: list[tuple[str, object]]) -> dict:
     counts = Counter(key for key, _ in pairs)
     for key, n in counts.items():
         if n > 1:
-            raise ValueError(f"{key!r} stands there {n} times; each may stand once")
+            raise ProfileError(f"{key!r} stands in it {n} times; each may stand once.")
     return dict(pairs)
 
 
@@ -124,7 +126,7 @@ class Recommender:
             options = "; ".join(f"{self.films['movie_id'][i]}: {self.labels[i]}" for i in found)
             raise ProfileError(f"{name!r} names several films; give a movie_id ({options}).")
         near = difflib.get_close_matches(name.casefold(), self._by_name, n=3, cutoff=0.6)
-        hint = "; ".join(self.labels[self._by_name[other][0]] for other in near)
+        hint = "; ".join(dict.fromkeys(self.labels[self._by_name[other][0]] for other in near))
         raise ProfileError(
             f"{self.dataset} has no film {name!r}; expected a movie_id or a title as the data set "
             "writes it, such as 'Usual Suspects, The (1995)'."
@@ -189,7 +191,7 @@ class Recommender:
         the release counts as one. Raises ProfileError, also for n below 1.
         """
         if n < 1:
-            raise ProfileError(f"{n} recommendations are none; ask for at least 1.")
+            raise ProfileError(f"The number of recommendations must be at least 1; got {n}.")
         stars = self.predict(profile)
         taken = {self.labels[self.position(film)] for film in profile.ratings}
         best = []

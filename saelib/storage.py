@@ -40,7 +40,7 @@ def read_tensors(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, st
     """
     path = Path(path)
     if not path.exists():
-        raise CheckpointError(f"{path} is not there. `python -m saelib train` makes a model.")
+        raise CheckpointError(f"{path} is not there.")
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}

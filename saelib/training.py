@@ -204,7 +204,8 @@ def fit(
                 history.best_epoch, best = epoch + 1, _copy(model)
             if checkpoint is not None:
                 _save_state(checkpoint, belongs, model, optimizer, history, best)
-            bar.set_postfix(train=total, **({"validation": losses[-1]} if losses else {}))
+            rmse = {"train RMSE": total**0.5} | ({"held-out": losses[-1] ** 0.5} if losses else {})
+            bar.set_postfix({name: f"{value:.3f}" for name, value in rmse.items()})
             bar.update()
     except KeyboardInterrupt:
         if not history.best_epoch:
@@ -280,12 +281,14 @@ def _save_state(path, belongs, model, optimizer, history, best) -> None:
 
 
 def _load_state(path, belongs, model, optimizer) -> tuple[History, dict[str, Tensor]]:
+    if not Path(path).exists():
+        raise CheckpointError(f"There is nothing to resume: {path} is not there. Start afresh.")
     tensors, metadata = read_tensors(path, "saelib training 1")
     for key, value in belongs.items():
         if metadata.get(key) != value:
             raise CheckpointError(
-                f"{path} is of a training with another {key}. Use the same data, recipe and seed, "
-                "or start afresh without resuming."
+                f"{path} is of a training with another {key}. Use the same data, recipe, epochs "
+                "and seed, or start afresh without resuming."
             )
     groups: dict[str, dict] = {"model": {}, "best": {}, "optimizer": {}}
     for name, tensor in tensors.items():

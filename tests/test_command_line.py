@@ -77,6 +77,10 @@ def test_the_help_names_every_release():
         (["evaluate", "--protocol", "ranking", "--split", "u1"], "--split u1 goes with"),
         (["recommend", "--profile", "nobody.json"], "Cannot read the profile nobody.json"),
         (["rate", "--model", "nowhere.safetensors"], "nowhere.safetensors is not there"),
+        (["rate", "--films", "0"], "--films must be at least 1; got 0"),
+        (["rate", "--dataset", "ml-2m"], "Unknown data set 'ml-2m'"),
+        (["rate", "--dataset", "ml-10m"], "Make it: python -m saelib train --dataset ml-10m"),
+        (["check", "--dataset", "ml-2m"], "Unknown data set 'ml-2m'"),
     ],
 )
 def test_an_error_is_one_message(arguments, message):
@@ -85,6 +89,16 @@ def test_an_error_is_one_message(arguments, message):
     assert done.stderr.startswith("Error: ") or "\nError: " in done.stderr
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_missing_package_is_named_with_the_way_out(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "saelib.checks", None)
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["check"])
+    assert stopped.value.code == 1
+    assert re.search(
+        r"Error: the package .* is missing in this Python.*venv", capsys.readouterr().err
+    )
 
 
 def test_a_wrong_profile_and_a_foreign_model(project, capsys):
@@ -154,8 +168,17 @@ def test_train_goes_on_after_ctrl_c(project, monkeypatch, data, capsys):
     with monkeypatch.context() as patch:
         patch.setattr(training, "masked_loss", interrupted)
         cli.main(["train", "--epochs", "3", "--output", "halves.safetensors"])
-    assert "Stopped after 1 epochs; `--resume` goes on from there" in capsys.readouterr().out
+    assert (
+        "Stopped after epoch 1. The same command with --resume goes on" in capsys.readouterr().out
+    )
     assert (project / "halves.checkpoint").exists()
+    kept = (project / "whole.safetensors").read_bytes()
+    calls.clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "masked_loss", interrupted)
+        cli.main(["train", "--epochs", "3", "--output", "whole.safetensors"])
+    assert (project / "whole.safetensors").read_bytes() == kept, "a finished model is not replaced"
+    assert (project / "whole-2.safetensors").exists()
     cli.main(["train", "--epochs", "3", "--output", "halves.safetensors", "--resume"])
     assert not (project / "halves.checkpoint").exists()
     whole, halves = (Recommender.load(f"{n}.safetensors") for n in ("whole", "halves"))
@@ -210,6 +233,13 @@ class Person:
 
     def interviewed(self, recommender, n_films=5) -> Profile:
         return interview(recommender, n_films, self.ask, self.heard.append)
+
+
+def test_a_word_for_a_gender_and_a_beginning_are_understood(recommender):
+    person = Person("female", "", "art", "q")
+    profile = person.interviewed(recommender)
+    assert (profile.gender, profile.occupation) == ("F", "artist")
+    assert "  artist" in person.heard, "what a beginning was taken for is said"
 
 
 @pytest.fixture

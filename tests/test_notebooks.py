@@ -60,7 +60,7 @@ def test_it_was_run_in_order_without_errors(path):
 @every
 def test_it_holds_no_path_of_a_machine_and_is_small(path):
     text = path.read_text(encoding="utf-8")
-    assert not re.search(r"/home/|/root/|/Users/|C:\\\\Users|/tmp/|/work/", text)
+    assert not re.search(r"/(home|root|Users|tmp|work)/|C:\\\\Users", text)
     assert path.stat().st_size < 2**20
 
 

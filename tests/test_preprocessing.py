@@ -145,7 +145,7 @@ def test_each_user_is_encoded_in_the_row_of_their_id(data):
     ("who", "message"),
     [
         ({"gender": "X"}, r"Gender 'X' is not known; expected one of F, M"),
-        ({"age": 0}, "Age 0 is not one; expected years from 1 to 120"),
+        ({"age": 0}, "Age 0 is out of range; expected years from 1 to 120"),
         ({"age": float("nan")}, "Age nan"),
         ({"occupation": "wizard"}, r"Occupation 'wizard'.*expected one of administrator, artist"),
     ],
