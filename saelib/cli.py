@@ -204,9 +204,9 @@ def _train(options: argparse.Namespace) -> None:
             f"Stopped after epoch {len(history.train_loss)}. "
             "The same command with --resume goes on from there."
         )
-    else:
-        checkpoint.unlink(missing_ok=True)
     trained.save(output)
+    if not history.interrupted:  # only now: where saving fails, --resume still has everything
+        checkpoint.unlink(missing_ok=True)
     baseline = evaluate_ratings(data, {"bias": bias}, options.seed)["rmse"][0]
     plot = output.with_suffix(".png")
     plot_history(history, baseline=baseline).figure.savefig(plot)

@@ -96,7 +96,7 @@ def split_rows(rows: csr_array, target_share: float, seed: int) -> tuple[csr_arr
     """
     rng = np.random.default_rng(seed)
     inputs, targets = [], []
-    for start, stop in zip(rows.indptr[:-1], rows.indptr[1:]):
+    for start, stop in _spans(rows):
         order = start + rng.permutation(stop - start)
         n_targets = int((stop - start) * target_share)
         targets.append(order[:n_targets])
