@@ -13,23 +13,25 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array
 
+from saelib.choice import LIKED, Ease, ListModel
 from saelib.datasets import MovieLens, read_split
 from saelib.errors import SaelibError
+from saelib.features import TrainingSet
 from saelib.preprocessing import (
     BiasBaseline,
     RatingMatrix,
-    encode_demographics,
     first_inputs,
     split_ratings,
     split_rows,
     split_users,
 )
-from saelib.training import build, find_recipe, fit
+from saelib.rating_model import fit_networks
+from saelib.training import find_recipe
 
 # (n, n_items) ratings shown and (n, n_demographics) or None -> (n, n_items) scores
 Predict = Callable[[csr_array, np.ndarray | None], np.ndarray]
-# training ratings (n_users, n_items), demographics or None, seed -> Predict
-Learn = Callable[[csr_array, np.ndarray | None, int], Predict]
+# training set, seed -> Predict
+Learn = Callable[[TrainingSet, int], Predict]
 
 N_INPUTS = (0, 5, 10, 20, 40, None)  # ratings shown of a new user; None: all inputs
 BATCH = 512  # people scored at a time, so that no (n_users, n_items) array ever exists
@@ -37,41 +39,64 @@ BATCH = 512  # people scored at a time, so that no (n_users, n_items) array ever
 # -- Models -----------------------------------------------------------------------------------
 
 
-def global_mean(train: csr_array, demographics: np.ndarray | None, seed: int) -> Predict:
+def global_mean(data: TrainingSet, seed: int) -> Predict:
     """The mean of all training ratings, for every film."""
-    mean = train.data.mean(dtype=np.float64)
+    mean = data.ratings.data.mean(dtype=np.float64)
     return lambda rows, people: np.full(rows.shape, mean)
 
 
-def item_mean(train: csr_array, demographics: np.ndarray | None, seed: int) -> Predict:
+def item_mean(data: TrainingSet, seed: int) -> Predict:
     """The film's mean rating; the global mean for a film nobody rated."""
+    train = data.ratings
     count = _n_ratings(train)
     total = np.bincount(train.indices, train.data, train.shape[1])
     mean = np.where(count, total / np.maximum(count, 1), train.data.mean(dtype=np.float64))
     return lambda rows, people: np.tile(mean, (rows.shape[0], 1))
 
 
-def bias(train: csr_array, demographics: np.ndarray | None, seed: int) -> Predict:
+def bias(data: TrainingSet, seed: int) -> Predict:
     """Global mean, shrunk item bias, shrunk user bias from the ratings shown."""
-    baseline = BiasBaseline.fit(train)
+    baseline = BiasBaseline.fit(data.ratings)
     return lambda rows, people: baseline.predict(rows)
 
 
-def popularity(train: csr_array, demographics: np.ndarray | None, seed: int) -> Predict:
+def popularity(data: TrainingSet, seed: int) -> Predict:
     """The film's number of training ratings: an order, not a prediction of stars."""
-    count = _n_ratings(train)
+    count = _n_ratings(data.ratings)
     return lambda rows, people: np.tile(count, (rows.shape[0], 1))
+
+
+def ease(liked_only: bool) -> Learn:
+    """EASE as published, on all films seen or only on those rated 4 or more."""
+
+    def learn(data: TrainingSet, seed: int) -> Predict:
+        model = Ease.fit(part(data.ratings), ridge=EASE_RIDGE)
+        return lambda rows, people: model.scores(part(rows))
+
+    def part(rows: csr_array) -> csr_array:
+        if not liked_only:
+            return rows
+        liked = rows.copy()
+        liked.data = liked.data * (liked.data >= LIKED)
+        liked.eliminate_zeros()
+        return liked
+
+    return learn
 
 
 def autoencoder(recipe: str, *, epochs: int | None = None, progress: bool = False) -> Learn:
     """The autoencoder of a recipe, trained on all ratings it is given, for all its epochs."""
-    settings = find_recipe(recipe, epochs)
+    recipes = find_recipe(recipe, epochs)
+    return lambda data, seed: fit_networks(recipes, data, seed=seed, progress=progress)[0].predict
 
-    def learn(train: csr_array, demographics: np.ndarray | None, seed: int) -> Predict:
-        model = build(settings, train, demographics is not None, seed)
-        people = demographics if model.n_demographics else None
-        fit(model, train, settings, demographics=people, seed=seed, progress=progress)
-        return model.predict
+
+def ranker(recipe: str, *, epochs: int | None = None, progress: bool = False) -> Learn:
+    """The order in which a recipe recommends: P(see) x P(like), or else the predicted stars."""
+    recipes = find_recipe(recipe, epochs)
+
+    def learn(data: TrainingSet, seed: int) -> Predict:
+        rating = fit_networks(recipes, data, seed=seed, progress=progress)[0]
+        return ListModel.fit(data, rating).scores if rating.is_ordered else rating.predict
 
     return learn
 
@@ -80,12 +105,18 @@ def _n_ratings(train: csr_array) -> np.ndarray:
     return np.bincount(train.indices, minlength=train.shape[1])
 
 
+EASE_RIDGE = 500.0
 STAR_BASELINES: dict[str, Learn] = {
     "global-mean": global_mean,
     "item-mean": item_mean,
     "bias": bias,
 }
-RANKING_BASELINES: dict[str, Learn] = {**STAR_BASELINES, "popularity": popularity}
+RANKING_BASELINES: dict[str, Learn] = {
+    **STAR_BASELINES,
+    "popularity": popularity,
+    "ease-seen": ease(liked_only=False),
+    "ease-liked": ease(liked_only=True),
+}
 
 # -- Metrics ----------------------------------------------------------------------------------
 
@@ -133,15 +164,14 @@ def evaluate_ratings(
         train, test = (data.ratings.iloc[part] for part in split_ratings(len(data.ratings), seed))
     else:
         train, test = (read_split(split[0], f"{split[1]}.{part}") for part in ("base", "test"))
-    shown = RatingMatrix.from_movielens(data, train)
-    hidden = RatingMatrix.from_movielens(data, test)
-    people = encode_demographics(data, shown.user_ids)
+    known = TrainingSet.from_movielens(data, train)
+    shown, hidden = known.ratings, RatingMatrix.from_movielens(data, test).csr
     rows = []
     for name, learn in models.items():
-        predict = learn(shown.csr, people, seed)
+        predict = learn(known, seed)
         errors = {
-            "rmse": _error(predict, shown.csr, hidden.csr, people, data.scale),
-            "rmse_seen": _error(predict, shown.csr, shown.csr, people, data.scale),
+            "rmse": _error(predict, shown, hidden, known.people, data.scale),
+            "rmse_seen": _error(predict, shown, shown, known.people, data.scale),
         }
         rows.append(_row(data, "ratings", seed, name) | errors)
     return pd.DataFrame(rows)
@@ -158,17 +188,17 @@ def evaluate_new_users(
     Returns one row per model and number of ratings shown (n_inputs; 'all' is the other half),
     with rmse and rmse_seen as in `evaluate_ratings`.
     """
-    train, held_out, people, their = _new_users(data, seed)
-    inputs, targets = split_rows(held_out, 0.5, seed)
+    known, new = _new_users(data, seed)
+    inputs, targets = split_rows(new.ratings, 0.5, seed)
     rows = []
     for name, learn in models.items():
-        predict = learn(train, people, seed)
+        predict = learn(known, seed)
         for n in n_inputs:
             shown = inputs if n is None else first_inputs(inputs, n)
             errors = {
                 "n_inputs": "all" if n is None else n,
-                "rmse": _error(predict, shown, targets, their, data.scale),
-                "rmse_seen": _error(predict, shown, shown, their, data.scale),
+                "rmse": _error(predict, shown, targets, new.people, data.scale),
+                "rmse_seen": _error(predict, shown, shown, new.people, data.scale),
             }
             rows.append(_row(data, "new-users", seed, name) | errors)
     return pd.DataFrame(rows)
@@ -180,25 +210,25 @@ def evaluate_ranking(data: MovieLens, models: dict[str, Learn], seed: int) -> pd
     Of each held-out user's ratings 80 % are shown. Returns one row per model: ndcg@10, recall@20
     (means over people with a relevant film) and coverage (of all top tens).
     """
-    train, held_out, people, their = _new_users(data, seed)
-    inputs, targets = split_rows(held_out, 0.2, seed)
+    known, new = _new_users(data, seed)
+    inputs, targets = split_rows(new.ratings, 0.2, seed)
     rows = []
     for name, learn in models.items():
-        predict = learn(train, people, seed)
+        predict = learn(known, seed)
         top, gains, recalls = [], [], []
-        for start, scores in _batches(predict, inputs, their):
+        for start, scores in _batches(predict, inputs, new.people):
             for row, score in enumerate(scores, start):
                 span = slice(inputs.indptr[row], inputs.indptr[row + 1])
                 score[inputs.indices[span]] = -np.inf
                 ranked = np.argsort(-score, kind="stable")[:20]
                 top.append(ranked[:10])
                 span = slice(targets.indptr[row], targets.indptr[row + 1])
-                relevant = targets.indices[span][targets.data[span] >= 4]
+                relevant = targets.indices[span][targets.data[span] >= LIKED]
                 if len(relevant):
                     gains.append(ndcg(ranked, relevant, 10))
                     recalls.append(recall(ranked, relevant, 20))
         metrics = {"ndcg@10": float(np.mean(gains)), "recall@20": float(np.mean(recalls))}
-        metrics["coverage"] = coverage(top, train.shape[1])
+        metrics["coverage"] = coverage(top, inputs.shape[1])
         rows.append(_row(data, "ranking", seed, name) | metrics)
     return pd.DataFrame(rows)
 
@@ -217,9 +247,11 @@ def evaluate(
     progress: bool = False,
 ) -> pd.DataFrame:
     """The table of one protocol: the baselines, and the recipes as `sae-<recipe>`."""
-    baselines = RANKING_BASELINES if protocol == "ranking" else STAR_BASELINES
+    baselines, learner = STAR_BASELINES, autoencoder
+    if protocol == "ranking":
+        baselines, learner = RANKING_BASELINES, ranker
     models = baselines | {
-        f"sae-{name}": autoencoder(name, epochs=epochs, progress=progress) for name in recipes
+        f"sae-{name}": learner(name, epochs=epochs, progress=progress) for name in recipes
     }
     if split is not None and (protocol != "ratings" or data.name != "ml-100k"):
         raise SaelibError(f"--split {split[1]} goes with --protocol ratings on ml-100k only.")
@@ -242,14 +274,11 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
     return text.where(spread.isna(), text + " ± " + spread.map("{:.4f}".format))
 
 
-def _new_users(data: MovieLens, seed: int):
-    """Training ratings, held-out users' ratings, and the demographics of both (or None)."""
-    matrix = RatingMatrix.from_movielens(data)
-    people = encode_demographics(data, matrix.user_ids)
-    known, new = split_users(len(matrix.user_ids), seed)
-    if people is None:
-        return matrix.csr[known], matrix.csr[new], None, None
-    return matrix.csr[known], matrix.csr[new], people[known], people[new]
+def _new_users(data: MovieLens, seed: int) -> tuple[TrainingSet, TrainingSet]:
+    """Known users to learn from, and new ones."""
+    everyone = TrainingSet.from_movielens(data)
+    known, new = split_users(everyone.ratings.shape[0], seed)
+    return everyone.take(known), everyone.take(new)
 
 
 def _batches(

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Callable, Mapping, Sequence
 
 from saelib.errors import ProfileError
-from saelib.preprocessing import GENDERS, age_bracket
+from saelib.features import GENDERS, age_bracket
 from saelib.recommendation import Profile, Recommender, label
 
 

@@ -1,4 +1,8 @@
-"""The stacked autoencoder: from the ratings a person gave to a prediction for every film."""
+"""The stacked autoencoder: from the known ratings of a row to a score for every column.
+
+A row is a person and the columns are films, or the other way round: the same network reads both
+orientations of the matrix.
+"""
 
 from __future__ import annotations
 
@@ -10,135 +14,175 @@ import torch
 from scipy.sparse import csr_array
 from torch import Tensor, nn
 
+from saelib.heads import HEADS
 from saelib.preprocessing import BiasBaseline
 
 ACTIVATIONS = {"relu": torch.relu, "tanh": torch.tanh}
+INPUTS = ("stars", "residuals", "residuals+mask", "mask")
+BATCH = 256  # rows predicted at a time
 
 
 class StackedAutoencoder(nn.Module):
     """Encoder and decoder as stacks of layers, mirrored around the latent code.
 
-    The plain network (`residuals=False`) reads stars, 0 where a film is not rated, and writes
-    stars through a last ReLU. With `residuals=True` it reads what is left of each rating after
-    the bias baseline, and beside it the mask of what was rated, both scaled by 3 / sqrt(number of
-    ratings); it writes a correction to the baseline. So 'not rated' and 'rated as expected' look
-    different to it, and the network's only task is what the biases cannot tell.
+    n_columns: length of a row of ratings. hidden: sizes of the encoder's layers, the last is the
+    latent code; the decoder runs through them backwards. dropout: on the latent code.
 
-    n_items: number of films. hidden: sizes of the encoder's layers, the last is the latent code;
-    the decoder runs through them backwards. dropout: on the latent code. n_demographics: length
-    of an optional further input, 0 for none.
+    inputs: what the network reads of a row.
+      'stars'           the stars, 0 where nothing is rated (then the last layer has an activation)
+      'residuals'       what is left of each rating after the bias baseline
+      'residuals+mask'  and beside it which columns are rated at all: so 'not rated' and 'rated as
+                        expected' look different
+      'mask'            only that
+    All but the stars are scaled by 3 / sqrt(number of ratings), so that long and short rows drive
+    the network alike. With residuals, the output is a correction of the baseline.
+
+    head: what the scores mean, 'squared' | 'ordered' | 'choice' (see `heads`), on `scale`.
+    n_row_features: length of a further input, such as who the person is, times row_scale.
+    n_column_features: what is known of each column, such as a film's genres. Its decoder vector is
+    then a vector of its own plus a linear map of these features.
     """
 
     def __init__(
         self,
-        n_items: int,
+        n_columns: int,
         hidden: Sequence[int] = (128, 64),
         *,
+        inputs: str = "stars",
         activation: str = "relu",
         dropout: float = 0.5,
-        residuals: bool = False,
-        n_demographics: int = 0,
-        demographics_scale: float = 1.0,
+        head: str = "squared",
+        scale: Sequence[float] = (1.0, 5.0, 1.0),
+        n_row_features: int = 0,
+        row_scale: float = 1.0,
+        n_column_features: int = 0,
         shrinkage: float = 5.0,
     ):
         super().__init__()
         self.settings = {
-            "n_items": n_items,
+            "n_columns": n_columns,
             "hidden": list(hidden),
+            "inputs": inputs,
             "activation": activation,
             "dropout": dropout,
-            "residuals": residuals,
-            "n_demographics": n_demographics,
-            "demographics_scale": demographics_scale,
+            "head": head,
+            "scale": list(scale),
+            "n_row_features": n_row_features,
+            "row_scale": row_scale,
+            "n_column_features": n_column_features,
             "shrinkage": shrinkage,
         }
-        self.n_items, self.residuals = n_items, residuals
-        self.n_demographics, self.demographics_scale = n_demographics, demographics_scale
+        if inputs not in INPUTS:
+            raise ValueError(f"inputs {inputs!r} is none of {', '.join(INPUTS)}.")
+        self.inputs, self.row_scale, self.shrinkage = inputs, row_scale, shrinkage
+        self.residuals = "residuals" in inputs
+        self.n_row_features = n_row_features
         self.activation = ACTIVATIONS[activation]
-        self.shrinkage = shrinkage
+        self.head = HEADS[head](tuple(scale))
         self.register_buffer("mean", torch.zeros(()))
-        self.register_buffer("item_bias", torch.zeros(n_items))
+        self.register_buffer("column_bias", torch.zeros(n_columns))
 
-        # A row has few ratings, so the first layer adds up the weight vectors of the films rated
-        # instead of multiplying by mostly zeros: what nn.Linear computes, at a fraction of the
-        # cost. nn.Linear's initialisation, too.
-        n_inputs = n_items * (2 if residuals else 1)
-        bound = n_inputs**-0.5
-        self.rating_inputs = nn.EmbeddingBag(n_items, hidden[0], mode="sum")
-        nn.init.uniform_(self.rating_inputs.weight, -bound, bound)
-        if residuals:
-            self.mask_inputs = nn.EmbeddingBag(n_items, hidden[0], mode="sum")
-            nn.init.uniform_(self.mask_inputs.weight, -bound, bound)
+        # A row has few ratings, so the first layer adds up the weight vectors of the columns
+        # rated instead of multiplying by mostly zeros: what nn.Linear computes, at a fraction of
+        # the cost. nn.Linear's initialisation, too.
+        bound = (n_columns * (2 if inputs == "residuals+mask" else 1)) ** -0.5
+        bags = {
+            "rating_inputs": inputs != "mask",
+            "mask_inputs": "mask" in inputs,
+        }
+        for name, wanted in bags.items():
+            if wanted:
+                bag = nn.EmbeddingBag(n_columns, hidden[0], mode="sum")
+                nn.init.uniform_(bag.weight, -bound, bound)
+                self.add_module(name, bag)
         self.input_bias = nn.Parameter(torch.empty(hidden[0]).uniform_(-bound, bound))
-        if n_demographics:
-            self.person_inputs = nn.Linear(n_demographics, hidden[0], bias=False)
+        if n_row_features:
+            self.row_inputs = nn.Linear(n_row_features, hidden[0], bias=False)
         self.encoder = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(hidden))
         self.dropout = nn.Dropout(dropout)
         self.decoder = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(reversed(hidden)))
-        self.film_outputs = nn.Linear(hidden[0], n_items)
+        self.outputs = nn.Linear(hidden[0], n_columns)
+        if n_column_features:
+            self.register_buffer("column_features", torch.zeros(n_columns, n_column_features))
+            self.column_map = nn.Parameter(torch.zeros(n_column_features, hidden[0]))
 
     def set_baseline(self, baseline: BiasBaseline) -> None:
-        """Keep the global mean and the item biases with the weights, as buffers."""
+        """Keep the global mean and the column biases with the weights, as buffers."""
         self.mean.fill_(baseline.mean)
-        self.item_bias.copy_(torch.from_numpy(np.asarray(baseline.item_bias)))
+        self.column_bias.copy_(torch.from_numpy(np.asarray(baseline.item_bias)))
 
-    def forward(self, ratings: Tensor, demographics: Tensor | None = None) -> Tensor:
-        """Predict stars for every film.
+    def forward(self, ratings: Tensor, row_features: Tensor | None = None) -> Tensor:
+        """Scores for every column.
 
-        ratings: (batch, n_items) stars, 0 = not rated. demographics: (batch, n_demographics).
-        Returns (batch, n_items) stars, not clipped to the scale.
+        ratings: (batch, n_columns) stars, 0 = not rated. row_features: (batch, n_row_features).
+        Returns (batch, n_columns); `self.head.stars` turns them into stars.
         """
-        baseline, code = self._encode(ratings, demographics)
+        baseline, code = self._encode(ratings, row_features)
         return self.decode(self.dropout(code), baseline)
 
-    def encode(self, ratings: Tensor, demographics: Tensor | None = None) -> Tensor:
-        """The latent code, (batch, hidden[-1]), of ratings (batch, n_items)."""
-        return self._encode(ratings, demographics)[1]
+    def encode(self, ratings: Tensor, row_features: Tensor | None = None) -> Tensor:
+        """The latent code, (batch, hidden[-1]), of ratings (batch, n_columns)."""
+        return self._encode(ratings, row_features)[1]
 
-    def decode(self, code: Tensor, baseline: Tensor | None) -> Tensor:
-        """Stars (batch, n_items) from codes (batch, hidden[-1]) and the baseline's stars."""
+    def decode(self, code: Tensor, baseline: Tensor | None = None) -> Tensor:
+        """Scores (batch, n_columns) from codes (batch, hidden[-1]) and the baseline's scores."""
         for layer in self.decoder:
             code = self.activation(layer(code))
-        output = self.film_outputs(code)
-        return baseline + output if self.residuals else self.activation(output)
+        output = self.outputs(code)
+        if hasattr(self, "column_map"):
+            # The columns' vectors are never written out: this is the cheaper order to multiply.
+            output = output + code @ self.column_map.T @ self.column_features.T
+        if self.inputs == "stars":
+            output = self.activation(output)
+        return output if baseline is None else baseline + output
 
-    def _encode(self, ratings: Tensor, demographics: Tensor | None) -> tuple[Tensor | None, Tensor]:
-        """The baseline's stars (None in a plain network) and the latent code."""
-        rows, films = ratings.nonzero(as_tuple=True)  # (n,) each, for n ratings in the batch
-        stars = ratings[rows, films]
+    def _encode(self, ratings: Tensor, row_features: Tensor | None) -> tuple[Tensor | None, Tensor]:
+        """The baseline's scores (None without residuals) and the latent code."""
+        rows, columns = ratings.nonzero(as_tuple=True)  # (n,) each, for n ratings in the batch
+        stars = ratings[rows, columns]
         n_ratings = torch.bincount(rows, minlength=len(ratings))
-        starts = n_ratings.cumsum(0) - n_ratings  # where each person's ratings begin
+        starts = n_ratings.cumsum(0) - n_ratings  # where each row's ratings begin
+        scale = 3 / n_ratings.clamp(min=1).sqrt()[rows]
+        baseline, hidden = None, self.input_bias
+        if self.inputs == "stars":
+            hidden = hidden + self.rating_inputs(columns, starts, stars)
         if self.residuals:
-            left = stars - self.mean - self.item_bias[films]
-            user_bias = torch.zeros(len(ratings)).index_add_(0, rows, left)
-            user_bias = user_bias / (n_ratings + self.shrinkage)
-            baseline = self.mean + user_bias[:, None] + self.item_bias
-            scale = 3 / n_ratings.clamp(min=1).sqrt()[rows]
-            hidden = self.rating_inputs(films, starts, (left - user_bias[rows]) * scale)
-            hidden = hidden + self.mask_inputs(films, starts, scale)
-        else:
-            baseline = None
-            hidden = self.rating_inputs(films, starts, stars)
-        if self.n_demographics and demographics is not None:
-            hidden = hidden + self.demographics_scale * self.person_inputs(demographics)
-        code = self.activation(hidden + self.input_bias)
+            left = stars - self.mean - self.column_bias[columns]
+            row_bias = torch.zeros(len(ratings)).index_add_(0, rows, left)
+            row_bias = row_bias / (n_ratings + self.shrinkage)
+            baseline = self.head.offset(self.mean, row_bias[:, None] + self.column_bias)
+            left = (left - row_bias[rows]) * scale
+            hidden = hidden + self.rating_inputs(columns, starts, left)
+        if "mask" in self.inputs:
+            hidden = hidden + self.mask_inputs(columns, starts, scale)
+        if self.n_row_features and row_features is not None:
+            hidden = hidden + self.row_scale * self.row_inputs(row_features)
+        code = self.activation(hidden)
         for layer in self.encoder:
             code = self.activation(layer(code))
         return baseline, code
 
-    @torch.no_grad()
-    def predict(self, rows: csr_array, demographics: np.ndarray | None = None) -> np.ndarray:
-        """Predict stars for every film, dropout off, not clipped to the scale.
+    def predict(self, rows: csr_array, row_features: np.ndarray | None = None) -> np.ndarray:
+        """Expected stars for every column, dropout off, not clipped to the scale.
 
-        rows: (n_rows, n_items) stars shown. demographics: (n_rows, n_demographics).
-        Returns (n_rows, n_items) float32.
+        rows: (n_rows, n_columns) stars shown. row_features: (n_rows, n_row_features).
+        Returns (n_rows, n_columns) float32.
         """
+        return self._in_batches(self.head.stars, rows, row_features)
+
+    def distribution(self, rows: csr_array, row_features: np.ndarray | None = None) -> np.ndarray:
+        """(n_rows, n_columns, n_levels): how likely each number of stars is; ordered stars only."""
+        return self._in_batches(self.head.probabilities, rows, row_features)
+
+    @torch.no_grad()
+    def _in_batches(self, meaning, rows: csr_array, row_features: np.ndarray | None) -> np.ndarray:
         was_training = self.training
         self.eval()
-        output = np.empty(rows.shape, dtype=np.float32)
-        for start in range(0, rows.shape[0], 256):
-            batch = slice(start, start + 256)
-            people = None if demographics is None else torch.from_numpy(demographics[batch])
-            output[batch] = self(torch.from_numpy(rows[batch].toarray()), people).numpy()
+        found = []
+        for start in range(0, rows.shape[0], BATCH):
+            batch = slice(start, start + BATCH)
+            known = None if row_features is None else torch.from_numpy(row_features[batch])
+            scores = self(torch.from_numpy(rows[batch].toarray()), known)
+            found.append(meaning(scores).numpy())
         self.train(was_training)
-        return output
+        return np.concatenate(found)

@@ -1,4 +1,4 @@
-"""From tables to what a network eats: a sparse matrix, seeded splits, biases, one-hot people."""
+"""From tables to what a network eats: a sparse matrix, seeded splits, the bias baseline."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import pandas as pd
 from scipy.sparse import csr_array
 
 from saelib.datasets import MovieLens
-from saelib.errors import DataError, ProfileError
-from saelib.layouts import ML_1M_OCCUPATIONS
+from saelib.errors import DataError
 
 # -- The rating matrix ------------------------------------------------------------------------
 
@@ -166,62 +165,3 @@ class BiasBaseline:
     def predict(self, rows: csr_array) -> np.ndarray:
         """(n_rows, n_items) stars for every film, given the ratings in each row."""
         return self.mean + self.user_bias(rows)[:, None] + self.item_bias[None, :]
-
-
-# -- Demographics -----------------------------------------------------------------------------
-
-GENDERS = ("F", "M")
-# Lower bounds in years, as ml-1m codes them; ml-100k's ages in years fall into the same brackets.
-AGE_BRACKETS = (1, 18, 25, 35, 45, 50, 56)
-AGE_LABELS = ("under 18", "18-24", "25-34", "35-44", "45-49", "50-55", "56+")
-# One list for both releases; names that both use stand in it once.
-ML_100K_OCCUPATIONS = (
-    "administrator artist doctor educator engineer entertainment executive healthcare homemaker "
-    "lawyer librarian marketing none other programmer retired salesman scientist student "
-    "technician writer"
-).split()
-OCCUPATIONS = tuple(dict.fromkeys(ML_100K_OCCUPATIONS + ML_1M_OCCUPATIONS))
-N_DEMOGRAPHICS = len(GENDERS) + len(AGE_BRACKETS) + len(OCCUPATIONS)
-
-
-def age_bracket(age: float) -> int:
-    """Position in AGE_BRACKETS of an age in years, or of a bracket's lower bound: 20 -> 1 (18-24).
-
-    Raises ProfileError outside 1 to 120.
-    """
-    if not 1 <= age <= 120:
-        raise ProfileError(f"Age {age:g} is out of range; expected years from 1 to 120.")
-    return int(np.searchsorted(AGE_BRACKETS, age, side="right")) - 1
-
-
-def encode_person(
-    gender: str | None = None, age: float | None = None, occupation: str | None = None
-) -> np.ndarray:
-    """(N_DEMOGRAPHICS,) float32, one-hot in three groups; a group not told is all zeros.
-
-    Raises ProfileError for a value outside its list.
-    """
-    code = np.zeros(N_DEMOGRAPHICS, dtype=np.float32)
-    if gender is not None:
-        if gender not in GENDERS:
-            raise ProfileError(f"Gender {gender!r} is not known; expected one of F, M.")
-        code[GENDERS.index(gender)] = 1
-    if age is not None:
-        code[len(GENDERS) + age_bracket(age)] = 1
-    if occupation is not None:
-        if occupation not in OCCUPATIONS:
-            raise ProfileError(
-                f"Occupation {occupation!r} is not known; expected one of {', '.join(OCCUPATIONS)}."
-            )
-        code[len(GENDERS) + len(AGE_BRACKETS) + OCCUPATIONS.index(occupation)] = 1
-    return code
-
-
-def encode_demographics(data: MovieLens, user_ids: np.ndarray) -> np.ndarray | None:
-    """(n_users, N_DEMOGRAPHICS) float32, one row per id; None where there are none."""
-    if data.users is None:
-        return None
-    users = data.users.set_index("user_id").loc[user_ids]
-    return np.stack(
-        [encode_person(*who) for who in zip(users["gender"], users["age"], users["occupation"])]
-    )

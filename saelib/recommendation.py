@@ -15,7 +15,7 @@ import pandas as pd
 from scipy.sparse import csr_array
 
 from saelib.errors import ProfileError
-from saelib.preprocessing import encode_person
+from saelib.features import encode_person
 from saelib.trained_model import TrainedModel
 
 
@@ -168,7 +168,7 @@ class Recommender:
                 f"{', '.join(self.occupations)}."
             )
         person = encode_person(profile.gender, profile.age, occupation)
-        if not stars and not (self.trained.model.n_demographics and person.any()):
+        if not stars and not (self.trained.rating.uses_demographics and person.any()):
             raise ProfileError(
                 "The profile is empty: rate at least one film"
                 + (", or tell gender, age or occupation." if self.occupations else ".")
@@ -181,7 +181,7 @@ class Recommender:
     def predict(self, profile: Profile) -> np.ndarray:
         """(n_items,) expected stars, clipped to the scale, for every film of the catalogue."""
         row, person = self.encode(profile)
-        predicted = self.trained.model.predict(row, person)[0]
+        predicted = self.trained.rating.predict(row, person)[0]
         return np.clip(predicted, self.scale[0], self.scale[1])
 
     def recommend(self, profile: Profile, n: int = 10) -> pd.DataFrame:

@@ -3,32 +3,41 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
+from torch import Tensor
 
+from saelib.choice import Ease, ListModel
 from saelib.datasets import MovieLens
 from saelib.errors import CheckpointError
+from saelib.features import TrainingSet
 from saelib.model import StackedAutoencoder
-from saelib.preprocessing import RatingMatrix, encode_demographics, split_ratings
+from saelib.preprocessing import RatingMatrix, split_ratings
+from saelib.rating_model import FoldIn, RatingModel, fit_networks
 from saelib.storage import read_tensors, write_tensors
-from saelib.training import History, build, find_recipe, fit
+from saelib.training import History, find_recipe
+
+FORMAT = "saelib model 2"
 
 
 @dataclass
 class TrainedModel:
-    """All that recommending needs: the network and what its columns mean.
+    """All that recommending needs: the networks and what their columns mean.
 
-    films: one row per column of the network's input, with movie_id, title, year, genres,
-    n_ratings and spread (standard deviation of the ratings, stars). user_ids: who it was trained
-    on. scale: lowest and highest rating and the step between, in stars. occupations: those that
-    the release knows; empty where it has no demographics.
+    rating: how will you like it? lists: will you see it, and then like it? None in recipes whose
+    networks predict no distribution over stars. films: one row per column of the ratings, with
+    movie_id, title, year, genres, n_ratings and spread (standard deviation of the ratings,
+    stars). user_ids: who it was trained on. scale: lowest and highest rating and the step
+    between, in stars. occupations: those that the release knows; empty where it has no
+    demographics. histories: of each network.
     """
 
-    model: StackedAutoencoder
+    rating: RatingModel
+    lists: ListModel | None
     dataset: str
     recipe: str
     seed: int
@@ -36,33 +45,54 @@ class TrainedModel:
     films: pd.DataFrame
     user_ids: np.ndarray
     occupations: list[str]
-    history: History
+    histories: list[History]
 
     def save(self, path: Path) -> None:
         """Write one safetensors file. Raises CheckpointError; the old file then survives."""
         films = self.films
-        tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
+        tensors, networks = {}, []
+        for number, network in enumerate(self.rating.networks):
+            if isinstance(network, FoldIn):
+                found, settings = _take_apart(network)
+            else:
+                found, settings = network.state_dict(), network.settings
+            tensors |= {f"network{number}.{name}": value for name, value in found.items()}
+            networks.append({"kind": type(network).__name__, "settings": settings})
+        about = {key: getattr(self, key) for key in ("dataset", "recipe", "seed", "scale")}
+        about["networks"] = networks
+        if self.lists is not None:
+            found, about["choice"] = _take_apart(self.lists.choice)
+            tensors |= {f"choice.{name}": value for name, value in found.items()}
         tensors["user_ids"] = torch.from_numpy(self.user_ids.astype(np.int64))
         for column in ("movie_id", "n_ratings"):
             tensors[f"films.{column}"] = torch.from_numpy(films[column].to_numpy(np.int64).copy())
         years = films["year"].fillna(0).to_numpy(np.int64)
         tensors["films.year"] = torch.from_numpy(years)  # 0: unknown
         tensors["films.spread"] = torch.from_numpy(films["spread"].to_numpy(np.float32).copy())
-        about = {key: getattr(self, key) for key in ("dataset", "recipe", "seed", "scale")}
-        about |= {"occupations": self.occupations, "history": asdict(self.history)}
-        about |= {"settings": self.model.settings}
         about |= {key: films[key].tolist() for key in ("title", "genres")}
-        write_tensors(path, tensors, {"format": "saelib model 1", "about": json.dumps(about)})
+        about |= {"occupations": self.occupations, "histories": [asdict(h) for h in self.histories]}
+        write_tensors(path, tensors, {"format": FORMAT, "about": json.dumps(about)})
 
     @classmethod
     def load(cls, path: Path) -> TrainedModel:
         """Read what `save` wrote. Raises CheckpointError for any other file."""
-        tensors, metadata = read_tensors(path, "saelib model 1")
+        tensors, metadata = read_tensors(path, FORMAT)
         try:
             about = json.loads(metadata["about"])
-            model = StackedAutoencoder(**about["settings"])
-            weights = {k.removeprefix("model."): v for k, v in tensors.items() if "model." in k}
-            model.load_state_dict(weights)
+            scale = tuple(about["scale"])
+            networks = []
+            for number, network in enumerate(about["networks"]):
+                found = _under(f"network{number}.", tensors)
+                if network["kind"] == "FoldIn":
+                    networks.append(_put_together(FoldIn, found, network["settings"]))
+                else:
+                    model = StackedAutoencoder(**network["settings"])
+                    model.load_state_dict(found)
+                    networks.append(model.eval())
+            rating, lists = RatingModel(networks), None
+            if "choice" in about:
+                choice = _put_together(Ease, _under("choice.", tensors), about["choice"])
+                lists = ListModel(choice, rating, scale)
             year = pd.Series(tensors["films.year"].numpy(), dtype="Int64")
             films = pd.DataFrame(
                 {
@@ -75,21 +105,44 @@ class TrainedModel:
                 }
             )
             return cls(
-                model.eval(),
+                rating,
+                lists,
                 about["dataset"],
                 about["recipe"],
                 about["seed"],
-                tuple(about["scale"]),
+                scale,
                 films,
                 tensors["user_ids"].numpy(),
                 about["occupations"],
-                History(**about["history"]),
+                [History(**history) for history in about["histories"]],
             )
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise CheckpointError(
                 f"{path} does not fit this version of saelib ({error}). Train it again with "
                 "`python -m saelib train`."
             ) from error
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C ended the training early."""
+        return any(history.interrupted for history in self.histories)
+
+
+def _take_apart(thing: FoldIn | Ease) -> tuple[dict[str, Tensor], dict]:
+    """The arrays of a dataclass as tensors, and all else that it holds."""
+    values = {field.name: getattr(thing, field.name) for field in fields(thing)}
+    arrays = {k: torch.from_numpy(v) for k, v in values.items() if isinstance(v, np.ndarray)}
+    return arrays, {k: v for k, v in values.items() if k not in arrays}
+
+
+def _put_together(kind: type, arrays: dict[str, Tensor], settings: dict):
+    if "scale" in settings:
+        settings = settings | {"scale": tuple(settings["scale"])}
+    return kind(**{name: array.numpy() for name, array in arrays.items()}, **settings)
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
 
 def train(
@@ -106,27 +159,32 @@ def train(
 
     Raises SaelibError for an unknown recipe, and what `fit` raises.
     """
-    settings = find_recipe(recipe, epochs)
+    recipes = find_recipe(recipe, epochs)
     training, held_out = split_ratings(len(data.ratings), seed)
-    shown = RatingMatrix.from_movielens(data, data.ratings.iloc[training])
-    hidden = RatingMatrix.from_movielens(data, data.ratings.iloc[held_out])
-    people = encode_demographics(data, shown.user_ids)
-    model = build(settings, shown.csr, people is not None, seed)
-    history = fit(
-        model,
-        shown.csr,
-        settings,
-        demographics=people if model.n_demographics else None,
-        validation=hidden.csr,
+    known = TrainingSet.from_movielens(data, data.ratings.iloc[training])
+    rating, histories = fit_networks(
+        recipes,
+        known,
+        validation=RatingMatrix.from_movielens(data, data.ratings.iloc[held_out]).csr,
         seed=seed,
         checkpoint=checkpoint,
         resume=resume,
         progress=progress,
     )
+    lists = ListModel.fit(known, rating) if rating.is_ordered else None
     of_film = data.ratings.groupby("movie_id")["rating"].agg(n_ratings="size", spread="std")
-    films = data.movies.set_index("movie_id").loc[shown.item_ids].join(of_film).reset_index()
+    films = data.movies.set_index("movie_id").loc[known.matrix.item_ids].join(of_film).reset_index()
     films = films.fillna({"n_ratings": 0, "spread": 0}).astype({"n_ratings": "int64"})
     occupations = [] if data.users is None else sorted(data.users["occupation"].unique())
     return TrainedModel(
-        model, data.name, recipe, seed, data.scale, films, shown.user_ids, occupations, history
+        rating,
+        lists,
+        data.name,
+        recipe,
+        seed,
+        data.scale,
+        films,
+        known.matrix.user_ids,
+        occupations,
+        histories,
     )

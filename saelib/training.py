@@ -15,71 +15,87 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from saelib.errors import CheckpointError, SaelibError
+from saelib.features import Fingerprints, TrainingSet
 from saelib.model import StackedAutoencoder
-from saelib.preprocessing import N_DEMOGRAPHICS, BiasBaseline
+from saelib.preprocessing import BiasBaseline
 from saelib.storage import read_tensors, write_tensors
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that is chosen before training: the network and how it learns.
+    """Everything that is chosen before a network is trained: what it is and how it learns.
 
-    demographics_scale: 0 means that the network is not told who the person is. input_dropout:
-    the share of a person's ratings that the encoder does not see in a training step, drawn anew
-    from U(low, high); their stars still count in the loss. weight_decay: decoupled (AdamW), so a
-    step shrinks the weights, but not the biases, by learning_rate * weight_decay. one_cycle: the
-    learning rate rises for a tenth of the steps, then falls to 0; otherwise it is constant.
-    n_batches: mini-batches an epoch; as a share of the people, the size of a batch carries over
-    from small to large data sets (no batch has more than MAX_BATCH people).
+    rows: whether a row is one of the 'people' or of the 'films'; the columns are the others.
+    hidden, inputs, activation, dropout, head: see `StackedAutoencoder`.
+    demographics, facts, raters: how strongly the network is told who a person is, what genres and
+    decade a film has, and who rated what (see `features`); 0 is not at all. Of a row, the encoder
+    is told; of a column, the decoder.
+    input_dropout: the share of a row's ratings that the encoder does not see in a training step,
+    drawn anew from U(low, high); they still count in the loss. weight_decay: decoupled (AdamW),
+    so a step shrinks the weights, but not the biases, by learning_rate * weight_decay.
+    one_cycle: the learning rate rises for a tenth of the steps, then falls to 0; otherwise it is
+    constant. n_batches: mini-batches an epoch; as a share of the rows, the size of a batch
+    carries over from small to large data sets (no batch has more than MAX_BATCH rows).
     """
 
-    hidden: tuple[int, ...]
-    activation: str = "relu"
+    rows: str = "people"
+    hidden: tuple[int, ...] = (500,)
+    inputs: str = "residuals+mask"
+    activation: str = "tanh"
     dropout: float = 0.5
-    residuals: bool = False
-    demographics_scale: float = 0.0
+    head: str = "squared"
+    demographics: float = 0.0
+    facts: float = 0.0
+    raters: float = 0.0
     input_dropout: tuple[float, float] = (0.0, 0.0)
     weight_decay: float = 0.0
     learning_rate: float = 1e-3
-    one_cycle: bool = False
-    n_batches: int = 30
-    epochs: int = 70
+    one_cycle: bool = True
+    n_batches: int = 60
+    epochs: int = 20
 
 
-MAX_BATCH = 512  # people; keeps a dense batch of ratings small even for 87,000 films
+MAX_BATCH = 512  # rows; keeps a dense batch of ratings small even for 87,000 films
 
-RECIPES = {
-    # The network of the lessons, as the original work trained it.
-    "plain": Recipe(hidden=(128, 64), n_batches=60),
-    # One wide layer that corrects the bias baseline, held back by strong decay.
-    "default": Recipe(
-        hidden=(500,),
-        activation="tanh",
-        residuals=True,
-        demographics_scale=0.5,
-        input_dropout=(0.1, 0.9),
-        weight_decay=8.0,
-        one_cycle=True,
-        n_batches=30,
-    ),
+# The network of the lessons, as the original work trained it.
+PLAIN = Recipe(hidden=(128, 64), inputs="stars", activation="relu", one_cycle=False, epochs=70)
+RESIDUALS = Recipe(inputs="residuals", weight_decay=0.01)
+MASK = replace(RESIDUALS, inputs="residuals+mask")
+DECAY = replace(MASK, weight_decay=3.5)
+ORDERED = replace(DECAY, head="ordered")
+PEOPLE = replace(ORDERED, input_dropout=(0.1, 0.95), demographics=0.5, facts=0.5, raters=1.0)
+FILMS = replace(
+    PEOPLE, rows="films", input_dropout=(0.1, 0.5), demographics=0.2, facts=1.0
+)
+
+# A recipe is one network, or several whose predictions are averaged. In this order they are the
+# ladder: each rung changes one thing.
+RECIPES: dict[str, tuple[Recipe, ...]] = {
+    "plain": (PLAIN,),
+    "residuals": (RESIDUALS,),
+    "mask": (MASK,),
+    "decay": (DECAY,),
+    "ordered": (ORDERED,),
+    "informed": (PEOPLE,),
+    "films": (FILMS,),
+    "default": (PEOPLE, FILMS),
 }
 
 
-def find_recipe(name: str, epochs: int | None = None) -> Recipe:
-    """The recipe of that name, with another number of epochs if given."""
+def find_recipe(name: str, epochs: int | None = None) -> tuple[Recipe, ...]:
+    """The networks of the recipe of that name, with another number of epochs if given."""
     if name not in RECIPES:
         raise SaelibError(f"Unknown recipe {name!r}; choose one of {', '.join(RECIPES)}.")
-    recipe = RECIPES[name]
     if epochs is None:
-        return recipe
+        return RECIPES[name]
     if epochs < 1:
         raise SaelibError(f"{epochs} epochs is not a number of epochs; expected at least 1.")
-    return replace(recipe, epochs=epochs)
+    return tuple(replace(recipe, epochs=epochs) for recipe in RECIPES[name])
 
 
 @dataclass
 class History:
-    """Loss after each epoch, in stars squared.
+    """Mean squared error after each epoch, in stars squared, whatever loss was trained on.
 
     train_loss: mean over the epoch's steps, with dropout on. validation_loss: of held-out ratings,
     dropout off. best_epoch counts from 1 and is the one whose weights the model keeps: the lowest
@@ -92,40 +108,67 @@ class History:
     interrupted: bool = False
 
 
-def masked_loss(predicted: Tensor, ratings: Tensor) -> Tensor:
-    """Mean squared error over the observed ratings (AutoRec, Sedhain et al. 2015, equation 2).
-
-    predicted, ratings: (batch, n_items) stars. A cell where `ratings` is 0 is not observed and
-    takes no part in the loss nor in its gradient.
-    """
-    observed = ratings != 0
-    return (predicted[observed] - ratings[observed]).square().mean()
-
-
 def hide_inputs(ratings: Tensor, input_dropout: tuple[float, float]) -> Tensor:
     """Set a random share, drawn for each row from U(low, high), of the ratings to 'not rated'."""
     share = torch.empty(len(ratings), 1).uniform_(*input_dropout)
     return ratings * (torch.rand_like(ratings) >= share)
 
 
-def build(recipe: Recipe, ratings: csr_array, demographics: bool, seed: int) -> StackedAutoencoder:
-    """A network with fresh weights from `seed` and, if it works on residuals, its baseline.
+@dataclass(frozen=True)
+class Oriented:
+    """What a recipe makes of a training set: a matrix of rows, and what is known of both sides.
 
-    ratings: (n_users, n_items) training ratings. demographics: whether the users have any.
+    ratings: (n_rows, n_columns). row_features: (n_rows, …) or None. column_features:
+    (n_columns, …), possibly of width 0, the fingerprints first. fingerprints: of the columns.
     """
+
+    ratings: csr_array
+    row_features: np.ndarray | None
+    column_features: np.ndarray
+    fingerprints: Fingerprints | None
+
+
+def orient(recipe: Recipe, data: TrainingSet) -> Oriented:
+    """Lay the training set out as the recipe's network reads it."""
+    by_people = recipe.rows == "people"
+    ratings = data.ratings if by_people else csr_array(data.ratings.T)
+    people = data.people if recipe.demographics else None
+    films = data.films if recipe.facts else None
+    row_features, told, weight = (
+        (people, films, recipe.facts) if by_people else (films, people, recipe.demographics)
+    )
+    fingerprints = Fingerprints.fit(ratings) if recipe.raters else None
+    parts = [np.zeros((ratings.shape[1], 0), dtype=np.float32)]
+    if fingerprints is not None:
+        parts.append(recipe.raters * fingerprints.of(csr_array(ratings.T)))
+    if told is not None:
+        parts.append(weight * told)
+    return Oriented(ratings, row_features, np.hstack(parts), fingerprints)
+
+
+def build(recipe: Recipe, data: TrainingSet, oriented: Oriented, seed: int) -> StackedAutoencoder:
+    """A network with fresh weights from `seed` and, if it works on residuals, its baseline."""
+    width = 0 if oriented.row_features is None else oriented.row_features.shape[1]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = StackedAutoencoder(
-            ratings.shape[1],
+            oriented.ratings.shape[1],
             recipe.hidden,
+            inputs=recipe.inputs,
             activation=recipe.activation,
             dropout=recipe.dropout,
-            residuals=recipe.residuals,
-            n_demographics=N_DEMOGRAPHICS if demographics and recipe.demographics_scale else 0,
-            demographics_scale=recipe.demographics_scale,
+            head=recipe.head,
+            scale=data.scale,
+            n_row_features=width,
+            row_scale=recipe.demographics if recipe.rows == "people" else recipe.facts,
+            n_column_features=oriented.column_features.shape[1],
         )
-    if recipe.residuals:
-        model.set_baseline(BiasBaseline.fit(ratings, model.shrinkage))
+    if model.residuals:
+        model.set_baseline(BiasBaseline.fit(oriented.ratings, model.shrinkage))
+    if recipe.head == "ordered":
+        model.head.start_from(oriented.ratings.data)
+    if oriented.column_features.shape[1]:
+        model.column_features.copy_(torch.from_numpy(oriented.column_features))
     return model
 
 
@@ -134,17 +177,17 @@ def fit(
     ratings: csr_array,
     recipe: Recipe,
     *,
-    demographics: np.ndarray | None = None,
+    row_features: np.ndarray | None = None,
     validation: csr_array | None = None,
     seed: int = 0,
     checkpoint: Path | None = None,
     resume: bool = False,
     progress: bool = True,
 ) -> History:
-    """Train in place, in mini-batches of people, and return the losses.
+    """Train in place, in mini-batches of rows, and return the losses.
 
-    ratings: (n_users, n_items) stars. validation: held-out ratings of the same users, never
-    shown. demographics: (n_users, n_demographics). checkpoint: a file written after each epoch,
+    ratings: (n_rows, n_columns) stars. validation: held-out ratings of the same rows, never
+    shown. row_features: (n_rows, n_row_features). checkpoint: a file written after each epoch,
     from which `resume=True` goes on; the result is the same as without the interruption. Ctrl-C
     ends the training and keeps the best epoch so far.
 
@@ -152,10 +195,10 @@ def fit(
     weights on the same machine. Raises CheckpointError where the checkpoint belongs to another
     training, SaelibError where the loss is no longer a number.
     """
-    n_users = ratings.shape[0]
-    n_batches = max(min(recipe.n_batches, n_users), math.ceil(n_users / MAX_BATCH))
+    n_rows = ratings.shape[0]
+    n_batches = max(min(recipe.n_batches, n_rows), math.ceil(n_rows / MAX_BATCH))
     matrices = [p for p in model.parameters() if p.ndim > 1]
-    vectors = [p for p in model.parameters() if p.ndim == 1]
+    vectors = [p for p in model.parameters() if p.ndim <= 1]
     optimizer = torch.optim.AdamW(
         [{"params": matrices}, {"params": vectors, "weight_decay": 0.0}],
         lr=recipe.learning_rate,
@@ -173,7 +216,7 @@ def fit(
     try:
         for epoch in range(first, recipe.epochs):
             rng = np.random.default_rng([seed, epoch])
-            batches = np.array_split(rng.permutation(n_users), n_batches)
+            batches = np.array_split(rng.permutation(n_rows), n_batches)
             total = 0.0
             model.train()
             with torch.random.fork_rng(devices=[]):
@@ -181,16 +224,14 @@ def fit(
                 for step, chosen in enumerate(batches):
                     if recipe.one_cycle:
                         _set_pace(optimizer, recipe, (epoch + step / n_batches) / recipe.epochs)
-                    batch = torch.from_numpy(ratings[chosen].toarray())  # (batch, n_items)
-                    people = (
-                        None if demographics is None else torch.from_numpy(demographics[chosen])
-                    )
-                    shown = hide_inputs(batch, recipe.input_dropout)
-                    loss = masked_loss(model(shown, people), batch)
+                    batch = torch.from_numpy(ratings[chosen].toarray())  # (batch, n_columns)
+                    known = None if row_features is None else torch.from_numpy(row_features[chosen])
+                    scores = model(hide_inputs(batch, recipe.input_dropout), known)
+                    loss = model.head.loss(scores, batch)
                     optimizer.zero_grad()
                     loss.backward()
                     optimizer.step()
-                    total += loss.item() / n_batches
+                    total += model.head.error(scores.detach(), batch) / n_batches
             if not math.isfinite(total):
                 raise SaelibError(
                     f"The loss is {total} after epoch {epoch + 1}: training has diverged. Lower "
@@ -199,7 +240,7 @@ def fit(
             history.train_loss.append(total)
             losses = history.validation_loss
             if validation is not None:
-                losses.append(held_out_loss(model, ratings, validation, demographics))
+                losses.append(held_out_loss(model, ratings, validation, row_features))
             if validation is None or losses[-1] == min(losses):
                 history.best_epoch, best = epoch + 1, _copy(model)
             if checkpoint is not None:
@@ -222,15 +263,15 @@ def held_out_loss(
     model: StackedAutoencoder,
     ratings: csr_array,
     held_out: csr_array,
-    demographics: np.ndarray | None = None,
+    row_features: np.ndarray | None = None,
 ) -> float:
     """Mean squared error of held-out ratings, stars squared, with `ratings` shown."""
     total = 0.0
     for start in range(0, ratings.shape[0], 1024):
         part = slice(start, start + 1024)
-        people = None if demographics is None else demographics[part]
+        known = None if row_features is None else row_features[part]
         wanted = held_out[part].tocoo()
-        predicted = model.predict(ratings[part], people)[wanted.row, wanted.col]
+        predicted = model.predict(ratings[part], known)[wanted.row, wanted.col]
         total += np.square(predicted - wanted.data, dtype=np.float64).sum()
     return total / held_out.nnz
 

@@ -1,0 +1,259 @@
+"""How will you like it? Networks over both orientations of the matrix, and their average.
+
+A network that reads people needs only a forward pass for someone new. One that reads films learns
+a decoder vector for each person; someone new gets theirs from the codes of the films they rated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy.sparse import csr_array
+from scipy.special import expit
+
+from saelib.features import Fingerprints, TrainingSet
+from saelib.heads import OrderedStars
+from saelib.model import BATCH, StackedAutoencoder
+from saelib.preprocessing import BiasBaseline
+from saelib.training import History, Oriented, Recipe, build, fit, orient
+
+RANK = 200  # directions in which people differ that are kept
+SPREAD = 1.4  # the trained vectors, held back by weight decay, vary less than people do
+DOUBT = 20  # ratings after which a new person's fingerprint is half trusted
+NEWTON_STEPS = 8
+
+
+@dataclass(frozen=True)
+class FoldIn:
+    """A network over films, ready for people whom it does not know.
+
+    A person's score of a film is (code of the film) . (vector of the person) + what is expected
+    of anyone like them. The vectors of the people in training are taken as draws from a Gaussian;
+    a new person's is the most probable one, given that prior and their stars. In coordinates in
+    which the prior is N(0, I), that is an ordinal regression with a ridge penalty of 1 on the
+    codes of the films rated; the log-likelihood is concave, and Newton's method solves it.
+
+    codes: (n_items, RANK), in these coordinates. average: (n_items,), scores of an average
+    person. by_feature: (n_items, n_features), what a person's features add. thresholds:
+    (n_levels - 1,). film_bias: (n_items,), mean, shrinkage: of the bias baseline, in stars.
+    slope: score per star of bias. components: (n_items, …), of the fingerprints. usual:
+    (n_features,), of an average person. raters,
+    demographics: weights of the features. scale: as of the ratings.
+    """
+
+    codes: np.ndarray
+    average: np.ndarray
+    by_feature: np.ndarray
+    thresholds: np.ndarray
+    film_bias: np.ndarray
+    components: np.ndarray
+    usual: np.ndarray
+    mean: float
+    shrinkage: float
+    slope: float
+    raters: float
+    demographics: float
+    scale: tuple[float, float, float]
+
+    @classmethod
+    @torch.no_grad()
+    def from_network(
+        cls,
+        model: StackedAutoencoder,
+        recipe: Recipe,
+        data: TrainingSet,
+        oriented: Oriented,
+        spread: float = SPREAD,
+    ) -> FoldIn:
+        """From a trained network over films, with what it was trained on.
+
+        spread: factor on the prior's standard deviations.
+        """
+        codes = _decoder_codes(model.eval(), oriented.ratings, oriented.row_features)
+        codes = np.hstack([codes, np.ones((len(codes), 1))])  # the last one meets the output bias
+        vectors = torch.hstack([model.outputs.weight, model.outputs.bias[:, None]])
+        vectors = vectors.numpy().astype(np.float64)  # (n_users, hidden + 1)
+        variances, directions = np.linalg.eigh(np.cov(vectors.T))  # ascending
+        widths = spread * np.sqrt(variances[-RANK:].clip(min=0))
+        people_bias = model.column_bias.numpy().astype(np.float64)
+        baseline = BiasBaseline(model.mean.item(), people_bias, model.shrinkage)
+        arrays = {
+            "codes": codes @ (directions[:, -RANK:] * widths),
+            "average": codes @ vectors.mean(axis=0),
+            "by_feature": codes[:, :-1] @ model.column_map.numpy().T,
+            "thresholds": model.head.thresholds().numpy(),
+            "film_bias": baseline.user_bias(oriented.ratings),
+            "components": oriented.fingerprints.components,
+            "usual": oriented.column_features.mean(axis=0),
+        }
+        return cls(
+            **{name: array.astype(np.float32) for name, array in arrays.items()},
+            mean=baseline.mean,
+            shrinkage=model.shrinkage,
+            slope=model.head.slope.item(),
+            raters=recipe.raters,
+            demographics=recipe.demographics,
+            scale=data.scale,
+        )
+
+    def scores(self, rows: csr_array, people: np.ndarray | None = None) -> np.ndarray:
+        """(n, n_items) scores for n people. rows: (n, n_items) stars; people: demographics."""
+        baseline = BiasBaseline(self.mean, self.film_bias, self.shrinkage)
+        bias = baseline.predict(rows) - self.mean
+        expected = (
+            self.slope * bias + self.average + self._features(rows, people) @ self.by_feature.T
+        )
+        vectors = np.zeros((rows.shape[0], self.codes.shape[1]))
+        for row, (start, stop) in enumerate(pairwise(rows.indptr)):
+            films = rows.indices[start:stop]
+            vectors[row] = self.vector(films, rows.data[start:stop], expected[row, films])
+        return expected + vectors @ self.codes.T
+
+    def vector(self, films: np.ndarray, stars: np.ndarray, expected: np.ndarray) -> np.ndarray:
+        """The most probable vector (RANK,) of a person, given stars of films and the prior.
+
+        films: (n,) positions. stars: (n,). expected: (n,) scores without the vector.
+        """
+        codes = self.codes[films].astype(np.float64)
+        level = np.round((stars - self.scale[0]) / self.scale[2]).astype(int)
+        edges = np.concatenate([[-np.inf], self.thresholds, [np.inf]])
+        vector = np.zeros(codes.shape[1])
+        for _ in range(NEWTON_STEPS):
+            scores = expected + codes @ vector
+            below, above = expit(scores - edges[level]), expit(scores - edges[level + 1])
+            gradient = codes.T @ (1 - below - above) - vector
+            curvature = below * (1 - below) + above * (1 - above)
+            hessian = (codes.T * curvature) @ codes + np.eye(len(vector))
+            step = np.linalg.solve(hessian, gradient)
+            vector += step
+            if np.abs(step).max() < 1e-4:
+                break
+        return vector
+
+    def predict(self, rows: csr_array, people: np.ndarray | None = None) -> np.ndarray:
+        """(n, n_items) expected stars."""
+        low, _, step = self.scale
+        scores = self.scores(rows, people)
+        return low + step * sum(expit(scores - threshold) for threshold in self.thresholds)
+
+    def distribution(self, rows: csr_array, people: np.ndarray | None = None) -> np.ndarray:
+        """(n, n_items, n_levels): how likely each number of stars is."""
+        above = expit(self.scores(rows, people)[..., None] - self.thresholds)
+        return -np.diff(above, axis=-1, prepend=1, append=0)
+
+    def _features(self, rows: csr_array, people: np.ndarray | None) -> np.ndarray:
+        """(n, n_features): what is known of people beside their stars.
+
+        The fewer films somebody has rated, the more their fingerprint is taken to be the usual
+        one; who does not tell their demographics is taken for the average person.
+        """
+        features = np.tile(self.usual, (rows.shape[0], 1))
+        width = self.components.shape[1]
+        n = np.diff(rows.indptr)[:, None]
+        found = self.raters * Fingerprints(self.components).of(rows)
+        features[:, :width] += n / (n + DOUBT) * (found - features[:, :width])
+        if people is not None and features.shape[1] > width:
+            features[:, width:] = self.demographics * people
+        return features
+
+
+def _decoder_codes(
+    model: StackedAutoencoder, rows: csr_array, row_features: np.ndarray | None
+) -> np.ndarray:
+    """(n_rows, hidden[0]) float64: what the last layer multiplies by the columns' vectors."""
+    found = []
+    for start in range(0, rows.shape[0], BATCH):
+        part = slice(start, start + BATCH)
+        known = None if row_features is None else torch.from_numpy(row_features[part])
+        code = model.encode(torch.from_numpy(rows[part].toarray()), known)
+        for layer in model.decoder:
+            code = model.activation(layer(code))
+        found.append(code.numpy())
+    return np.concatenate(found).astype(np.float64)
+
+
+@dataclass(frozen=True)
+class RatingModel:
+    """How will you like it? The average of one or several networks.
+
+    Averaging the distributions of several networks averages their expected stars, too.
+    """
+
+    networks: list[StackedAutoencoder | FoldIn]
+
+    def predict(self, rows: csr_array, people: np.ndarray | None = None) -> np.ndarray:
+        """(n, n_items) expected stars. rows: (n, n_items) stars shown; people: demographics."""
+        return self._average("predict", rows, people)
+
+    def distribution(self, rows: csr_array, people: np.ndarray | None = None) -> np.ndarray:
+        """(n, n_items, n_levels): how likely each number of stars is; see `is_ordered`."""
+        return self._average("distribution", rows, people)
+
+    @property
+    def is_ordered(self) -> bool:
+        """Whether the networks predict distributions over stars, not only a number."""
+        return all(
+            isinstance(network, FoldIn) or isinstance(network.head, OrderedStars)
+            for network in self.networks
+        )
+
+    @property
+    def uses_demographics(self) -> bool:
+        """Whether it makes a difference who the person is."""
+        return any(
+            network.demographics > 0 if isinstance(network, FoldIn) else network.n_row_features > 0
+            for network in self.networks
+        )
+
+    def _average(self, method: str, rows: csr_array, people: np.ndarray | None) -> np.ndarray:
+        total = 0
+        for network in self.networks:
+            total = total + getattr(network, method)(rows, people)
+        return total / len(self.networks)
+
+
+def fit_networks(
+    recipes: Sequence[Recipe],
+    data: TrainingSet,
+    *,
+    validation: csr_array | None = None,
+    seed: int = 0,
+    checkpoint: Path | None = None,
+    resume: bool = False,
+    progress: bool = True,
+) -> tuple[RatingModel, list[History]]:
+    """Train the networks of a recipe, one after the other, and make them one model.
+
+    validation: held-out ratings (n_users, n_items). checkpoint, resume, and Ctrl-C: see `fit`;
+    each network has a file of its own, with its number at the end of the name. After Ctrl-C, the
+    model consists of the networks so far.
+    """
+    networks, histories = [], []
+    for number, recipe in enumerate(recipes):
+        oriented = orient(recipe, data)
+        by_people = recipe.rows == "people"
+        its_seed = seed + 1000 * number
+        model = build(recipe, data, oriented, its_seed)
+        held_out = validation if by_people or validation is None else csr_array(validation.T)
+        file = None if checkpoint is None else checkpoint.with_name(f"{checkpoint.name}{number}")
+        history = fit(
+            model,
+            oriented.ratings,
+            recipe,
+            row_features=oriented.row_features,
+            validation=held_out,
+            seed=its_seed,
+            checkpoint=file,
+            resume=resume and (number == 0 or file.exists()),
+            progress=progress,
+        )
+        networks.append(model if by_people else FoldIn.from_network(model, recipe, data, oriented))
+        histories.append(history)
+        if history.interrupted:
+            break
+    return RatingModel(networks), histories
