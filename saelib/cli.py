@@ -1,4 +1,4 @@
-"""The command line: python -m saelib check | fetch | train | evaluate | recommend | rate.
+"""The command line: python -m saelib check | fetch | train | evaluate | ladder | recommend | rate.
 
 argparse, because `--seeds 0 1 2` takes a list. torch is imported by the commands that need it.
 """
@@ -9,6 +9,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,9 +73,11 @@ def parser() -> argparse.ArgumentParser:
 
     train = command("train", _train, "Train a model and save it with a plot of its losses.")
     dataset(train)
-    train.add_argument("--recipe", default="default", help="default or plain (default: default)")
+    train.add_argument(
+        "--recipe", default="default", help="default, plain, or a rung of the ladder"
+    )
     train.add_argument("--seed", type=int, default=0, help="of everything random (default: 0)")
-    train.add_argument("--epochs", type=int, help="passes over the data (default: 70)")
+    train.add_argument("--epochs", type=int, help="passes over the data (default: the recipe's)")
     train.add_argument("--output", type=Path, help="(default: models/DATASET-RECIPE.safetensors)")
     train.add_argument("--resume", action="store_true", help="go on where a training was stopped")
 
@@ -93,13 +96,26 @@ def parser() -> argparse.ArgumentParser:
         "--recipe",
         nargs="+",
         default=["plain", "default"],
-        help="which of our models, plain or default (default: both)",
+        help="which of our models, plain, default or a rung of the ladder (default: plain default)",
     )
     evaluate.add_argument(
         "--seeds", nargs="+", type=int, default=[0], help="one or several (default: 0)"
     )
-    evaluate.add_argument("--epochs", type=int, help="passes over the data (default: 70)")
+    evaluate.add_argument("--epochs", type=int, help="passes over the data (default: the recipe's)")
+    evaluate.add_argument(
+        "--no-demographics", action="store_true", help="as if nobody had told who they are"
+    )
     evaluate.add_argument("--json", action="store_true", help="one JSON object a line")
+
+    ladder = command(
+        "ladder",
+        _ladder,
+        "Train one idea after the other, from the plain network to the default recipe, and print "
+        "the error of unseen ratings and the gain of each.",
+    )
+    dataset(ladder)
+    ladder.add_argument("--seed", type=int, default=0, help="of everything random (default: 0)")
+    ladder.add_argument("--json", action="store_true", help="one JSON object a line")
 
     recommend = command("recommend", _recommend, "Recommend films for a profile file.")
     recommend.add_argument(
@@ -177,12 +193,12 @@ def _fetch(options: argparse.Namespace) -> None:
 def _train(options: argparse.Namespace) -> None:
     from saelib.datasets import load
     from saelib.evaluation import bias, evaluate_ratings
-    from saelib.plots import plot_history
+    from saelib.plots import plot_histories
     from saelib.trained_model import train
     from saelib.training import find_recipe
 
     # What can be wrong with the request is said before anything is downloaded or trained.
-    find_recipe(options.recipe, options.epochs)
+    recipes = find_recipe(options.recipe, options.epochs)
     output = options.output or model_path(options.dataset, options.recipe)
     if output.is_dir():
         raise CheckpointError(f"{output} is a folder; --output takes the name of a file.")
@@ -197,25 +213,27 @@ def _train(options: argparse.Namespace) -> None:
         resume=options.resume,
         progress=sys.stderr.isatty(),
     )
-    history = trained.history
-    if history.interrupted:
+    if trained.interrupted:
         output = _free_path(output)  # a finished model is not replaced by half a training
         print(
-            f"Stopped after epoch {len(history.train_loss)}. "
+            f"Stopped after epoch {len(trained.histories[-1].train_loss)} of a network. "
             "The same command with --resume goes on from there."
         )
     trained.save(output)
-    if not history.interrupted:  # only now: where saving fails, --resume still has everything
-        checkpoint.unlink(missing_ok=True)
+    if not trained.interrupted:  # only now: where saving fails, --resume still has everything
+        for file in checkpoint.parent.glob(f"{checkpoint.name}?"):
+            file.unlink()
     baseline = evaluate_ratings(data, {"bias": bias}, options.seed)["rmse"][0]
     plot = output.with_suffix(".png")
-    plot_history(history, baseline=baseline).figure.savefig(plot)
-    error = history.validation_loss[history.best_epoch - 1] ** 0.5
-    print(
-        f"Held-out ratings: RMSE {error:.3f} stars at epoch {history.best_epoch} of "
-        f"{len(history.train_loss)}; bias baseline {baseline:.3f}."
-    )
-    print("(These ratings chose the epoch; `evaluate` measures on ratings that chose nothing.)")
+    plot_histories(trained.histories, baseline=baseline).savefig(plot)
+    for recipe, history in zip(recipes, trained.histories):
+        error = history.validation_loss[history.best_epoch - 1] ** 0.5
+        print(
+            f"{recipe.rows.capitalize()} as rows: RMSE of held-out ratings {error:.3f} stars at "
+            f"epoch {history.best_epoch} of {len(history.train_loss)}"
+        )
+    print(f"The model: {trained.held_out_rmse:.3f}; the bias baseline: {baseline:.3f}")
+    print("(These ratings chose the epochs; `evaluate` measures on ratings that chose nothing.)")
     print(f"Model: {output}\nLosses: {plot}")
 
 
@@ -227,6 +245,8 @@ def _evaluate(options: argparse.Namespace) -> None:
 
     folder = fetch(options.dataset)
     data = read(folder, options.dataset)
+    if options.no_demographics:
+        data = replace(data, users=None)
     tables = []
     for seed in options.seeds:
         table = evaluate(
@@ -241,11 +261,29 @@ def _evaluate(options: argparse.Namespace) -> None:
         tables.append(table)
         if options.json:
             extra = {"split": options.split} if options.split else {}
+            extra |= {"demographics": False} if options.no_demographics else {}
             for row in table.to_dict("records"):
                 row = {k: None if v != v else v for k, v in row.items()}  # JSON has no NaN
                 print(json.dumps(row | extra), flush=True)
     if not options.json:
         print(summary(pd.concat(tables)).to_string())
+
+
+def _ladder(options: argparse.Namespace) -> None:
+    from saelib.datasets import load
+    from saelib.evaluation import ladder
+
+    data = load(options.dataset)
+    if not options.json:
+        print(f"RMSE of unseen ratings, {options.dataset}, seed {options.seed}\n")
+        print("model            RMSE     gain")
+    for rung in ladder(data, options.seed, progress=sys.stderr.isatty()):
+        if options.json:
+            rung = {k: None if v != v else v for k, v in rung.items()}  # JSON has no NaN
+            print(json.dumps(rung), flush=True)
+        else:
+            gain = "       " if rung["gain"] != rung["gain"] else f"{rung['gain']:+7.4f}"
+            print(f"{rung['model']:14} {rung['rmse']:.4f}  {gain}  {rung['idea']}", flush=True)
 
 
 def _recommend(options: argparse.Namespace) -> None:
@@ -280,8 +318,9 @@ def _rate(options: argparse.Namespace) -> None:
 
     if options.save.is_dir():
         raise ProfileError(f"{options.save} is a folder; --save takes a file name.")
-    if options.films < 1:
-        raise ProfileError(f"--films must be at least 1; got {options.films}.")
+    for option, value in (("--films", options.films), ("-n", options.n)):
+        if value < 1:
+            raise ProfileError(f"{option} must be at least 1; got {value}.")
     recommender = Recommender.load(_find_model(options.model, options.dataset))
     profile = interview(recommender, options.films)
     if not profile.ratings and not (profile.gender or profile.age or profile.occupation):

@@ -264,9 +264,43 @@ def evaluate(
     raise SaelibError(f"Unknown protocol {protocol!r}; choose one of {', '.join(PROTOCOLS)}.")
 
 
+# The rungs of the ladder: one idea each.
+LADDER = {
+    "plain": "the network of the textbooks: stars in, stars out",
+    "residuals": "what is left of the ratings after the bias baseline",
+    "mask": "tell the network which films are rated at all",
+    "decay": "strong weight decay",
+    "ordered": "stars as ordered categories",
+    "informed": "a decoder that knows who rated what, genres and decade",
+    "films": "films as rows",
+    "default": "both orientations, averaged",
+}
+
+
+def ladder(data: MovieLens, seed: int = 0, *, progress: bool = False) -> Iterator[dict]:
+    """Climb it: yields model, idea, rmse and gain over the rung before (in stars), one by one.
+
+    The first rung is no network but the bias baseline; plain's gain over it is negative.
+    """
+    rungs = {"bias": ("global mean, item bias and user bias", bias)}
+    rungs |= {
+        f"sae-{name}": (idea, autoencoder(name, progress=progress)) for name, idea in LADDER.items()
+    }
+    before = float("nan")
+    for name, (idea, learn) in rungs.items():
+        [error] = evaluate_ratings(data, {name: learn}, seed)["rmse"]
+        yield _row(data, "ratings", seed, name) | {
+            "idea": idea,
+            "rmse": error,
+            "gain": before - error,
+        }
+        before = error
+
+
 def summary(table: pd.DataFrame) -> pd.DataFrame:
     """Mean and spread (standard deviation, from two seeds on) over the seeds, as text."""
-    keys = [key for key in ("dataset", "protocol", "model", "n_inputs") if key in table]
+    keys = ("dataset", "protocol", "model", "idea", "n_inputs")
+    keys = [key for key in keys if key in table]
     metrics = [column for column in table if column not in (*keys, "seed")]
     groups = table.groupby(keys, sort=False)[metrics]
     mean, spread = groups.mean(), groups.std()

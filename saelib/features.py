@@ -28,6 +28,12 @@ ML_100K_OCCUPATIONS = (
 ).split()
 OCCUPATIONS = tuple(dict.fromkeys(ML_100K_OCCUPATIONS + ML_1M_OCCUPATIONS))
 N_DEMOGRAPHICS = len(GENDERS) + len(AGE_BRACKETS) + len(OCCUPATIONS)
+# Where gender, age and occupation stand in a person's code.
+DEMOGRAPHIC_GROUPS = (
+    slice(0, len(GENDERS)),
+    slice(len(GENDERS), len(GENDERS) + len(AGE_BRACKETS)),
+    slice(len(GENDERS) + len(AGE_BRACKETS), N_DEMOGRAPHICS),
+)
 
 
 def age_bracket(age: float) -> int:
@@ -48,18 +54,19 @@ def encode_person(
     Raises ProfileError for a value outside its list.
     """
     code = np.zeros(N_DEMOGRAPHICS, dtype=np.float32)
+    of_gender, of_age, of_occupation = (code[group] for group in DEMOGRAPHIC_GROUPS)
     if gender is not None:
         if gender not in GENDERS:
             raise ProfileError(f"Gender {gender!r} is not known; expected one of F, M.")
-        code[GENDERS.index(gender)] = 1
+        of_gender[GENDERS.index(gender)] = 1
     if age is not None:
-        code[len(GENDERS) + age_bracket(age)] = 1
+        of_age[age_bracket(age)] = 1
     if occupation is not None:
         if occupation not in OCCUPATIONS:
             raise ProfileError(
                 f"Occupation {occupation!r} is not known; expected one of {', '.join(OCCUPATIONS)}."
             )
-        code[len(GENDERS) + len(AGE_BRACKETS) + OCCUPATIONS.index(occupation)] = 1
+        of_occupation[OCCUPATIONS.index(occupation)] = 1
     return code
 
 

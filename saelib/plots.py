@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from saelib.training import History
 
@@ -55,6 +58,20 @@ def plot_history(
         ax.set(xlabel="epoch", ylabel="RMSE in stars", title="Error while training")
         ax.legend()
     return ax
+
+
+def plot_histories(histories: Sequence[History], *, baseline: float | None = None) -> Figure:
+    """`plot_history` of several networks, side by side."""
+    with plt.rc_context(STYLE):
+        size = (6 * len(histories), 4)
+        figure, axes = plt.subplots(
+            1, len(histories), figsize=size, sharey=True, squeeze=False, layout="constrained"
+        )
+        for number, (history, ax) in enumerate(zip(histories, axes[0]), start=1):
+            plot_history(history, baseline=baseline, ax=ax)
+            if len(histories) > 1:
+                ax.set_title(f"Error while training network {number} of {len(histories)}")
+    return figure
 
 
 def plot_errors(table: pd.DataFrame, ax: Axes | None = None) -> Axes:

@@ -16,7 +16,7 @@ import torch
 from scipy.sparse import csr_array
 from scipy.special import expit
 
-from saelib.features import Fingerprints, TrainingSet
+from saelib.features import DEMOGRAPHIC_GROUPS, Fingerprints, TrainingSet
 from saelib.heads import OrderedStars
 from saelib.model import BATCH, StackedAutoencoder
 from saelib.preprocessing import BiasBaseline
@@ -150,7 +150,7 @@ class FoldIn:
         """(n, n_features): what is known of people beside their stars.
 
         The fewer films somebody has rated, the more their fingerprint is taken to be the usual
-        one; who does not tell their demographics is taken for the average person.
+        one; who does not tell their gender, age or occupation is taken for the average person.
         """
         features = np.tile(self.usual, (rows.shape[0], 1))
         width = self.components.shape[1]
@@ -158,7 +158,11 @@ class FoldIn:
         found = self.raters * Fingerprints(self.components).of(rows)
         features[:, :width] += n / (n + DOUBT) * (found - features[:, :width])
         if people is not None and features.shape[1] > width:
-            features[:, width:] = self.demographics * people
+            for group in DEMOGRAPHIC_GROUPS:
+                told = people[:, group].any(axis=1)
+                features[np.ix_(told, np.arange(width, features.shape[1])[group])] = (
+                    self.demographics * people[told, group]
+                )
         return features
 
 
@@ -206,7 +210,9 @@ class RatingModel:
     def uses_demographics(self) -> bool:
         """Whether it makes a difference who the person is."""
         return any(
-            network.demographics > 0 if isinstance(network, FoldIn) else network.n_row_features > 0
+            len(network.usual) > network.components.shape[1]
+            if isinstance(network, FoldIn)
+            else network.n_row_features > 0
             for network in self.networks
         )
 

@@ -180,29 +180,41 @@ class Recommender:
 
     def predict(self, profile: Profile) -> np.ndarray:
         """(n_items,) expected stars, clipped to the scale, for every film of the catalogue."""
-        row, person = self.encode(profile)
-        predicted = self.trained.rating.predict(row, person)[0]
-        return np.clip(predicted, self.scale[0], self.scale[1])
+        return self._score(profile)[0]
 
     def recommend(self, profile: Profile, n: int = 10) -> pd.DataFrame:
-        """The n films with the highest expected stars, best first, none of them rated.
+        """The n best films, none of them rated.
 
-        Returns columns movie_id, title, year, genres, stars. A film that stands under two ids in
-        the release counts as one. Raises ProfileError, also for n below 1.
+        Returns columns movie_id, title, year, genres, stars (expected) and score, by which they
+        are sorted: P(see) x P(at least 4 stars), or the stars where the model's recipe knows
+        nothing else. A film that stands under two ids in the release counts as one.
+        Raises ProfileError, also for n below 1.
         """
         if n < 1:
             raise ProfileError(f"The number of recommendations must be at least 1; got {n}.")
-        stars = self.predict(profile)
+        stars, score = self._score(profile)
         taken = {self.labels[self.position(film)] for film in profile.ratings}
         best = []
-        for position in np.argsort(-stars, kind="stable"):
+        for position in np.argsort(-score, kind="stable"):
             if self.labels[position] not in taken and self.films["n_ratings"][position]:
                 taken.add(self.labels[position])
                 best.append(position)
                 if len(best) == n:
                     break
         chosen = self.films.loc[best, ["movie_id", "title", "year", "genres"]]
-        return chosen.assign(stars=stars[best]).reset_index(drop=True)
+        return chosen.assign(stars=stars[best], score=score[best]).reset_index(drop=True)
+
+    def _score(self, profile: Profile) -> tuple[np.ndarray, np.ndarray]:
+        """Expected stars and what to sort by, (n_items,) each."""
+        row, person = self.encode(profile)
+        lists, (low, high, step) = self.trained.lists, self.scale
+        if lists is None:
+            stars = np.clip(self.trained.rating.predict(row, person)[0], low, high)
+            return stars, stars
+        distribution = lists.rating.distribution(row, person)
+        levels = low + step * np.arange(distribution.shape[-1])
+        score = lists.see(row, person) * lists.like(distribution)
+        return np.clip(distribution[0] @ levels, low, high), score[0]
 
     def films_to_ask(self, n: int = 20, known: Collection[str | int] = ()) -> pd.DataFrame:
         """n films worth asking about, most telling first, without the `known` ones.

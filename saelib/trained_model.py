@@ -19,7 +19,7 @@ from saelib.model import StackedAutoencoder
 from saelib.preprocessing import RatingMatrix, split_ratings
 from saelib.rating_model import FoldIn, RatingModel, fit_networks
 from saelib.storage import read_tensors, write_tensors
-from saelib.training import History, find_recipe
+from saelib.training import History, find_recipe, held_out_loss
 
 FORMAT = "saelib model 2"
 
@@ -33,7 +33,8 @@ class TrainedModel:
     movie_id, title, year, genres, n_ratings and spread (standard deviation of the ratings,
     stars). user_ids: who it was trained on. scale: lowest and highest rating and the step
     between, in stars. occupations: those that the release knows; empty where it has no
-    demographics. histories: of each network.
+    demographics. histories: of each network. held_out_rmse: stars, of the tenth of the ratings
+    that was held out.
     """
 
     rating: RatingModel
@@ -46,6 +47,7 @@ class TrainedModel:
     user_ids: np.ndarray
     occupations: list[str]
     histories: list[History]
+    held_out_rmse: float
 
     def save(self, path: Path) -> None:
         """Write one safetensors file. Raises CheckpointError; the old file then survives."""
@@ -59,6 +61,7 @@ class TrainedModel:
             tensors |= {f"network{number}.{name}": value for name, value in found.items()}
             networks.append({"kind": type(network).__name__, "settings": settings})
         about = {key: getattr(self, key) for key in ("dataset", "recipe", "seed", "scale")}
+        about |= {"held_out_rmse": self.held_out_rmse}
         about["networks"] = networks
         if self.lists is not None:
             found, about["choice"] = _take_apart(self.lists.choice)
@@ -115,6 +118,7 @@ class TrainedModel:
                 tensors["user_ids"].numpy(),
                 about["occupations"],
                 [History(**history) for history in about["histories"]],
+                about["held_out_rmse"],
             )
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise CheckpointError(
@@ -155,17 +159,18 @@ def train(
     resume: bool = False,
     progress: bool = True,
 ) -> TrainedModel:
-    """Train a recipe on nine tenths of a release; the other tenth chooses the epoch.
+    """Train a recipe on nine tenths of a release; the other tenth chooses each network's epoch.
 
     Raises SaelibError for an unknown recipe, and what `fit` raises.
     """
     recipes = find_recipe(recipe, epochs)
     training, held_out = split_ratings(len(data.ratings), seed)
     known = TrainingSet.from_movielens(data, data.ratings.iloc[training])
+    validation = RatingMatrix.from_movielens(data, data.ratings.iloc[held_out]).csr
     rating, histories = fit_networks(
         recipes,
         known,
-        validation=RatingMatrix.from_movielens(data, data.ratings.iloc[held_out]).csr,
+        validation=validation,
         seed=seed,
         checkpoint=checkpoint,
         resume=resume,
@@ -187,4 +192,5 @@ def train(
         known.matrix.user_ids,
         occupations,
         histories,
+        held_out_loss(rating, known.ratings, validation, known.people) ** 0.5,
     )

@@ -7,6 +7,7 @@ import json
 import math
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -64,9 +65,7 @@ MASK = replace(RESIDUALS, inputs="residuals+mask")
 DECAY = replace(MASK, weight_decay=3.5)
 ORDERED = replace(DECAY, head="ordered")
 PEOPLE = replace(ORDERED, input_dropout=(0.1, 0.95), demographics=0.5, facts=0.5, raters=1.0)
-FILMS = replace(
-    PEOPLE, rows="films", input_dropout=(0.1, 0.5), demographics=0.2, facts=1.0
-)
+FILMS = replace(PEOPLE, rows="films", input_dropout=(0.1, 0.5), demographics=0.2, facts=1.0)
 
 # A recipe is one network, or several whose predictions are averaged. In this order they are the
 # ladder: each rung changes one thing.
@@ -212,7 +211,9 @@ def fit(
             history, best = _load_state(checkpoint, belongs, model, optimizer)
 
     first = len(history.train_loss)
-    bar = tqdm(total=recipe.epochs, initial=first, disable=not progress, unit="epoch")
+    bar = tqdm(
+        total=recipe.epochs, initial=first, disable=not progress, unit="epoch", desc=recipe.rows
+    )
     try:
         for epoch in range(first, recipe.epochs):
             rng = np.random.default_rng([seed, epoch])
@@ -259,8 +260,14 @@ def fit(
     return history
 
 
+class Predictor(Protocol):
+    """Whatever predicts stars: a network, or several averaged."""
+
+    def predict(self, rows: csr_array, row_features: np.ndarray | None, /) -> np.ndarray: ...
+
+
 def held_out_loss(
-    model: StackedAutoencoder,
+    model: Predictor,
     ratings: csr_array,
     held_out: csr_array,
     row_features: np.ndarray | None = None,

@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+from itertools import count
 
 import pytest
 from conftest import write_release
@@ -124,10 +125,12 @@ def test_recommend_prints_a_list_or_json(project, capsys):
     cli.main(["recommend", "--profile", "me.json", "-n", "3"])
     lines = capsys.readouterr().out.splitlines()
     assert [line[:5] for line in lines] == ["  1. ", "  2. ", "  3. "]
-    assert all(re.search(r"\(\d{4}\) +\d\.\d ★", line) for line in lines)
+    assert all(re.search(r"\w.* +\d\.\d ★", line) for line in lines)
     cli.main(["recommend", "--profile", "me.json", "-n", "3", "--json"])
     films = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [set(film) for film in films] == [{"movie_id", "title", "year", "genres", "stars"}] * 3
+    assert [set(film) for film in films] == [
+        {"movie_id", "title", "year", "genres", "stars", "score"}
+    ] * 3
     assert films[0]["title"] in lines[0]
 
 
@@ -144,7 +147,8 @@ def test_train_saves_a_model_a_plot_and_says_the_errors(project, monkeypatch, da
     monkeypatch.setattr(datasets, "load", lambda name: data)
     cli.main(["train", "--recipe", "plain", "--epochs", "2"])
     out = capsys.readouterr().out
-    assert re.search(r"RMSE \d\.\d{3} stars at epoch [12] of 2; bias baseline \d\.\d{3}", out)
+    assert re.search(r"RMSE of held-out ratings \d\.\d{3} stars at epoch [12] of 2", out)
+    assert re.search(r"The model: \d\.\d{3}; the bias baseline: \d\.\d{3}", out)
     made = {path.name for path in (project / "models").iterdir()}
     assert made == {"ml-100k-default.safetensors", "ml-100k-plain.safetensors", "ml-100k-plain.png"}
     assert (project / "models" / "ml-100k-plain.png").read_bytes().startswith(b"\x89PNG")
@@ -154,36 +158,43 @@ def test_train_saves_a_model_a_plot_and_says_the_errors(project, monkeypatch, da
 
 def test_train_goes_on_after_ctrl_c(project, monkeypatch, data, capsys):
     from saelib import training
+    from saelib.training import hide_inputs
 
     monkeypatch.setattr(datasets, "load", lambda name: data)
     cli.main(["train", "--epochs", "3", "--output", "whole.safetensors"])
-    real, calls = training.masked_loss, []
 
-    def interrupted(*arguments):
-        calls.append(1)
-        if len(calls) == 45:  # 30 batches an epoch: in the second epoch
-            raise KeyboardInterrupt
-        return real(*arguments)
+    def stop_at(step: int):
+        steps = count(1)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(training, "masked_loss", interrupted)
-        cli.main(["train", "--epochs", "3", "--output", "halves.safetensors"])
-    assert (
-        "Stopped after epoch 1. The same command with --resume goes on" in capsys.readouterr().out
-    )
-    assert (project / "halves.checkpoint").exists()
+        def hide(*arguments):
+            if next(steps) == step:
+                raise KeyboardInterrupt
+            return hide_inputs(*arguments)
+
+        return hide
+
+    # 60 rows, so 60 batches an epoch of people; then 40 of films. In the second epoch of each:
+    for network, step in enumerate((90, 3 * 60 + 50)):
+        name = f"halves{network}"
+        with monkeypatch.context() as patch:
+            patch.setattr(training, "hide_inputs", stop_at(step))
+            cli.main(["train", "--epochs", "3", "--output", f"{name}.safetensors"])
+        assert "Stopped after epoch 1 of a network" in capsys.readouterr().out
+        assert len(Recommender.load(f"{name}.safetensors").trained.histories) == network + 1
+        assert (project / f"{name}.checkpoint{network}").exists()
     kept = (project / "whole.safetensors").read_bytes()
-    calls.clear()
     with monkeypatch.context() as patch:
-        patch.setattr(training, "masked_loss", interrupted)
+        patch.setattr(training, "hide_inputs", stop_at(90))
         cli.main(["train", "--epochs", "3", "--output", "whole.safetensors"])
     assert (project / "whole.safetensors").read_bytes() == kept, "a finished model is not replaced"
     assert (project / "whole-2.safetensors").exists()
-    cli.main(["train", "--epochs", "3", "--output", "halves.safetensors", "--resume"])
-    assert not (project / "halves.checkpoint").exists()
-    whole, halves = (Recommender.load(f"{n}.safetensors") for n in ("whole", "halves"))
-    profile = Profile({"80": 5})
-    assert (whole.predict(profile) == halves.predict(profile)).all()
+    whole, profile = Recommender.load("whole.safetensors"), Profile({"80": 5})
+    for network in (0, 1):
+        name = f"halves{network}"
+        cli.main(["train", "--epochs", "3", "--output", f"{name}.safetensors", "--resume"])
+        assert not list(project.glob(f"{name}.checkpoint*"))
+        resumed = Recommender.load(f"{name}.safetensors")
+        assert (whole.predict(profile) == resumed.predict(profile)).all()
 
 
 def test_evaluate_prints_json_lines_or_a_table(registry, monkeypatch, data, capsys, tmp_path):
@@ -200,7 +211,7 @@ def test_evaluate_prints_json_lines_or_a_table(registry, monkeypatch, data, caps
     cli.main([*arguments, "--protocol", "ranking"])
     out = capsys.readouterr().out
     assert "popularity" in out
-    assert out.count("±") == 5 * 3
+    assert out.count("±") == 7 * 3
 
 
 def test_check_passes_here_and_names_what_is_missing(registry, capsys):

@@ -26,15 +26,23 @@ RATINGS = {"80": 5, "90": 4, "100": 1}
 
 def test_recommendations_are_sorted_unseen_and_what_the_model_predicts(recommender):
     films = recommender.recommend(Profile(RATINGS), n=10)
-    assert list(films) == ["movie_id", "title", "year", "genres", "stars"]
+    assert list(films) == ["movie_id", "title", "year", "genres", "stars", "score"]
     assert len(films) == 10
-    assert films["stars"].is_monotonic_decreasing
+    assert films["score"].is_monotonic_decreasing
     assert not set(films["movie_id"]) & {80, 90, 100}
-    predicted = recommender.predict(Profile(RATINGS))
-    best = [
-        i for i in np.argsort(-predicted) if recommender.films["movie_id"][i] not in (80, 90, 100)
-    ]
-    assert films["movie_id"].tolist() == recommender.films["movie_id"][best[:10]].tolist()
+    row, person = recommender.encode(Profile(RATINGS))
+    scores = recommender.trained.lists.scores(row, person)[0]
+    ids = recommender.films["movie_id"]
+    best = [i for i in np.argsort(-scores) if ids[i] not in (80, 90, 100)][:10]
+    assert films["movie_id"].tolist() == ids[best].tolist()
+    np.testing.assert_allclose(films["stars"], recommender.predict(Profile(RATINGS))[best])
+
+
+def test_without_a_distribution_the_stars_make_the_order(data):
+    recommender = Recommender(train(data, "plain", epochs=2, progress=False))
+    films = recommender.recommend(Profile(RATINGS), n=10)
+    assert films["stars"].is_monotonic_decreasing
+    assert (films["score"] == films["stars"]).all()
 
 
 def test_taste_changes_the_list(recommender):
@@ -196,7 +204,7 @@ def test_a_label_has_a_year_where_there_is_one(recommender):
 def test_any_valid_profile_gets_unseen_films_in_order(trained, ratings):
     recommender = Recommender(trained)
     films = recommender.recommend(Profile(ratings), n=40)
-    assert films["stars"].is_monotonic_decreasing
+    assert films["score"].is_monotonic_decreasing
     assert films["stars"].between(1, 5).all()
     assert not set(films["movie_id"].astype(str)) & set(ratings)
     assert len(films) == 40 - len(ratings)

@@ -1,0 +1,124 @@
+"""Films as rows: folding someone new in, and averaging both orientations."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+from scipy.sparse import csr_array
+from scipy.special import expit
+
+from saelib.features import N_DEMOGRAPHICS, TrainingSet
+from saelib.rating_model import FoldIn, RatingModel, fit_networks
+from saelib.training import RECIPES
+
+SMALL = tuple(replace(r, hidden=(12,), n_batches=10, epochs=8) for r in RECIPES["default"])
+
+
+@pytest.fixture(scope="module")
+def known(data):
+    return TrainingSet.from_movielens(data)
+
+
+@pytest.fixture(scope="module")
+def rating(known) -> RatingModel:
+    return fit_networks(SMALL, known, progress=False)[0]
+
+
+@pytest.fixture(scope="module")
+def fold_in(rating) -> FoldIn:
+    [network] = [n for n in rating.networks if isinstance(n, FoldIn)]
+    return network
+
+
+@pytest.mark.parametrize("n", [1, 7, 20])
+def test_fold_in_finds_what_brute_force_finds(fold_in, n):
+    rng = np.random.default_rng(n)
+    films = rng.choice(40, n, replace=False)
+    stars, expected = rng.integers(1, 6, n).astype(float), rng.normal(0, 1, n)
+    edges = np.concatenate([[-np.inf], fold_in.thresholds, [np.inf]])
+    level = stars.astype(int) - 1
+
+    def loss(vector):  # minus the log posterior, up to a constant
+        scores = expected + fold_in.codes[films] @ vector
+        p = expit(scores - edges[level]) - expit(scores - edges[level + 1])
+        return vector @ vector / 2 - np.log(p).sum()
+
+    found = fold_in.vector(films, stars, expected)
+    best = minimize(loss, rng.normal(size=len(found)), method="BFGS", options={"gtol": 1e-8})
+    np.testing.assert_allclose(found, best.x, atol=1e-4)
+    assert loss(found) <= best.fun + 1e-9
+
+
+def test_a_person_of_the_training_is_predicted_as_the_network_does(known):
+    """The folded-in vector replaces the trained one: close to it, on the training ratings."""
+    _, films = SMALL
+    recipe = replace(films, epochs=40, weight_decay=0.5)
+    fold_in = fit_networks([recipe], known, progress=False)[0].networks[0]
+    stars, rated = known.ratings.toarray(), known.ratings.toarray() > 0
+    error = np.sqrt(np.mean((fold_in.predict(known.ratings, known.people) - stars)[rated] ** 2))
+    assert error < 0.6 * stars[rated].std()
+
+
+def test_who_told_nothing_is_taken_for_the_average_person(fold_in, known):
+    nobody = csr_array((1, 40), dtype=np.float32)
+    silent = fold_in.predict(nobody)
+    np.testing.assert_array_equal(
+        silent, fold_in.predict(nobody, np.zeros((1, N_DEMOGRAPHICS), np.float32))
+    )
+    usual = fold_in.slope * fold_in.film_bias + fold_in.average
+    usual = usual + fold_in.by_feature @ fold_in.usual
+    expected = 1 + sum(expit(usual - t) for t in fold_in.thresholds)
+    np.testing.assert_allclose(silent[0], expected, rtol=1e-5)
+    told = fold_in.predict(nobody, known.people[:1])
+    assert np.abs(told - silent).max() > 1e-6
+
+
+def test_rows_are_independent_of_each_other(rating, known):
+    together = rating.predict(known.ratings[:10], known.people[:10])
+    alone = np.vstack([rating.predict(known.ratings[[i]], known.people[[i]]) for i in range(10)])
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+
+
+def test_the_average_of_distributions_has_the_average_stars(rating, known):
+    rows, people = known.ratings[:8], known.people[:8]
+    p = rating.distribution(rows, people)
+    assert p.shape == (8, 40, 5)
+    np.testing.assert_allclose(p.sum(-1), 1, atol=1e-5)
+    np.testing.assert_allclose(p @ np.arange(1, 6), rating.predict(rows, people), atol=1e-4)
+    each = [network.predict(rows, people) for network in rating.networks]
+    np.testing.assert_allclose(sum(each) / 2, rating.predict(rows, people), atol=1e-5)
+    assert rating.is_ordered
+    assert rating.uses_demographics
+
+
+def test_a_film_that_nobody_rated_is_told_apart_by_its_genres(data):
+    """Its decoder vector then comes from genres and decade alone."""
+    movies = data.movies.copy()
+    movies.loc[[5, 6], "genres"] = ["Horror", "Musical"]
+    movies.loc[[5, 6], "year"] = [1931, 1999]
+    horror = data.ratings["movie_id"].isin(data.movies["movie_id"].iloc[10:20]).to_numpy()
+    movies.loc[range(10, 20), "genres"] = "Horror"
+    liked = np.where(horror, 5, data.ratings["rating"] - 1).clip(1, 5).astype("float32")
+    unrated = data.ratings["movie_id"].isin(movies["movie_id"].iloc[[5, 6]]).to_numpy()
+    ratings = data.ratings.assign(rating=liked)[~unrated]
+    known = TrainingSet.from_movielens(replace(data, movies=movies), ratings)
+    rating = fit_networks(SMALL, known, progress=False)[0]
+    stars = rating.predict(known.ratings, known.people).mean(axis=0)
+    assert stars[5] > stars[6] + 0.05
+
+
+def test_without_demographics_and_with_half_stars(data):
+    half = replace(
+        data,
+        users=None,
+        scale=(0.5, 5, 0.5),
+        ratings=data.ratings.assign(rating=data.ratings["rating"] - 0.5),
+    )
+    known = TrainingSet.from_movielens(half)
+    rating = fit_networks(SMALL, known, progress=False)[0]
+    assert rating.distribution(known.ratings[:3]).shape == (3, 40, 10)
+    assert not rating.uses_demographics
+    assert rating.predict(known.ratings).min() >= 0.5
