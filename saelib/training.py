@@ -64,8 +64,10 @@ RESIDUALS = Recipe(inputs="residuals", weight_decay=0.01)
 MASK = replace(RESIDUALS, inputs="residuals+mask")
 DECAY = replace(MASK, weight_decay=3.5)
 ORDERED = replace(DECAY, head="ordered")
-PEOPLE = replace(ORDERED, input_dropout=(0.1, 0.95), demographics=0.5, facts=0.5, raters=1.0)
-FILMS = replace(PEOPLE, rows="films", input_dropout=(0.1, 0.5), demographics=0.2, facts=1.0)
+PEOPLE = replace(ORDERED, input_dropout=(0.0, 0.7), demographics=0.5, facts=0.5, raters=1.0)
+FILMS = replace(
+    PEOPLE, rows="films", hidden=(800,), input_dropout=(0.0, 0.5), demographics=0.2, facts=1.0
+)
 
 # A recipe is one network, or several whose predictions are averaged. In this order they are the
 # ladder: each rung changes one thing.

@@ -1,0 +1,181 @@
+"""Peers on the same splits: what other libraries reach.
+
+    pip install --constraint constraints.txt --editable ".[peers]"
+    python tests/benchmarks/peers.py --dataset ml-100k --protocol ratings --seeds 0 1 2 3 4
+    python tests/benchmarks/peers.py --dataset ml-1m --protocol ranking --seeds 0 --peers ials
+
+Prints JSON lines as `python -m saelib evaluate --json` does; `tables.py` makes tables of both. The
+peers of the ratings protocol only know people of the training, so they are given pairs of user
+and film; those of the ranking protocol meet new people and run through our own protocol.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import csr_array, csr_matrix, hstack
+
+from saelib.datasets import MovieLens, fetch, read, read_split
+from saelib.evaluation import evaluate_ranking, rmse
+from saelib.features import TrainingSet
+from saelib.preprocessing import split_ratings
+
+# -- How will you like it? Each: (training ratings, test ratings, data, seed) -> stars ---------
+
+
+def surprise_peer(make):
+    """A model of scikit-surprise (Hug 2020)."""
+
+    def predict(train: pd.DataFrame, test: pd.DataFrame, data: MovieLens, seed: int) -> np.ndarray:
+        from surprise import Dataset, Reader
+
+        columns = ["user_id", "movie_id", "rating"]
+        reader = Reader(rating_scale=data.scale[:2])
+        trainset = Dataset.load_from_df(train[columns], reader).build_full_trainset()
+        model = make(seed).fit(trainset)
+        pairs = test[columns].itertuples(index=False, name=None)
+        return np.array([model.predict(user, film).est for user, film, _ in pairs])
+
+    return predict
+
+
+def svd(seed: int):
+    from surprise import SVD
+
+    return SVD(n_factors=100, n_epochs=20, random_state=seed)
+
+
+def svd_tuned(seed: int):
+    from surprise import SVD
+
+    return SVD(n_factors=200, n_epochs=100, lr_all=0.005, reg_all=0.1, random_state=seed)
+
+
+def svdpp(seed: int):
+    from surprise import SVDpp
+
+    return SVDpp(random_state=seed, cache_ratings=True)
+
+
+def knn_baseline(seed: int):
+    from surprise import KNNBaseline
+
+    options = {"name": "pearson_baseline", "user_based": False, "shrinkage": 100}
+    return KNNBaseline(k=40, sim_options=options, verbose=False)
+
+
+def myfm_peer(side: bool):
+    """Bayesian factorisation machines (myFM; Rendle, Zhang and Koren 2019)."""
+
+    def predict(train: pd.DataFrame, test: pd.DataFrame, data: MovieLens, seed: int) -> np.ndarray:
+        import myfm
+
+        known = TrainingSet.from_movielens(data, train)
+        n_users, n_items = known.ratings.shape
+        mask = csr_array(known.ratings > 0, dtype=np.float64)
+        blocks = {
+            "user_id": [np.eye(n_users, dtype=np.float64)],
+            "movie_id": [np.eye(n_items, dtype=np.float64)],
+        }
+        if side:  # who has seen what (SVD++, both ways), genres and decade, who they are
+            for key, seen in (("user_id", mask), ("movie_id", csr_array(mask.T))):
+                n = np.maximum(np.asarray(seen.sum(axis=1)).ravel(), 1)
+                blocks[key].append(seen.multiply(n[:, None] ** -0.5))
+            blocks["movie_id"].append(known.films)
+            if known.people is not None:
+                blocks["user_id"].append(known.people)
+        ids = {"user_id": known.matrix.user_ids, "movie_id": known.matrix.item_ids}
+        relations = {
+            key: csr_matrix(hstack([csr_matrix(b) for b in parts])) for key, parts in blocks.items()
+        }
+
+        def rows(frame: pd.DataFrame) -> list:
+            return [
+                myfm.RelationBlock(np.searchsorted(ids[key], frame[key].to_numpy()), relations[key])
+                for key in relations
+            ]
+
+        groups = [part.shape[1] for parts in blocks.values() for part in parts]
+        model = myfm.MyFMRegressor(rank=10, random_seed=seed)
+        # The training grows with the rows given, so ids and features come as relation blocks.
+        model.fit(
+            None,
+            train["rating"].to_numpy(np.float64),
+            X_rel=rows(train),
+            n_iter=300,
+            n_kept_samples=300,
+            group_shapes=groups,
+        )
+        return model.predict(None, rows(test))
+
+    return predict
+
+
+RATING_PEERS = {
+    "surprise-svd": surprise_peer(svd),
+    "surprise-svd-tuned": surprise_peer(svd_tuned),
+    "surprise-svd++": surprise_peer(svdpp),
+    "surprise-knn-baseline": surprise_peer(knn_baseline),
+    "myfm-ids": myfm_peer(side=False),
+    "myfm-side": myfm_peer(side=True),
+}
+
+# -- Will you see it, and like it? Each as in `evaluation.Learn` -------------------------------
+
+
+def ials(data: TrainingSet, seed: int):
+    """Implicit alternating least squares of `implicit` (Hu, Koren and Volinsky 2008)."""
+    from implicit.als import AlternatingLeastSquares
+
+    model = AlternatingLeastSquares(
+        factors=128, regularization=50.0, alpha=2.0, iterations=20, random_state=seed
+    )
+    model.fit(csr_matrix(data.ratings > 0, dtype=np.float32), show_progress=False)
+
+    def predict(rows: csr_array, people: np.ndarray | None) -> np.ndarray:
+        mask = csr_matrix(rows > 0, dtype=np.float32)
+        vectors = model.recalculate_user(np.arange(mask.shape[0]), mask)
+        return np.atleast_2d(vectors) @ model.item_factors.T
+
+    return predict
+
+
+RANKING_PEERS = {"implicit-ials": ials}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--dataset", default="ml-100k")
+    parser.add_argument("--protocol", choices=["ratings", "ranking"], default="ratings")
+    parser.add_argument("--split", choices=["u1"])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--peers", nargs="+", help="by default all of the protocol's")
+    options = parser.parse_args()
+    folder = fetch(options.dataset)
+    data = read(folder, options.dataset)
+    peers = RATING_PEERS if options.protocol == "ratings" else RANKING_PEERS
+    for seed in options.seeds:
+        for name in options.peers or peers:
+            started = time.perf_counter()
+            about = {"dataset": data.name, "protocol": options.protocol, "seed": seed}
+            if options.protocol == "ranking":
+                [result] = evaluate_ranking(data, {name: peers[name]}, seed).to_dict("records")
+            else:
+                if options.split:
+                    parts = [read_split(folder, f"{options.split}.{p}") for p in ("base", "test")]
+                else:
+                    order = split_ratings(len(data.ratings), seed)
+                    parts = [data.ratings.iloc[part] for part in order]
+                stars = peers[name](*parts, data, seed).clip(*data.scale[:2])
+                result = about | {"model": name, "rmse": rmse(stars, parts[1]["rating"])}
+            if options.split:
+                result["split"] = options.split
+            print(json.dumps(result | {"seconds": round(time.perf_counter() - started)}), flush=True)
+
+
+if __name__ == "__main__":
+    main()
