@@ -194,11 +194,11 @@ def _train(options: argparse.Namespace) -> None:
     from saelib.datasets import load
     from saelib.evaluation import bias, evaluate_ratings
     from saelib.plots import plot_histories
+    from saelib.recipes import find_recipe
     from saelib.trained_model import train
-    from saelib.training import find_recipe
 
     # What can be wrong with the request is said before anything is downloaded or trained.
-    recipes = find_recipe(options.recipe, options.epochs)
+    recipes = find_recipe(options.recipe, options.epochs, stars=True)
     output = options.output or model_path(options.dataset, options.recipe)
     if output.is_dir():
         raise CheckpointError(f"{output} is a folder; --output takes the name of a file.")

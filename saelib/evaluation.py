@@ -26,7 +26,7 @@ from saelib.preprocessing import (
     split_users,
 )
 from saelib.rating_model import fit_networks
-from saelib.training import find_recipe
+from saelib.recipes import find_recipe
 
 # (n, n_items) ratings shown and (n, n_demographics) or None -> (n, n_items) scores
 Predict = Callable[[csr_array, np.ndarray | None], np.ndarray]
@@ -86,7 +86,7 @@ def ease(liked_only: bool) -> Learn:
 
 def autoencoder(recipe: str, *, epochs: int | None = None, progress: bool = False) -> Learn:
     """The autoencoder of a recipe, trained on all ratings it is given, for all its epochs."""
-    recipes = find_recipe(recipe, epochs)
+    recipes = find_recipe(recipe, epochs, stars=True)
     return lambda data, seed: fit_networks(recipes, data, seed=seed, progress=progress)[0].predict
 
 

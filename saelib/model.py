@@ -38,6 +38,8 @@ class StackedAutoencoder(nn.Module):
     the network alike. With residuals, the output is a correction of the baseline.
 
     head: what the scores mean, 'squared' | 'ordered' | 'choice' (see `heads`), on `scale`.
+    skips: layers between two of the same width add what they compute to what they were given, and
+    start at adding nothing (He et al. 2016, 'Deep residual learning').
     n_row_features: length of a further input, such as who the person is, times row_scale.
     n_column_features: what is known of each column, such as a film's genres. Its decoder vector is
     then a vector of its own plus a linear map of these features.
@@ -51,6 +53,7 @@ class StackedAutoencoder(nn.Module):
         inputs: str = "stars",
         activation: str = "relu",
         dropout: float = 0.5,
+        skips: bool = False,
         head: str = "squared",
         scale: Sequence[float] = (1.0, 5.0, 1.0),
         n_row_features: int = 0,
@@ -65,6 +68,7 @@ class StackedAutoencoder(nn.Module):
             "inputs": inputs,
             "activation": activation,
             "dropout": dropout,
+            "skips": skips,
             "head": head,
             "scale": list(scale),
             "n_row_features": n_row_features,
@@ -75,6 +79,7 @@ class StackedAutoencoder(nn.Module):
         if inputs not in INPUTS:
             raise ValueError(f"inputs {inputs!r} is none of {', '.join(INPUTS)}.")
         self.inputs, self.row_scale, self.shrinkage = inputs, row_scale, shrinkage
+        self.skips = skips
         self.residuals = "residuals" in inputs
         self.n_row_features = n_row_features
         self.activation = ACTIVATIONS[activation]
@@ -101,6 +106,10 @@ class StackedAutoencoder(nn.Module):
         self.encoder = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(hidden))
         self.dropout = nn.Dropout(dropout)
         self.decoder = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(reversed(hidden)))
+        for layer in [*self.encoder, *self.decoder]:
+            if self._skips(layer):
+                nn.init.zeros_(layer.weight)
+                nn.init.zeros_(layer.bias)
         self.outputs = nn.Linear(hidden[0], n_columns)
         if n_column_features:
             self.register_buffer("column_features", torch.zeros(n_columns, n_column_features))
@@ -126,9 +135,7 @@ class StackedAutoencoder(nn.Module):
 
     def decode(self, code: Tensor, baseline: Tensor | None = None) -> Tensor:
         """Scores (batch, n_columns) from codes (batch, hidden[-1]) and the baseline's scores."""
-        for layer in self.decoder:
-            code = self.activation(layer(code))
-        output = self.outputs(code)
+        output = self.outputs(self.last_code(code))
         if hasattr(self, "column_map"):
             # The columns' vectors are never written out: this is the cheaper order to multiply.
             output = output + code @ self.column_map.T @ self.column_features.T
@@ -157,10 +164,20 @@ class StackedAutoencoder(nn.Module):
             hidden = hidden + self.mask_inputs(columns, starts, scale)
         if self.n_row_features and row_features is not None:
             hidden = hidden + self.row_scale * self.row_inputs(row_features)
-        code = self.activation(hidden)
-        for layer in self.encoder:
-            code = self.activation(layer(code))
-        return baseline, code
+        return baseline, self._through(self.encoder, self.activation(hidden))
+
+    def last_code(self, code: Tensor) -> Tensor:
+        """(batch, hidden[0]): what the last layer multiplies by the columns' vectors."""
+        return self._through(self.decoder, code)
+
+    def _through(self, layers: nn.ModuleList, code: Tensor) -> Tensor:
+        for layer in layers:
+            step = self.activation(layer(code))
+            code = code + step if self._skips(layer) else step
+        return code
+
+    def _skips(self, layer: nn.Linear) -> bool:
+        return self.skips and layer.in_features == layer.out_features
 
     def predict(self, rows: csr_array, row_features: np.ndarray | None = None) -> np.ndarray:
         """Expected stars for every column, dropout off, not clipped to the scale.

@@ -20,7 +20,8 @@ from saelib.features import DEMOGRAPHIC_GROUPS, Fingerprints, TrainingSet
 from saelib.heads import OrderedStars
 from saelib.model import BATCH, StackedAutoencoder
 from saelib.preprocessing import BiasBaseline
-from saelib.training import History, Oriented, Recipe, build, fit, orient
+from saelib.recipes import Recipe
+from saelib.training import History, Oriented, build, fit, orient
 
 RANK = 200  # directions in which people differ that are kept
 SPREAD = 1.4  # the trained vectors, held back by weight decay, vary less than people do
@@ -175,9 +176,7 @@ def _decoder_codes(
         part = slice(start, start + BATCH)
         known = None if row_features is None else torch.from_numpy(row_features[part])
         code = model.encode(torch.from_numpy(rows[part].toarray()), known)
-        for layer in model.decoder:
-            code = model.activation(layer(code))
-        found.append(code.numpy())
+        found.append(model.last_code(code).numpy())
     return np.concatenate(found).astype(np.float64)
 
 

@@ -18,8 +18,9 @@ from saelib.features import TrainingSet
 from saelib.model import StackedAutoencoder
 from saelib.preprocessing import RatingMatrix, split_ratings
 from saelib.rating_model import FoldIn, RatingModel, fit_networks
+from saelib.recipes import find_recipe
 from saelib.storage import read_tensors, write_tensors
-from saelib.training import History, find_recipe, held_out_loss
+from saelib.training import History, held_out_loss
 
 FORMAT = "saelib model 2"
 
@@ -163,7 +164,7 @@ def train(
 
     Raises SaelibError for an unknown recipe, and what `fit` raises.
     """
-    recipes = find_recipe(recipe, epochs)
+    recipes = find_recipe(recipe, epochs, stars=True)
     training, held_out = split_ratings(len(data.ratings), seed)
     known = TrainingSet.from_movielens(data, data.ratings.iloc[training])
     validation = RatingMatrix.from_movielens(data, data.ratings.iloc[held_out]).csr

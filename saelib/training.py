@@ -1,11 +1,11 @@
-"""Training: recipes, mini-batches, the masked loss, and a training that can be resumed."""
+"""Training: mini-batches, hidden inputs, and a training that can be resumed."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import math
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -19,79 +19,10 @@ from saelib.errors import CheckpointError, SaelibError
 from saelib.features import Fingerprints, TrainingSet
 from saelib.model import StackedAutoencoder
 from saelib.preprocessing import BiasBaseline
+from saelib.recipes import Recipe
 from saelib.storage import read_tensors, write_tensors
 
-
-@dataclass(frozen=True)
-class Recipe:
-    """Everything that is chosen before a network is trained: what it is and how it learns.
-
-    rows: whether a row is one of the 'people' or of the 'films'; the columns are the others.
-    hidden, inputs, activation, dropout, head: see `StackedAutoencoder`.
-    demographics, facts, raters: how strongly the network is told who a person is, what genres and
-    decade a film has, and who rated what (see `features`); 0 is not at all. Of a row, the encoder
-    is told; of a column, the decoder.
-    input_dropout: the share of a row's ratings that the encoder does not see in a training step,
-    drawn anew from U(low, high); they still count in the loss. weight_decay: decoupled (AdamW),
-    so a step shrinks the weights, but not the biases, by learning_rate * weight_decay.
-    one_cycle: the learning rate rises for a tenth of the steps, then falls to 0; otherwise it is
-    constant. n_batches: mini-batches an epoch; as a share of the rows, the size of a batch
-    carries over from small to large data sets (no batch has more than MAX_BATCH rows).
-    """
-
-    rows: str = "people"
-    hidden: tuple[int, ...] = (500,)
-    inputs: str = "residuals+mask"
-    activation: str = "tanh"
-    dropout: float = 0.5
-    head: str = "squared"
-    demographics: float = 0.0
-    facts: float = 0.0
-    raters: float = 0.0
-    input_dropout: tuple[float, float] = (0.0, 0.0)
-    weight_decay: float = 0.0
-    learning_rate: float = 1e-3
-    one_cycle: bool = True
-    n_batches: int = 60
-    epochs: int = 20
-
-
 MAX_BATCH = 512  # rows; keeps a dense batch of ratings small even for 87,000 films
-
-# The network of the lessons, as the original work trained it.
-PLAIN = Recipe(hidden=(128, 64), inputs="stars", activation="relu", one_cycle=False, epochs=70)
-RESIDUALS = Recipe(inputs="residuals", weight_decay=0.01)
-MASK = replace(RESIDUALS, inputs="residuals+mask")
-DECAY = replace(MASK, weight_decay=3.5)
-ORDERED = replace(DECAY, head="ordered")
-PEOPLE = replace(ORDERED, input_dropout=(0.0, 0.7), demographics=0.5, facts=0.5, raters=1.0)
-FILMS = replace(
-    PEOPLE, rows="films", hidden=(800,), input_dropout=(0.0, 0.5), demographics=0.2, facts=1.0
-)
-
-# A recipe is one network, or several whose predictions are averaged. In this order they are the
-# ladder: each rung changes one thing.
-RECIPES: dict[str, tuple[Recipe, ...]] = {
-    "plain": (PLAIN,),
-    "residuals": (RESIDUALS,),
-    "mask": (MASK,),
-    "decay": (DECAY,),
-    "ordered": (ORDERED,),
-    "informed": (PEOPLE,),
-    "films": (FILMS,),
-    "default": (PEOPLE, FILMS),
-}
-
-
-def find_recipe(name: str, epochs: int | None = None) -> tuple[Recipe, ...]:
-    """The networks of the recipe of that name, with another number of epochs if given."""
-    if name not in RECIPES:
-        raise SaelibError(f"Unknown recipe {name!r}; choose one of {', '.join(RECIPES)}.")
-    if epochs is None:
-        return RECIPES[name]
-    if epochs < 1:
-        raise SaelibError(f"{epochs} epochs is not a number of epochs; expected at least 1.")
-    return tuple(replace(recipe, epochs=epochs) for recipe in RECIPES[name])
 
 
 @dataclass
@@ -158,6 +89,7 @@ def build(recipe: Recipe, data: TrainingSet, oriented: Oriented, seed: int) -> S
             inputs=recipe.inputs,
             activation=recipe.activation,
             dropout=recipe.dropout,
+            skips=recipe.skips,
             head=recipe.head,
             scale=data.scale,
             n_row_features=width,
@@ -198,10 +130,16 @@ def fit(
     """
     n_rows = ratings.shape[0]
     n_batches = max(min(recipe.n_batches, n_rows), math.ceil(n_rows / MAX_BATCH))
-    matrices = [p for p in model.parameters() if p.ndim > 1]
+    inner = [layer.weight for layer in (*model.encoder, *model.decoder)]
+    outer = [p for p in model.parameters() if p.ndim > 1 and not any(p is q for q in inner)]
     vectors = [p for p in model.parameters() if p.ndim <= 1]
+    inner_decay = recipe.weight_decay if recipe.inner_decay is None else recipe.inner_decay
     optimizer = torch.optim.AdamW(
-        [{"params": matrices}, {"params": vectors, "weight_decay": 0.0}],
+        [
+            {"params": outer},
+            {"params": inner, "weight_decay": inner_decay},
+            {"params": vectors, "weight_decay": 0.0},
+        ],
         lr=recipe.learning_rate,
         weight_decay=recipe.weight_decay,
         fused=True,

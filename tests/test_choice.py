@@ -12,7 +12,7 @@ from saelib import choice
 from saelib.choice import Ease, ListModel, ease_weights
 from saelib.features import TrainingSet
 from saelib.rating_model import fit_networks
-from saelib.training import RECIPES
+from saelib.recipes import RECIPES
 
 
 @pytest.fixture(scope="module")

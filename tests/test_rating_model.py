@@ -12,7 +12,7 @@ from scipy.special import expit
 
 from saelib.features import N_DEMOGRAPHICS, TrainingSet
 from saelib.rating_model import FoldIn, RatingModel, fit_networks
-from saelib.training import RECIPES
+from saelib.recipes import RECIPES
 
 SMALL = tuple(replace(r, hidden=(12,), n_batches=10, epochs=8) for r in RECIPES["default"])
 

@@ -174,7 +174,9 @@ def main() -> None:
                 result = about | {"model": name, "rmse": rmse(stars, parts[1]["rating"])}
             if options.split:
                 result["split"] = options.split
-            print(json.dumps(result | {"seconds": round(time.perf_counter() - started)}), flush=True)
+            print(
+                json.dumps(result | {"seconds": round(time.perf_counter() - started)}), flush=True
+            )
 
 
 if __name__ == "__main__":

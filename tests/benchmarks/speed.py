@@ -25,10 +25,12 @@ import torch
 from torch import nn
 
 from saelib import datasets, layouts
-from saelib.preprocessing import RatingMatrix, encode_demographics
+from saelib.features import TrainingSet
+from saelib.heads import masked_loss
+from saelib.recipes import RECIPES
 from saelib.recommendation import Profile, Recommender
 from saelib.trained_model import train
-from saelib.training import RECIPES, build, fit, hide_inputs, masked_loss
+from saelib.training import build, fit, hide_inputs, orient
 
 
 def in_turns(repeats: int, **functions: Callable[[], object]) -> dict[str, float]:
@@ -59,11 +61,11 @@ def reading() -> dict:
 
 
 class DenseAutoencoder(nn.Module):
-    """The `default` network as one would write it first: dense rows, nn.Linear, no shortcuts."""
+    """The `decay` network as one would write it first: dense rows, nn.Linear, no shortcuts."""
 
     def __init__(self, baseline: nn.Module, n_items: int, n_demographics: int, hidden: int):
         super().__init__()
-        self.baseline = [baseline.mean, baseline.item_bias, baseline.shrinkage]
+        self.baseline = [baseline.mean, baseline.column_bias, baseline.shrinkage]
         self.encoder = nn.Linear(2 * n_items, hidden)
         self.person = nn.Linear(n_demographics, hidden, bias=False)
         self.dropout = nn.Dropout(0.5)
@@ -83,18 +85,19 @@ class DenseAutoencoder(nn.Module):
 
 def epoch() -> dict:
     data = datasets.load("ml-1m")
-    matrix = RatingMatrix.from_movielens(data)
-    people = encode_demographics(data, matrix.user_ids)
-    recipe = replace(RECIPES["default"], epochs=1)
-    model = build(recipe, matrix.csr, True, 0)
-    dense = DenseAutoencoder(model, matrix.csr.shape[1], people.shape[1], recipe.hidden[0])
-    everything, everyone = torch.from_numpy(matrix.csr.toarray()), torch.from_numpy(people)
+    known = TrainingSet.from_movielens(data)
+    recipe = replace(RECIPES["decay"][0], epochs=1, demographics=0.5)
+    model = build(recipe, known, orient(recipe, known), 0)
+    n_items, n_demographics = known.ratings.shape[1], known.people.shape[1]
+    dense = DenseAutoencoder(model, n_items, n_demographics, recipe.hidden[0])
+    everything = torch.from_numpy(known.ratings.toarray())
+    everyone = torch.from_numpy(known.people)
 
     def ours() -> None:
-        fit(model, matrix.csr, recipe, demographics=people, progress=False)
+        fit(model, known.ratings, recipe, row_features=known.people, progress=False)
 
     def dense_loop() -> None:
-        optimizer = torch.optim.AdamW(dense.parameters(), recipe.learning_rate, weight_decay=8.0)
+        optimizer = torch.optim.AdamW(dense.parameters(), recipe.learning_rate, weight_decay=3.5)
         for chosen in torch.randperm(len(everything)).tensor_split(recipe.n_batches):
             batch = everything[chosen]
             shown = hide_inputs(batch, recipe.input_dropout)

@@ -1,0 +1,231 @@
+"""How the recipes' settings were chosen: on a tenth of the *training* ratings, never on a test.
+
+    python tests/benchmarks/choose.py people films fold-in depth ease --dataset ml-100k --seeds 0 1
+
+Each grid varies one network around the recipe that ships and prints JSON lines: the setting, the
+mean over the seeds (validation RMSE; for `ease` NDCG@10 of people held out from the training
+users), and the seconds. `--only` runs the settings whose text contains a word.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from dataclasses import replace
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from saelib import datasets
+from saelib.choice import Ease, ListModel
+from saelib.evaluation import ndcg
+from saelib.features import TrainingSet
+from saelib.preprocessing import RatingMatrix, split_ratings, split_rows, split_users
+from saelib.rating_model import FoldIn, RatingModel
+from saelib.recipes import FILMS, PEOPLE, Recipe
+from saelib.training import build, fit, held_out_loss, orient
+
+
+def validation(data: datasets.MovieLens, seed: int) -> tuple[TrainingSet, csr_array]:
+    """Training ratings of the `ratings` protocol, less a tenth; and that tenth."""
+    training, _ = split_ratings(len(data.ratings), seed)
+    fitting, choosing = split_ratings(len(training), 100 + seed)
+    known = TrainingSet.from_movielens(data, data.ratings.iloc[training[fitting]])
+    return known, RatingMatrix.from_movielens(data, data.ratings.iloc[training[choosing]]).csr
+
+
+def trained(recipe: Recipe, known: TrainingSet, seed: int):
+    oriented = orient(recipe, known)
+    model = build(recipe, known, oriented, seed)
+    fit(
+        model,
+        oriented.ratings,
+        recipe,
+        row_features=oriented.row_features,
+        seed=seed,
+        progress=False,
+    )
+    return model, oriented
+
+
+def error_of(recipe: Recipe, known: TrainingSet, hidden: csr_array, seed: int) -> float:
+    """Validation RMSE of one network by itself; of films as rows, without folding in."""
+    model, oriented = trained(recipe, known, seed)
+    wanted = hidden if recipe.rows == "people" else csr_array(hidden.T)
+    return held_out_loss(model, oriented.ratings, wanted, oriented.row_features) ** 0.5
+
+
+AROUND = [
+    {},
+    {"weight_decay": 2.5},
+    {"weight_decay": 5.0},
+    {"epochs": 10},
+    {"epochs": 30},
+    {"hidden": (250,)},
+    {"hidden": (500,)},
+    {"hidden": (800,)},
+    {"dropout": 0.3},
+    {"dropout": 0.7},
+    {"n_batches": 30},
+    {"raters": 0.0},
+    {"raters": 3.0},
+    {"facts": 0.0},
+    {"demographics": 0.0},
+    {"input_dropout": (0.0, 0.0)},
+    {"input_dropout": (0.0, 0.5)},
+    {"input_dropout": (0.0, 0.7)},
+    {"input_dropout": (0.1, 0.95)},
+]
+# One layer, then two and three: plain, with skips around layers that start at nothing, and with
+# the inner layers decayed more, less and not at all.
+DEPTH = [
+    {"hidden": (500,)},
+    {"hidden": (500, 250)},
+    {"hidden": (500, 250, 125)},
+    {"hidden": (500, 500)},
+    {"hidden": (500, 250), "inner_decay": 0.0},
+    {"hidden": (500, 250), "inner_decay": 0.5},
+    {"hidden": (500, 500), "skips": True},
+    {"hidden": (500, 500), "skips": True, "inner_decay": 0.0},
+    {"hidden": (500, 500), "skips": True, "inner_decay": 30.0},
+    {"hidden": (500, 500, 500), "skips": True},
+]
+
+
+def networks(base: Recipe, variants: list[dict]):
+    def run(data: datasets.MovieLens, seeds: list[int], only: str):
+        splits = [validation(data, seed) for seed in seeds]
+        for variant in variants:
+            if only in str(variant):
+                recipe = replace(base, **variant)
+                yield variant, [error_of(recipe, *s, seed) for s, seed in zip(splits, seeds)]
+
+    return run
+
+
+def pretrained(data: datasets.MovieLens, seeds: list[int], only: str):
+    """Layer by layer (Vincent et al. 2010): the inner layers learn to repeat the first one's codes.
+
+    One layer is trained; a second autoencoder is trained on its codes; both make the start of a
+    network of two layers, which then learns as a whole.
+    """
+    import torch
+    from torch import nn
+
+    for width in (500, 250):
+        errors = []
+        for seed in seeds:
+            known, hidden = validation(data, seed)
+            shallow, oriented = trained(PEOPLE, known, seed)
+            rows = torch.from_numpy(oriented.ratings.toarray())
+            people = torch.from_numpy(oriented.row_features)
+            with torch.no_grad():
+                codes = shallow.encode(rows, people)
+            torch.manual_seed(seed)
+            down, up = nn.Linear(500, width), nn.Linear(width, 500)
+            optimizer = torch.optim.Adam([*down.parameters(), *up.parameters()], lr=1e-3)
+            for _ in range(300):
+                noisy = nn.functional.dropout(codes, 0.2)
+                loss = (torch.tanh(up(torch.tanh(down(noisy)))) - codes).square().mean()
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+            recipe = replace(PEOPLE, hidden=(500, width), inner_decay=0.0, epochs=10)
+            deep = build(recipe, known, oriented, seed)
+            deep.load_state_dict(shallow.state_dict(), strict=False)
+            deep.encoder[0].load_state_dict(down.state_dict())
+            deep.decoder[0].load_state_dict(up.state_dict())
+            features = oriented.row_features
+            fit(deep, oriented.ratings, recipe, row_features=features, seed=seed, progress=False)
+            errors.append(held_out_loss(deep, oriented.ratings, hidden, features) ** 0.5)
+        yield {"hidden": (500, width), "pretrained": True}, errors
+
+
+def folding_in(data: datasets.MovieLens, seeds: list[int], only: str):
+    """The spread of the prior of people's vectors; and the network's own vectors (spread None)."""
+    found: dict = {}
+    for seed in seeds:
+        known, hidden = validation(data, seed)
+        model, oriented = trained(FILMS, known, seed)
+        alone = held_out_loss(model, oriented.ratings, csr_array(hidden.T), oriented.row_features)
+        found.setdefault(None, []).append(alone**0.5)
+        for spread in (0.7, 1.0, 1.4, 2.0):
+            folded = FoldIn.from_network(model, FILMS, known, oriented, spread)
+            loss = held_out_loss(folded, known.ratings, hidden, known.people)
+            found.setdefault(spread, []).append(loss**0.5)
+    for spread, errors in found.items():
+        yield {"spread": spread}, errors
+
+
+def ease(data: datasets.MovieLens, seeds: list[int], only: str):
+    """NDCG@10 of EASE x P(like) for people held out from the training users."""
+    everyone, found = TrainingSet.from_movielens(data), {}
+    for seed in seeds:
+        users, _ = split_users(everyone.ratings.shape[0], seed)
+        fitting, choosing = split_users(len(users), 100 + seed)
+        known, new = everyone.take(users[fitting]), everyone.take(users[choosing])
+        inputs, targets = split_rows(new.ratings, 0.2, seed)
+        rating = RatingModel([trained(PEOPLE, known, seed)[0]])
+        like = rating.distribution(inputs, new.people)
+        told = ListModel._told(known.ratings, known.people)
+        for ridge in (200.0, 500.0, 1000.0):
+            for dropout in (0.0, 0.33, 0.5):
+                for tempering in (0.0, 0.25, 0.5):
+                    setting = {"ridge": ridge, "dropout": dropout, "tempering": tempering}
+                    if only not in str(setting):
+                        continue
+                    choice = Ease.fit(known.ratings, told, **setting)
+                    lists = ListModel(choice, rating, data.scale)
+                    scores = lists.see(inputs, new.people) * lists.like(like)
+                    found.setdefault(json.dumps(setting), []).append(
+                        gain_of(scores, inputs, targets)
+                    )
+    for setting, gains in found.items():
+        yield json.loads(setting), gains
+
+
+def gain_of(scores: np.ndarray, inputs: csr_array, targets: csr_array) -> float:
+    scores[inputs.toarray() > 0] = -np.inf
+    liked = targets.toarray() >= 4
+    return float(
+        np.mean(
+            [
+                ndcg(np.argsort(-s, kind="stable")[:10], np.flatnonzero(row))
+                for s, row in zip(scores, liked)
+                if row.any()
+            ]
+        )
+    )
+
+
+GRIDS = {
+    "people": networks(PEOPLE, AROUND),
+    "films": networks(FILMS, AROUND),
+    "depth": networks(PEOPLE, DEPTH),
+    "pretrained": pretrained,
+    "fold-in": folding_in,
+    "ease": ease,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("grids", nargs="+", choices=GRIDS)
+    parser.add_argument("--dataset", default="ml-100k")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--only", default="")
+    options = parser.parse_args()
+    data = datasets.load(options.dataset)
+    for grid in options.grids:
+        started = time.perf_counter()
+        for setting, results in GRIDS[grid](data, options.seeds, options.only):
+            seconds = round(time.perf_counter() - started)
+            line = {"dataset": data.name, "grid": grid, "setting": setting}
+            line |= {"mean": round(float(np.mean(results)), 4), "seconds": seconds}
+            print(json.dumps(line), flush=True)
+            started = time.perf_counter()
+
+
+if __name__ == "__main__":
+    main()
