@@ -20,7 +20,8 @@ data: $(VENV)/.ready
 	@$(SAELIB) fetch --dataset ml-100k
 
 run: data
-	@echo; echo "== 1. Train a stacked autoencoder for 70 epochs"
+	@echo; echo "== 1. Train: the stacked autoencoder of the lessons for 70 epochs, then the one to use"
+	@$(SAELIB) train --dataset ml-100k --recipe plain
 	@$(SAELIB) train --dataset ml-100k
 	@echo; echo "== 2. Errors on ratings the models have not seen (rmse), and of the ones they were fed (rmse_seen)"
 	@$(SAELIB) evaluate --dataset ml-100k --protocol ratings

@@ -110,7 +110,7 @@ class ListModel:
     @classmethod
     def fit(cls, data: TrainingSet, rating: RatingModel) -> ListModel:
         """The choice model from the training set, beside a rating model trained on it."""
-        told = cls._told(data.ratings, data.people)
+        told = cls.told(data.ratings, data.people)
         choice = Ease.fit(data.ratings, told, ridge=500.0, dropout=0.5, tempering=0.5)
         return cls(choice, rating, data.scale)
 
@@ -123,7 +123,7 @@ class ListModel:
         missing = self.choice.weights.shape[0] - len(self.choice.films) - 1
         if people is None and missing:
             people = np.zeros((rows.shape[0], missing), dtype=np.float32)
-        told = self._told(rows, people if missing else None)
+        told = self.told(rows, people if missing else None)
         return self.choice.scores(rows, told).clip(1e-6, 1)
 
     def like(self, distribution: np.ndarray) -> np.ndarray:
@@ -133,6 +133,7 @@ class ListModel:
         return distribution[..., levels >= LIKED].sum(axis=-1)
 
     @staticmethod
-    def _told(rows: csr_array, people: np.ndarray | None) -> np.ndarray:
+    def told(rows: csr_array, people: np.ndarray | None) -> np.ndarray:
+        """(n, 1 + n_demographics): a column of ones, and what n people told of themselves."""
         always = np.ones((rows.shape[0], 1), dtype=np.float32)
         return always if people is None else np.hstack([always, people])

@@ -11,7 +11,7 @@ from saelib.trained_model import train
 
 data = load("ml-100k")
 errors = evaluate(data, "ratings", ["plain", "default"], seed=0)
-history = train(data, "default", seed=0).history
+history = train(data, "default", seed=0).histories[0]
 with plt.rc_context(STYLE):
     figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.2), layout="constrained")
 baseline = errors.set_index("model").loc["bias", "rmse"]

@@ -168,7 +168,7 @@ def ease(data: datasets.MovieLens, seeds: list[int], only: str):
         inputs, targets = split_rows(new.ratings, 0.2, seed)
         rating = RatingModel([trained(PEOPLE, known, seed)[0]])
         like = rating.distribution(inputs, new.people)
-        told = ListModel._told(known.ratings, known.people)
+        told = ListModel.told(known.ratings, known.people)
         for ridge in (200.0, 500.0, 1000.0):
             for dropout in (0.0, 0.33, 0.5):
                 for tempering in (0.0, 0.25, 0.5):
