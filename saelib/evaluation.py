@@ -67,10 +67,14 @@ def popularity(data: TrainingSet, seed: int) -> Predict:
 
 
 def ease(liked_only: bool) -> Learn:
-    """EASE as published, on all films seen or only on those rated 4 or more."""
+    """EASE as published, on all films seen or only on those rated 4 or more.
+
+    The ridges are the best on people held out from the training users, of ml-100k and ml-1m.
+    """
 
     def learn(data: TrainingSet, seed: int) -> Predict:
-        model = Ease.fit(part(data.ratings), ridge=EASE_RIDGE)
+        ridge = 500.0 if liked_only else data.ratings.shape[0] / 3
+        model = Ease.fit(part(data.ratings), ridge=ridge)
         return lambda rows, people: model.scores(part(rows))
 
     def part(rows: csr_array) -> csr_array:
@@ -105,7 +109,6 @@ def _n_ratings(train: csr_array) -> np.ndarray:
     return np.bincount(train.indices, minlength=train.shape[1])
 
 
-EASE_RIDGE = 500.0
 STAR_BASELINES: dict[str, Learn] = {
     "global-mean": global_mean,
     "item-mean": item_mean,

@@ -128,9 +128,8 @@ class FoldIn:
             scores = expected + codes @ vector
             below, above = expit(scores - edges[level]), expit(scores - edges[level + 1])
             gradient = codes.T @ (1 - below - above) - vector
-            curvature = below * (1 - below) + above * (1 - above)
-            hessian = (codes.T * curvature) @ codes + np.eye(len(vector))
-            step = np.linalg.solve(hessian, gradient)
+            curvature = (below * (1 - below) + above * (1 - above)).clip(min=1e-9)
+            step = _ridge_solve(codes, curvature, gradient)
             vector += step
             if np.abs(step).max() < 1e-4:
                 break
@@ -165,6 +164,18 @@ class FoldIn:
                     self.demographics * people[told, group]
                 )
         return features
+
+
+def _ridge_solve(rows: np.ndarray, weights: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Solve (I + rows' diag(weights) rows) x = right, in the smaller of the two dimensions.
+
+    rows: (n, rank). With few ratings it is a system of n equations (Woodbury's identity).
+    """
+    n, rank = rows.shape
+    if n >= rank:
+        return np.linalg.solve((rows.T * weights) @ rows + np.eye(rank), right)
+    inner = rows @ rows.T + np.diag(1 / weights)
+    return right - rows.T @ np.linalg.solve(inner, rows @ right)
 
 
 def _decoder_codes(

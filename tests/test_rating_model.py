@@ -33,7 +33,7 @@ def fold_in(rating) -> FoldIn:
     return network
 
 
-@pytest.mark.parametrize("n", [1, 7, 20])
+@pytest.mark.parametrize("n", [1, 7, 20])  # with 13 directions: fewer and more ratings
 def test_fold_in_finds_what_brute_force_finds(fold_in, n):
     rng = np.random.default_rng(n)
     films = rng.choice(40, n, replace=False)
