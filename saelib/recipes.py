@@ -50,7 +50,7 @@ RESIDUALS = Recipe(inputs="residuals", weight_decay=0.01)
 MASK = replace(RESIDUALS, inputs="residuals+mask")
 DECAY = replace(MASK, weight_decay=3.5)
 ORDERED = replace(DECAY, head="ordered")
-PEOPLE = replace(ORDERED, input_dropout=(0.0, 0.7), demographics=0.5, facts=0.5, raters=1.0)
+PEOPLE = replace(ORDERED, input_dropout=(0.0, 0.9), demographics=0.5, facts=0.5, raters=1.0)
 FILMS = replace(
     PEOPLE, rows="films", hidden=(800,), input_dropout=(0.0, 0.5), demographics=0.2, facts=1.0
 )

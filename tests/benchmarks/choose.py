@@ -75,7 +75,7 @@ AROUND = [
     {"input_dropout": (0.0, 0.0)},
     {"input_dropout": (0.0, 0.5)},
     {"input_dropout": (0.0, 0.7)},
-    {"input_dropout": (0.1, 0.95)},
+    {"input_dropout": (0.0, 0.9)},
 ]
 # One layer, then two and three: plain, with skips around layers that start at nothing, and with
 # the inner layers decayed more, less and not at all.
