@@ -25,7 +25,7 @@ _HOME = {
     "TrainedModel": "trained_model",
     "train": "trained_model",
     "evaluate": "evaluation",
-    "Profile": "recommendation",
+    "Profile": "profile",
     "Recommender": "recommendation",
     "CheckpointError": "errors",
     "DataError": "errors",

@@ -289,7 +289,8 @@ def _ladder(options: argparse.Namespace) -> None:
 def _recommend(options: argparse.Namespace) -> None:
     import pandas as pd
 
-    from saelib.recommendation import Profile, Recommender
+    from saelib.profile import Profile
+    from saelib.recommendation import Recommender
 
     profile = Profile.load(options.profile)
     path = _find_model(options.model, profile.dataset or "ml-100k")
@@ -303,7 +304,7 @@ def _recommend(options: argparse.Namespace) -> None:
 
 
 def _print_films(films: pd.DataFrame) -> None:
-    from saelib.recommendation import label
+    from saelib.profile import label
 
     names = [label(title, year) for title, year in zip(films["title"], films["year"])]
     genres = films["genres"].str.replace("|", ", ")

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from saelib.errors import ProfileError
 from saelib.features import GENDERS, age_bracket
-from saelib.recommendation import Profile, Recommender, label
+from saelib.profile import Profile, label
+from saelib.recommendation import Recommender
 
 
 def interview(

@@ -14,7 +14,8 @@ from conftest import write_release
 
 from saelib import cli, datasets
 from saelib.interview import interview
-from saelib.recommendation import Profile, Recommender
+from saelib.profile import Profile
+from saelib.recommendation import Recommender
 
 COMMANDS = ["check", "fetch", "train", "evaluate", "recommend", "rate"]
 

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from saelib.errors import ProfileError
-from saelib.recommendation import Profile, Recommender, label
+from saelib.profile import Profile, label
+from saelib.recommendation import Recommender
 from saelib.trained_model import train
 
 

@@ -27,8 +27,9 @@ from torch import nn
 from saelib import datasets, layouts
 from saelib.features import TrainingSet
 from saelib.heads import masked_loss
+from saelib.profile import Profile
 from saelib.recipes import RECIPES
-from saelib.recommendation import Profile, Recommender
+from saelib.recommendation import Recommender
 from saelib.trained_model import train
 from saelib.training import build, fit, hide_inputs, orient
 
