@@ -104,11 +104,7 @@ class FoldIn:
 
     def scores(self, rows: csr_array, people: np.ndarray | None = None) -> np.ndarray:
         """(n, n_items) scores for n people. rows: (n, n_items) stars; people: demographics."""
-        baseline = BiasBaseline(self.mean, self.film_bias, self.shrinkage)
-        bias = baseline.predict(rows) - self.mean
-        expected = (
-            self.slope * bias + self.average + self._features(rows, people) @ self.by_feature.T
-        )
+        expected = self._expected(rows, people)
         vectors = np.zeros((rows.shape[0], self.codes.shape[1]))
         for row, (start, stop) in enumerate(pairwise(rows.indptr)):
             films = rows.indices[start:stop]
@@ -121,12 +117,9 @@ class FoldIn:
         films: (n,) positions. stars: (n,). expected: (n,) scores without the vector.
         """
         codes = self.codes[films].astype(np.float64)
-        level = np.round((stars - self.scale[0]) / self.scale[2]).astype(int)
-        edges = np.concatenate([[-np.inf], self.thresholds, [np.inf]])
         vector = np.zeros(codes.shape[1])
         for _ in range(NEWTON_STEPS):
-            scores = expected + codes @ vector
-            below, above = expit(scores - edges[level]), expit(scores - edges[level + 1])
+            below, above = self._sides(expected + codes @ vector, stars)
             gradient = codes.T @ (1 - below - above) - vector
             curvature = (below * (1 - below) + above * (1 - above)).clip(min=1e-9)
             step = _ridge_solve(codes, curvature, gradient)
@@ -134,6 +127,22 @@ class FoldIn:
             if np.abs(step).max() < 1e-4:
                 break
         return vector
+
+    def posterior(
+        self, row: csr_array, person: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What is known of one person: row (1, n_items) of stars.
+
+        Returns the scores without their vector (n_items,), the vector (RANK,), and how uncertain
+        it is: its covariance (RANK, RANK), by Laplace's approximation.
+        """
+        expected = self._expected(row, person)[0]
+        vector = self.vector(row.indices, row.data, expected[row.indices])
+        codes = self.codes[row.indices].astype(np.float64)
+        below, above = self._sides(expected[row.indices] + codes @ vector, row.data)
+        curvature = below * (1 - below) + above * (1 - above)
+        hessian = np.eye(len(vector)) + (codes.T * curvature) @ codes
+        return expected, vector, np.linalg.inv(hessian)
 
     def predict(self, rows: csr_array, people: np.ndarray | None = None) -> np.ndarray:
         """(n, n_items) expected stars."""
@@ -145,6 +154,18 @@ class FoldIn:
         """(n, n_items, n_levels): how likely each number of stars is."""
         above = expit(self.scores(rows, people)[..., None] - self.thresholds)
         return -np.diff(above, axis=-1, prepend=1, append=0)
+
+    def _expected(self, rows: csr_array, people: np.ndarray | None) -> np.ndarray:
+        """(n, n_items): scores of people like these, before their vectors are known."""
+        bias = BiasBaseline(self.mean, self.film_bias, self.shrinkage).predict(rows) - self.mean
+        features = self._features(rows, people)
+        return self.slope * bias + self.average + features @ self.by_feature.T
+
+    def _sides(self, scores: np.ndarray, stars: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(n,) each: P(at least the observed stars) and P(more than these)."""
+        level = np.round((stars - self.scale[0]) / self.scale[2]).astype(int)
+        edges = np.concatenate([[-np.inf], self.thresholds, [np.inf]])
+        return expit(scores - edges[level]), expit(scores - edges[level + 1])
 
     def _features(self, rows: csr_array, people: np.ndarray | None) -> np.ndarray:
         """(n, n_features): what is known of people beside their stars.

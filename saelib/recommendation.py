@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
+import unicodedata
 from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
@@ -17,6 +19,16 @@ from saelib.features import encode_person
 from saelib.profile import Profile, label
 from saelib.trained_model import TrainedModel
 
+ARTICLES = {"the", "a", "an", "le", "la", "les", "l", "der", "die", "das", "el", "il", "un", "une"}
+
+
+def _words(text: str) -> set[str]:
+    """The words of a title or a search, without case, accents, punctuation and articles."""
+    plain = unicodedata.normalize("NFKD", text.casefold())
+    plain = "".join(c for c in plain if not unicodedata.combining(c)).replace("'", "")
+    words = set(re.findall(r"\w+", plain))
+    return words - ARTICLES or words
+
 
 class Recommender:
     """A trained model with its catalogue: from a `Profile` to films the person may like."""
@@ -29,6 +41,7 @@ class Recommender:
         self.films = trained.films
         labels = [label(*film) for film in zip(self.films["title"], self.films["year"])]
         self.labels = pd.Series(labels, dtype=str)
+        self._searchable = [_words(name) for name in labels]
         self._by_id = {str(movie_id): i for i, movie_id in enumerate(self.films["movie_id"])}
         self._by_name: dict[str, list[int]] = {}
         for position, (full, title) in enumerate(zip(labels, self.films["title"])):
@@ -70,9 +83,10 @@ class Recommender:
             )
         return float(stars)
 
-    def encode(self, profile: Profile) -> tuple[csr_array, np.ndarray]:
+    def encode(self, profile: Profile, *, empty: bool = False) -> tuple[csr_array, np.ndarray]:
         """The model's inputs for one person: (1, n_items) stars, (1, n_demographics) one-hot.
 
+        empty: whether a profile with nothing to go by is allowed.
         Raises ProfileError: another release's profile, unknown or repeated films, stars off the
         scale, demographics outside their lists, nothing to go by.
         """
@@ -94,7 +108,7 @@ class Recommender:
                 f"{', '.join(self.occupations)}."
             )
         person = encode_person(profile.gender, profile.age, occupation)
-        if not stars and not (self.trained.rating.uses_demographics and person.any()):
+        if not empty and not stars and not (self.trained.rating.uses_demographics and person.any()):
             raise ProfileError(
                 "The profile is empty: rate at least one film"
                 + (", or tell gender, age or occupation." if self.occupations else ".")
@@ -106,41 +120,121 @@ class Recommender:
 
     def predict(self, profile: Profile) -> np.ndarray:
         """(n_items,) expected stars, clipped to the scale, for every film of the catalogue."""
-        return self._score(profile)[0]
+        return self._stars(*self.encode(profile))[0]
 
-    def recommend(self, profile: Profile, n: int = 10) -> pd.DataFrame:
+    def recommend(
+        self,
+        profile: Profile,
+        n: int = 10,
+        *,
+        without: Collection[str | int] = (),
+        genres: Collection[str] = (),
+        decades: Collection[int] = (),
+        well_known: float = 1.0,
+    ) -> pd.DataFrame:
         """The n best films, none of them rated.
 
-        Returns columns movie_id, title, year, genres, stars (expected) and score, by which they
-        are sorted: P(see) x P(at least 4 stars), or the stars where the model's recipe knows
-        nothing else. A film that stands under two ids in the release counts as one.
-        Raises ProfileError, also for n below 1.
+        without: films that the person does not want. genres, decades (1990): only films with one
+        of these; none given: all. well_known: how much it counts that the person is likely to
+        come across a film; the score is P(see)^well_known x P(at least 4 stars), or the stars
+        where the model's recipe knows nothing else.
+
+        Returns columns movie_id, title, year, genres, stars (expected), score (by which they are
+        sorted), and distribution, P(stars) for each level of the scale, if the recipe has one. A
+        film that stands under two ids in the release counts as one.
+        Raises ProfileError, also for n below 1 and for genres or decades that no film has.
         """
         if n < 1:
             raise ProfileError(f"The number of recommendations must be at least 1; got {n}.")
-        stars, score = self._score(profile)
-        taken = {self.labels[self.position(film)] for film in profile.ratings}
+        wanted = self._matching(genres, decades) & (self.films["n_ratings"].to_numpy() > 0)
+        row, person = self.encode(profile)
+        stars, distribution = self._stars(row, person)
+        score = stars
+        if distribution is not None:
+            see = self.trained.lists.see(row, person)[0]
+            score = see**well_known * self.trained.lists.like(distribution)
+        taken = {self.labels[self.position(film)] for film in [*profile.ratings, *without]}
         best = []
         for position in np.argsort(-score, kind="stable"):
-            if self.labels[position] not in taken and self.films["n_ratings"][position]:
+            if wanted[position] and self.labels[position] not in taken:
                 taken.add(self.labels[position])
                 best.append(position)
                 if len(best) == n:
                     break
         chosen = self.films.loc[best, ["movie_id", "title", "year", "genres"]]
-        return chosen.assign(stars=stars[best], score=score[best]).reset_index(drop=True)
+        chosen = chosen.assign(stars=stars[best], score=score[best])
+        if distribution is not None:
+            chosen["distribution"] = distribution[best].tolist()
+        return chosen.reset_index(drop=True)
 
-    def _score(self, profile: Profile) -> tuple[np.ndarray, np.ndarray]:
-        """Expected stars and what to sort by, (n_items,) each."""
+    def why(
+        self, profile: Profile, films: Collection[str | int], n: int = 3
+    ) -> list[list[tuple[str, float]]]:
+        """For each film, the person's own ratings that moved it up most.
+
+        Each rating is left out in turn; what P(see) x P(at least 4 stars) loses by it, as a share
+        (.1: a tenth of it is due to this rating), is what that rating did. Returns up to n pairs
+        (label, share) a film, largest first, only shares above 0. Raises ProfileError.
+        """
         row, person = self.encode(profile)
-        lists, (low, high, step) = self.trained.lists, self.scale
-        if lists is None:
-            stars = np.clip(self.trained.rating.predict(row, person)[0], low, high)
-            return stars, stars
-        distribution = lists.rating.distribution(row, person)
+        positions = [self.position(film) for film in films]
+        all_but_one = np.repeat(row.toarray(), row.nnz + 1, axis=0)
+        all_but_one[np.arange(row.nnz), row.indices] = 0  # the last row keeps everything
+        rows, people = csr_array(all_but_one), np.repeat(person, row.nnz + 1, axis=0)
+        if self.trained.lists is None:
+            scores = self.trained.rating.predict(rows, people)[:, positions]
+        else:
+            scores = self.trained.lists.scores(rows, people)[:, positions]
+        shares = 1 - scores[:-1] / scores[-1]  # (n_ratings, n_films)
+        reasons = []
+        for of_film in shares.T:
+            order = np.argsort(-of_film, kind="stable")[:n]
+            names = self.labels[row.indices[order]]
+            reasons.append([(w, float(s)) for w, s in zip(names, of_film[order]) if s > 0])
+        return reasons
+
+    def search(self, text: str, n: int = 20) -> pd.DataFrame:
+        """Films with all words of `text` in their title, the most rated first.
+
+        Case, accents, articles and punctuation do not matter: 'les miserables' finds
+        'Misérables, Les (1995)'. Returns columns movie_id, title, year, genres.
+        """
+        words = _words(text)
+        found = [i for i, name in enumerate(self._searchable) if words and words <= name]
+        if not found:  # a word may not be complete yet
+            found = [
+                i
+                for i, name in enumerate(self._searchable)
+                if words and all(any(part.startswith(w) for part in name) for w in words)
+            ]
+        best = self.films.loc[found].sort_values("n_ratings", ascending=False, kind="stable")
+        return best[["movie_id", "title", "year", "genres"]].head(n).reset_index(drop=True)
+
+    def _stars(self, row: csr_array, person: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """Expected stars (n_items,) and their distribution (n_items, n_levels) or None."""
+        low, high, step = self.scale
+        if not self.trained.rating.is_ordered:
+            return np.clip(self.trained.rating.predict(row, person)[0], low, high), None
+        distribution = self.trained.rating.distribution(row, person)[0]
         levels = low + step * np.arange(distribution.shape[-1])
-        score = lists.see(row, person) * lists.like(distribution)
-        return np.clip(distribution[0] @ levels, low, high), score[0]
+        return np.clip(distribution @ levels, low, high), distribution
+
+    def _matching(self, genres: Collection[str], decades: Collection[int]) -> np.ndarray:
+        """(n_items,) whether a film has one of the genres and is of one of the decades."""
+        lists = [set(text.split("|")) for text in self.films["genres"]]
+        of_film = self.films["year"].to_numpy(float, na_value=0) // 10 * 10
+        for kind, wanted, known in (
+            ("genre", genres, {g for names in lists for g in names if g}),
+            ("decade", decades, {int(d) for d in of_film if d}),
+        ):
+            unknown = set(wanted) - known
+            if unknown:
+                raise ProfileError(
+                    f"No film of {self.dataset} has the {kind} {sorted(unknown)[0]!r}; expected "
+                    f"some of {', '.join(map(str, sorted(known)))}."
+                )
+        in_genre = np.array([not genres or bool(names & set(genres)) for names in lists])
+        return in_genre & (np.isin(of_film, list(decades)) if decades else True)
 
     def films_to_ask(self, n: int = 20, known: Collection[str | int] = ()) -> pd.DataFrame:
         """n films worth asking about, most telling first, without the `known` ones.

@@ -27,7 +27,8 @@ RATINGS = {"80": 5, "90": 4, "100": 1}
 
 def test_recommendations_are_sorted_unseen_and_what_the_model_predicts(recommender):
     films = recommender.recommend(Profile(RATINGS), n=10)
-    assert list(films) == ["movie_id", "title", "year", "genres", "stars", "score"]
+    columns = ["movie_id", "title", "year", "genres", "stars", "score", "distribution"]
+    assert list(films) == columns
     assert len(films) == 10
     assert films["score"].is_monotonic_decreasing
     assert not set(films["movie_id"]) & {80, 90, 100}
@@ -37,6 +38,83 @@ def test_recommendations_are_sorted_unseen_and_what_the_model_predicts(recommend
     best = [i for i in np.argsort(-scores) if ids[i] not in (80, 90, 100)][:10]
     assert films["movie_id"].tolist() == ids[best].tolist()
     np.testing.assert_allclose(films["stars"], recommender.predict(Profile(RATINGS))[best])
+
+
+def test_the_distribution_says_how_sure_the_stars_are(recommender):
+    films = recommender.recommend(Profile(RATINGS), n=5)
+    p = np.array(films["distribution"].tolist())
+    np.testing.assert_allclose(p.sum(axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(p @ np.arange(1, 6), films["stars"], atol=1e-5)
+
+
+def test_filters_keep_to_what_was_asked(recommender):
+    everything = recommender.recommend(Profile(RATINGS), n=40)
+    comedies = recommender.recommend(Profile(RATINGS), n=40, genres=["Comedy"])
+    is_comedy = everything["genres"].str.split("|").map(lambda names: "Comedy" in names)
+    assert comedies["movie_id"].tolist() == everything["movie_id"][is_comedy].tolist()
+    of_decade = recommender.recommend(Profile(RATINGS), n=40, decades=[1960, 1970])
+    years = everything["year"].fillna(0).between(1960, 1979)
+    assert of_decade["movie_id"].tolist() == everything["movie_id"][years].tolist()
+    first = everything["movie_id"][0]
+    rest = recommender.recommend(Profile(RATINGS), n=40, without=[first])
+    assert rest["movie_id"].tolist() == everything["movie_id"][1:].tolist()
+    with pytest.raises(ProfileError, match=r"No film of ml-100k has the genre 'Western'; expected"):
+        recommender.recommend(Profile(RATINGS), genres=["Western"])
+    with pytest.raises(ProfileError, match=r"has the decade 1890"):
+        recommender.recommend(Profile(RATINGS), decades=[1890])
+
+
+def test_the_adventurous_end_asks_only_for_liking(recommender):
+    row, person = recommender.encode(Profile(RATINGS))
+    lists = recommender.trained.lists
+    like = lists.like(lists.rating.distribution(row, person))[0]
+    films = recommender.recommend(Profile(RATINGS), n=40, well_known=0)
+    positions = [recommender.position(film) for film in films["movie_id"]]
+    np.testing.assert_allclose(films["score"], like[positions])
+    assert films["score"].is_monotonic_decreasing
+
+
+def test_why_is_what_leaving_a_rating_out_does(recommender):
+    profile = Profile({"80": 5, "90": 4, "100": 1, "110": 2, "120": 5})
+    films = recommender.recommend(profile, n=4)["movie_id"].tolist()
+    reasons = recommender.why(profile, films, n=5)
+    lists = recommender.trained.lists
+
+    def score(told: Profile, film) -> float:
+        return lists.scores(*recommender.encode(told))[0, recommender.position(film)]
+
+    for film, found in zip(films, reasons):
+        whole = score(profile, film)
+        expected = {}
+        for left_out in profile.ratings:
+            rest = {k: v for k, v in profile.ratings.items() if k != left_out}
+            share = 1 - score(Profile(rest), film) / whole
+            if share > 0:
+                expected[recommender.labels[recommender.position(left_out)]] = share
+        assert dict(found) == pytest.approx(expected, abs=1e-5)
+        assert [s for _, s in found] == sorted((s for _, s in found), reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [
+        ("les miserables", "Misérables, Les"),
+        ("MISÉRABLES", "Misérables, Les"),
+        ("space odyssey", "2001: A Space Odyssey"),
+        ("the toy story", "Toy Story"),
+        ("odys", "2001: A Space Odyssey"),
+        ("sabrina 1954", "Sabrina"),
+    ],
+)
+def test_search_forgives(recommender, text, first):
+    assert recommender.search(text)["title"][0] == first
+
+
+def test_search_for_nothing_finds_nothing(recommender):
+    assert recommender.search("  ").empty
+    assert recommender.search("no such film").empty
+    assert len(recommender.search("film", n=7)) == 7
+    assert set(recommender.search("sabrina")["year"]) == {1954, 1995}
 
 
 def test_without_a_distribution_the_stars_make_the_order(data):
