@@ -5,10 +5,15 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 
+import pandas as pd
+
+from saelib.elicitation import next_films
 from saelib.errors import ProfileError
 from saelib.features import GENDERS, age_bracket
 from saelib.profile import Profile, label
 from saelib.recommendation import Recommender
+
+AT_ONCE = 5  # films asked about between two looks at the answers
 
 
 def interview(
@@ -46,17 +51,23 @@ def _ask_films(recommender, n_films, profile, ask, say) -> None:
         f"\nHow did you like these {n_films} films? Stars from {scale}; "
         "Enter: not seen, b: back, q: finish."
     )
-    films = recommender.films_to_ask(n_films)
+    films: list[pd.Series] = []
     answers: list[float | None] = []
-    while len(answers) < len(films):
-        film = films.iloc[len(answers)]
+    while len(answers) < n_films:
+        if len(answers) == len(films):  # the next questions depend on the answers so far
+            n = min(AT_ONCE, n_films - len(films))
+            asked = [film["movie_id"] for film in films]
+            films += [film for _, film in next_films(recommender, profile, n, asked).iterrows()]
+            if len(answers) == len(films):
+                return
+        film = films[len(answers)]
         genres = film["genres"].replace("|", ", ")
         name = label(film["title"], film["year"])
-        line = ask(f"{len(answers) + 1:2}/{len(films)}  {name}, {genres}: ").strip()
+        line = ask(f"{len(answers) + 1:2}/{n_films}  {name}, {genres}: ").strip()
         if line.lower() == "b":
             if answers:
                 answers.pop()
-                profile.ratings.pop(str(films.iloc[len(answers)]["movie_id"]), None)
+                profile.ratings.pop(str(films[len(answers)]["movie_id"]), None)
             else:
                 say("This is the first film.")
             continue

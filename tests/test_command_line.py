@@ -13,6 +13,7 @@ import pytest
 from conftest import write_release
 
 from saelib import cli, datasets
+from saelib.elicitation import next_films
 from saelib.interview import interview
 from saelib.profile import Profile
 from saelib.recommendation import Recommender
@@ -130,7 +131,7 @@ def test_recommend_prints_a_list_or_json(project, capsys):
     cli.main(["recommend", "--profile", "me.json", "-n", "3", "--json"])
     films = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [set(film) for film in films] == [
-        {"movie_id", "title", "year", "genres", "stars", "score"}
+        {"movie_id", "title", "year", "genres", "stars", "score", "distribution"}
     ] * 3
     assert films[0]["title"] in lines[0]
 
@@ -260,10 +261,25 @@ def recommender(trained):
 
 
 def test_an_interview_from_first_to_last(recommender):
-    asked = recommender.films_to_ask(5)["movie_id"].astype(str)
+    who = Profile(dataset="ml-100k", gender="F", age=30, occupation="writer")
+    asked = next_films(recommender, who, 5)["movie_id"].astype(str)
     profile = Person("F", "30", "writer", "5", "", "3", "1", "2").interviewed(recommender)
     ratings = {asked[0]: 5, asked[2]: 3, asked[3]: 1, asked[4]: 2}
     assert profile == Profile(ratings, "ml-100k", "F", 30, "writer")
+
+
+def test_later_questions_follow_the_answers(recommender):
+    def later(stars: list[str]) -> tuple[str, ...]:
+        person = Person("", "", "", *stars, *["3"] * 20)
+        person.interviewed(recommender, 25)
+        return tuple(person.prompts[8:])
+
+    assert later(["5", "1", "5", "1", "5"]) != later(["1", "5", "1", "5", "1"])
+
+
+def test_an_interview_ends_when_all_films_were_asked(recommender):
+    person = Person("", "", "", *["3"] * 100)
+    assert len(person.interviewed(recommender, 100).ratings) == 40
 
 
 def test_wrong_answers_are_asked_again_with_the_valid_ones(recommender):
@@ -279,7 +295,7 @@ def test_wrong_answers_are_asked_again_with_the_valid_ones(recommender):
 
 
 def test_going_back_takes_the_answer_back(recommender):
-    asked = recommender.films_to_ask(5)["movie_id"].astype(str)
+    asked = next_films(recommender, Profile(), 5)["movie_id"].astype(str)
     person = Person("", "", "", "b", "5", "4", "b", "b", "1", "q")
     profile = person.interviewed(recommender)
     assert profile == Profile({asked[0]: 1}, "ml-100k")
