@@ -1,0 +1,135 @@
+"""One person at the panel: what they told, what they do not want, and the way back."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pandas as pd
+
+from saelib.elicitation import next_films
+from saelib.errors import ProfileError
+from saelib.features import encode_person
+from saelib.profile import Profile
+from saelib.recommendation import Recommender
+
+
+@dataclass
+class _State:
+    profile: Profile
+    rejected: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+
+
+class Session:
+    """A sitting with a recommender: rate, tell, reject, undo, save and load. No widgets in it.
+
+    Films are named by movie_id as text. Every change is checked before it is made: where it is
+    refused with a ProfileError, nothing has changed.
+    """
+
+    def __init__(self, recommender: Recommender):
+        self.recommender = recommender
+        self._state = _State(Profile(dataset=recommender.dataset))
+        self._past: list[_State] = []
+
+    @property
+    def profile(self) -> Profile:
+        """What was told; change it through the methods only."""
+        return self._state.profile
+
+    @property
+    def rejected(self) -> list[str]:
+        """The films that the person is not interested in."""
+        return list(self._state.rejected)
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is a change to take back."""
+        return bool(self._past)
+
+    def rate(self, film: str | int, stars: float | None) -> None:
+        """Give a film stars; None takes them back. Raises ProfileError."""
+        name = self._id(film)
+        if stars is not None:
+            stars = self.recommender.check_stars(film, stars)
+        if self.profile.ratings.get(name) == stars:
+            return
+        profile = self._change().profile
+        profile.ratings.pop(name, None)
+        if stars is not None:
+            profile.ratings[name] = int(stars) if stars == int(stars) else stars
+
+    def tell(
+        self, gender: str | None = None, age: float | None = None, occupation: str | None = None
+    ) -> None:
+        """Say who you are; None: prefer not to say. Raises ProfileError."""
+        encode_person(gender, age, occupation)
+        told = {"gender": gender, "age": age, "occupation": occupation}
+        if any(getattr(self.profile, key) != value for key, value in told.items()):
+            state = self._change()
+            state.profile = replace(state.profile, **told)
+
+    def reject(self, film: str | int) -> None:
+        """Never recommend this film. Raises ProfileError."""
+        name = self._id(film)
+        if name not in self._state.rejected:
+            self._change().rejected.append(name)
+
+    def undo(self) -> None:
+        """Take back the last change. Raises ProfileError where there is none."""
+        if not self._past:
+            raise ProfileError("There is nothing to undo.")
+        self._state = self._past.pop()
+
+    def restart(self) -> None:
+        """Forget everything that was told; `undo` brings it back."""
+        self._change()
+        self._state = _State(Profile(dataset=self.recommender.dataset))
+
+    def save(self, path: Path) -> None:
+        """Write the profile as JSON, as `python -m saelib rate` does. Raises ProfileError."""
+        self.profile.save(path)
+
+    def load(self, path: Path) -> None:
+        """Take a saved profile in place of what was told. Raises ProfileError."""
+        self.take(Profile.load(path))
+
+    def take(self, profile: Profile) -> None:
+        """Take a profile in place of what was told; titles become movie_ids. ProfileError."""
+        row, _ = self.recommender.encode(profile, empty=True)
+        ids = self.recommender.films["movie_id"].astype(str)
+        ratings = {ids[i]: _whole(s) for i, s in zip(row.indices, row.data.tolist())}
+        self._change()
+        profile = replace(profile, ratings=ratings, dataset=self.recommender.dataset)
+        self._state = _State(profile)
+
+    def questions(self, n: int = 5) -> pd.DataFrame:
+        """The next n films to ask about: movie_id, title, year, genres. See `next_films`."""
+        films = next_films(self.recommender, self.profile, n, self._state.asked)
+        self._state.asked += films["movie_id"].astype(str).tolist()
+        return films
+
+    def recommendations(self, n: int = 10, **wishes) -> pd.DataFrame:
+        """The n best films as `Recommender.recommend` gives them, none of them rejected.
+
+        wishes: genres, decades, well_known. Empty where nothing was told yet.
+        """
+        profile = self.profile
+        told = profile.ratings or profile.gender or profile.age or profile.occupation
+        if not told:
+            return pd.DataFrame(columns=["movie_id", "title", "year", "genres", "stars", "score"])
+        return self.recommender.recommend(profile, n, without=self._state.rejected, **wishes)
+
+    def _id(self, film: str | int) -> str:
+        return str(self.recommender.films["movie_id"][self.recommender.position(film)])
+
+    def _change(self) -> _State:
+        """Remember the state for `undo` and return the one to change."""
+        self._past.append(copy.deepcopy(self._state))
+        return self._state
+
+
+def _whole(stars: float) -> float:
+    return int(stars) if stars == int(stars) else stars

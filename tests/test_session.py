@@ -1,0 +1,156 @@
+"""A sitting: whatever is done in whatever order, the list stays right and nothing is lost."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from saelib.errors import ProfileError
+from saelib.profile import Profile
+from saelib.recommendation import Recommender
+from saelib.session import Session
+
+FILMS = st.sampled_from([str(i) for i in range(10, 401, 10)])
+
+
+@pytest.fixture
+def session(trained):
+    return Session(Recommender(trained))
+
+
+def test_rating_changes_the_list_and_undo_brings_it_back(session):
+    assert session.recommendations().empty
+    assert not session.can_undo
+    session.rate(80, 5)
+    before = session.recommendations()
+    session.rate("90", 1)
+    after = session.recommendations()
+    assert before["movie_id"].tolist() != after["movie_id"].tolist()
+    session.undo()
+    assert session.recommendations().equals(before)
+    session.rate(80, None)
+    assert session.profile.ratings == {}
+
+
+def test_a_refused_change_changes_nothing(session):
+    session.rate(80, 5)
+    before = (session.profile, session.recommendations())
+    for refused in (
+        lambda: session.rate(80, 7),
+        lambda: session.rate(80, float("nan")),
+        lambda: session.rate("no such film", 5),
+        lambda: session.reject("no such film"),
+        lambda: session.tell(occupation="wizard"),
+        lambda: session.tell(age=500),
+        lambda: session.take(Profile({"80": 5}, dataset="ml-1m")),
+        lambda: session.load(Path("nowhere.json")),
+    ):
+        with pytest.raises(ProfileError):
+            refused()
+    assert session.profile == before[0]
+    assert session.recommendations().equals(before[1])
+    session.undo()
+    with pytest.raises(ProfileError, match="nothing to undo"):
+        session.undo()
+
+
+def test_a_rejected_film_goes_and_another_moves_up(session):
+    session.tell(gender="F", age=30)
+    first, second = session.recommendations()["movie_id"][:2]
+    session.reject(first)
+    assert session.recommendations()["movie_id"][0] == second
+    assert session.rejected == [str(first)]
+
+
+def test_questions_are_new_ones_each_time(session):
+    asked = [film for _ in range(4) for film in session.questions(6)["movie_id"]]
+    assert len(set(asked)) == 24
+
+
+def test_hostile_profiles_are_refused_in_one_line(session, tmp_path):
+    path = tmp_path / "profile.json"
+    for text in (
+        '{"ratings": {"80": NaN}}',
+        json.dumps({"ratings": {str(i): 5 for i in range(1_000_000)}}),
+        json.dumps({"dataset": "ml-1m", "ratings": {"80": 5}}),
+        '{"ratings": {"80": "<script>"}}',
+    ):
+        path.write_text(text)
+        with pytest.raises(ProfileError) as refused:
+            session.load(path)
+        assert len(str(refused.value)) < 500
+        assert "\n" not in str(refused.value)
+    assert not session.can_undo
+
+
+class Sitting(RuleBasedStateMachine):
+    """Random changes against a plain dict of what the session should hold."""
+
+    trained = None
+
+    @initialize()
+    def begin(self):
+        self.session = Session(Recommender(self.trained))
+        self.ratings, self.rejected, self.past = {}, [], []
+
+    def remember(self):
+        self.past.append((dict(self.ratings), list(self.rejected)))
+
+    @rule(film=FILMS, stars=st.integers(1, 5))
+    def rate(self, film, stars):
+        if self.ratings.get(film) != stars:
+            self.remember()
+            self.ratings[film] = stars
+        self.session.rate(film, stars)
+
+    @rule(film=FILMS)
+    def take_back(self, film):
+        if film in self.ratings:
+            self.remember()
+            del self.ratings[film]
+        self.session.rate(film, None)
+
+    @rule(film=FILMS)
+    def reject(self, film):
+        if film not in self.rejected:
+            self.remember()
+            self.rejected.append(film)
+        self.session.reject(film)
+
+    @precondition(lambda self: self.past)
+    @rule()
+    def undo(self):
+        self.ratings, self.rejected = self.past.pop()
+        self.session.undo()
+
+    @rule()
+    def save_and_load(self):
+        before = self.session.recommendations(40)
+        with TemporaryDirectory() as folder:
+            self.session.save(Path(folder) / "me.json")
+            other = Session(self.session.recommender)
+            other.load(Path(folder) / "me.json")
+        for film in self.rejected:
+            other.reject(film)
+        assert other.recommendations(40).equals(before)
+
+    @invariant()
+    def the_list_is_right(self):
+        assert self.session.profile.ratings == self.ratings
+        films = self.session.recommendations(40)
+        assert not set(films["movie_id"].astype(str)) & {*self.ratings, *self.rejected}
+        assert films["score"].is_monotonic_decreasing
+        if self.ratings:
+            assert len(films) == 40 - len({*self.ratings, *self.rejected})
+
+
+def test_any_sequence_of_changes(trained):
+    machine = type("SittingOfThis", (Sitting,), {"trained": trained}).TestCase
+    machine.settings = settings(max_examples=15, stateful_step_count=15, deadline=None)
+    machine("runTest").runTest()
