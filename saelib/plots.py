@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from saelib.training import History
 
@@ -93,4 +94,49 @@ def plot_errors(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
         ax.grid(False)
         ax.set_xlim(right=1.15 * table[["rmse", "rmse_seen"]].to_numpy().max())
         ax.legend(loc="upper center", bbox_to_anchor=(0.45, -0.16), ncols=2)
+    return ax
+
+
+def plot_cells(
+    stars: np.ndarray, shown: np.ndarray, measured: np.ndarray, ax: Axes | None = None
+) -> Axes:
+    """A small rating matrix, and what is done with each of its ratings.
+
+    stars: (n_people, n_films), 0 where there is no rating. shown: bool, of the same shape, which
+    ratings the model is given. measured: bool, which ratings count in the reported error. A cell
+    that is both is hatched: its answer was given away.
+    """
+    looks = {
+        (True, False): ("shown to the model", "#BBD9EC", GREY, ""),
+        (False, True): ("hidden, and measured", "#F5B78F", ORANGE, ""),
+        (True, True): ("shown AND measured", "#BBD9EC", ORANGE, "///"),
+    }
+    with plt.rc_context(STYLE | {"hatch.linewidth": 1.5}):
+        ax = ax or plt.subplots(layout="constrained")[1]
+        n_people, n_films = stars.shape
+        labelled = set()
+        for person, film in np.argwhere(stars > 0):
+            look = looks.get((bool(shown[person, film]), bool(measured[person, film])))
+            if look is not None:
+                name, fill, edge, hatch = look
+                place = (film + 0.06, person + 0.06)
+                label = None if name in labelled else name
+                box = Rectangle(place, 0.88, 0.88, fc=fill, ec=edge, lw=1.5, label=label)
+                box.set_hatch(hatch)
+                ax.add_patch(box)
+                labelled.add(name)
+            centre = (film + 0.5, person + 0.5)
+            back = {"boxstyle": "circle,pad=0.15", "fc": "white", "ec": "none"}
+            text = f"{stars[person, film]:g}"
+            ax.text(*centre, text, ha="center", va="center", color="black", bbox=back)
+        ax.set_xticks(np.arange(n_films) + 0.5, range(1, n_films + 1))
+        ax.set_yticks(np.arange(n_people) + 0.5, range(1, n_people + 1))
+        ax.tick_params(length=0)
+        ax.set(xlabel="film", ylabel="person")
+        ax.grid(False)
+        ax.hlines(range(n_people + 1), 0, n_films, color="#D0D0D0", lw=0.8, zorder=0, clip_on=False)
+        ax.vlines(range(n_films + 1), 0, n_people, color="#D0D0D0", lw=0.8, zorder=0, clip_on=False)
+        ax.set(xlim=(0, n_films), ylim=(n_people, 0), aspect="equal")
+        ax.spines[:].set_visible(False)
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), fontsize=10)
     return ax

@@ -24,6 +24,10 @@ def markdown(frame: pd.DataFrame) -> str:
 
 def main(paths: list[str]) -> None:
     rows = [json.loads(line) for path in paths for line in open(path, encoding="utf-8")]
+    for row in rows:
+        row.pop("seconds", None)
+        if row.pop("demographics", True) is False:
+            row["model"] += " (told no demographics)"
     everything = pd.DataFrame(rows)
     if "split" not in everything:
         everything["split"] = None
