@@ -135,7 +135,8 @@ class StackedAutoencoder(nn.Module):
 
     def decode(self, code: Tensor, baseline: Tensor | None = None) -> Tensor:
         """Scores (batch, n_columns) from codes (batch, hidden[-1]) and the baseline's scores."""
-        output = self.outputs(self.last_code(code))
+        code = self.last_code(code)
+        output = self.outputs(code)
         if hasattr(self, "column_map"):
             # The columns' vectors are never written out: this is the cheaper order to multiply.
             output = output + code @ self.column_map.T @ self.column_features.T

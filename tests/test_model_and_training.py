@@ -81,6 +81,26 @@ def test_the_residual_network_by_hand(csr, data):
     np.testing.assert_allclose(model.predict(csr, people), expected + output, atol=1e-4)
 
 
+@pytest.mark.parametrize("skips", [False, True])
+def test_a_deep_decoder_that_is_told_of_its_columns_by_hand(csr, skips):
+    torch.manual_seed(0)
+    model = StackedAutoencoder(
+        40, (8, 8, 3), activation="tanh", inputs="mask", n_column_features=5, skips=skips
+    ).eval()
+    for name in ("column_features", "column_map"):
+        getattr(model, name).data.normal_()
+    code = model.encode(torch.from_numpy(csr[:6].toarray()))
+    last = torch.tanh(model.decoder[0](code))  # 3 -> 8, no skip
+    step = torch.tanh(model.decoder[1](last))  # 8 -> 8
+    last = last + step if skips else step
+    vectors = model.outputs.weight + model.column_features @ model.column_map
+    torch.testing.assert_close(
+        model.decode(code), last @ vectors.T + model.outputs.bias, atol=1e-5, rtol=1e-5
+    )
+    if skips:
+        assert not step.any(), "a layer with a skip starts at adding nothing"
+
+
 def test_a_person_without_ratings_gets_a_finite_prediction():
     model = StackedAutoencoder(5, (4,), inputs="residuals+mask")
     assert torch.isfinite(model(torch.zeros(2, 5))).all()
