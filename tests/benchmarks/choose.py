@@ -89,6 +89,7 @@ DEPTH = [
     {"hidden": (500, 500), "skips": True},
     {"hidden": (500, 500), "skips": True, "inner_decay": 0.0},
     {"hidden": (500, 500), "skips": True, "inner_decay": 30.0},
+    {"hidden": (500, 500), "skips": True, "inner_decay": 100.0},
     {"hidden": (500, 500, 500), "skips": True},
 ]
 
