@@ -6,6 +6,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 SAELIB := $(BIN)/python -m saelib
+# As in saelib/__init__.py, for notebooks that import torch first.
+export OMP_WAIT_POLICY := PASSIVE
 
 .PHONY: run test lab data notebooks clean
 .DEFAULT_GOAL := run
@@ -39,7 +41,7 @@ lab: data
 
 # For authors: run all notebooks anew, solutions included, and make the exercises from these.
 notebooks: data
-	$(BIN)/jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb notebooks/solutions/*.ipynb
+	$(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False notebooks/*.ipynb notebooks/solutions/*.ipynb
 	$(BIN)/python notebooks/make_exercises.py
 
 clean:

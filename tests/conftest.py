@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -135,3 +139,43 @@ def write_release(folder, layout: str, **changed: bytes | None):
         if content is not None:
             (folder / name).write_bytes(content)
     return folder
+
+
+# What the notebooks say of their running time is held against what nbval measures, generously:
+# machines differ and may be busy.
+PRINTED_MINUTES = r"(\d+) minutes? to run on two cores"
+PATIENCE = 3  # times the printed minutes
+_seconds: dict[str, float] = defaultdict(float)
+
+
+def too_slow(seconds: dict[str, float]) -> list[str]:
+    """A line for each notebook of the series that took far longer than it says."""
+    lines = []
+    for name, measured in seconds.items():
+        path = Path(__file__).parent.parent / name
+        if path.parent.name == "notebooks":
+            minutes = int(re.search(PRINTED_MINUTES, path.read_text(encoding="utf-8"))[1])
+            if measured > PATIENCE * 60 * minutes:
+                say = f"{minutes} minute{'s' * (minutes > 1)} to run"
+                lines.append(f"{path.name} says {say}; it took {measured:.0f} s")
+    return lines
+
+
+def pytest_runtest_logreport(report):
+    name = report.nodeid.split("::")[0]
+    if name.endswith(".ipynb"):
+        _seconds[name] += report.duration
+
+
+def pytest_sessionfinish(session):
+    if too_slow(_seconds) and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter):
+    if _seconds:
+        terminalreporter.section("seconds a notebook")
+        for name, measured in _seconds.items():
+            terminalreporter.line(f"{measured:6.1f}  {name}")
+    for line in too_slow(_seconds):
+        terminalreporter.line(f"TOO SLOW: {line}", red=True)

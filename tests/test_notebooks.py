@@ -13,6 +13,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from conftest import PRINTED_MINUTES, too_slow
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 SERIES = sorted(NOTEBOOKS.glob("*.ipynb"))
@@ -61,6 +62,7 @@ def test_it_was_run_in_order_without_errors(path):
 def test_it_holds_no_path_of_a_machine_and_is_small(path):
     text = path.read_text(encoding="utf-8")
     assert not re.search(r"/(home|root|Users|tmp|work)/|C:\\\\Users", text)
+    assert "iopub.execute_input" not in text, "when it was run is nobody's business"
     assert path.stat().st_size < 2**20
 
 
@@ -88,7 +90,14 @@ def test_the_sections_stand_in_the_agreed_order(path):
 
 @of_the_series
 def test_it_says_how_long_it_takes(path):
-    assert re.search(r"\d+ minutes? to read, \d+ minutes? to run on two cores", prose(path))
+    assert re.search(r"\d+ minutes? to read, " + PRINTED_MINUTES, prose(path))
+
+
+def test_a_notebook_that_takes_longer_than_it_says_is_named():
+    slow = {"notebooks/01_prepare_the_ratings.ipynb": 200.0, "notebooks/solutions/x.ipynb": 900.0}
+    [line] = too_slow(slow)
+    assert line.startswith("01_prepare_the_ratings.ipynb says 1 minute") and "200 s" in line
+    assert not too_slow({name: 60.0 for name in slow})
 
 
 @of_the_series
