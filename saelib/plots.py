@@ -31,6 +31,21 @@ STYLE = {
 }
 
 
+def show(alt: str) -> None:
+    """Show the current figure in a notebook, with a text for those who do not see it.
+
+    alt: what the picture says; it stands in the notebook as the image's alternative text and as
+    its plain text, where `plt.show()` would leave '<Figure size ...>'.
+    """
+    from IPython.core.pylabtools import print_figure
+    from IPython.display import display
+
+    figure = plt.gcf()
+    image = print_figure(figure, fmt="png", base64=True)
+    plt.close(figure)
+    display({"image/png": image, "text/plain": alt}, metadata={"image/png": {"alt": alt}}, raw=True)
+
+
 def plot_history(
     history: History, *, baseline: float | None = None, ax: Axes | None = None
 ) -> Axes:
@@ -53,6 +68,7 @@ def plot_history(
                 xytext=(0, 10),
                 textcoords="offset points",
                 ha="right" if best > len(epochs) / 2 else "left",
+                bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
             )
         if baseline is not None:
             ax.axhline(baseline, color=GREY, linestyle="--", label=f"bias baseline: {baseline:.3f}")

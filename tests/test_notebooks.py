@@ -100,11 +100,15 @@ def test_a_notebook_that_takes_longer_than_it_says_is_named():
     assert not too_slow({name: 60.0 for name in slow})
 
 
-@of_the_series
+@every
 def test_pictures_have_alt_text(path):
     text = prose(path)
     assert not re.search(r"!\[\s*\]\(", text)
     assert all('alt="' in tag for tag in re.findall(r"<img[^>]*>", text))
+    for output in (output for cell in code_cells(path) for output in cell.outputs):
+        if "image/png" in output.get("data", {}):
+            alt = output.metadata.get("image/png", {}).get("alt", "")
+            assert len(alt) > 20 and output.data["text/plain"] == alt
 
 
 @every
