@@ -40,7 +40,7 @@ class Recommender:
         self.occupations = trained.occupations
         self.films = trained.films
         labels = [label(*film) for film in zip(self.films["title"], self.films["year"])]
-        self.labels = pd.Series(labels, dtype=str)
+        self.labels = np.array(labels, dtype=object)
         self._genres = [set(text.split("|")) - {""} for text in self.films["genres"]]
         self._decades = self.films["year"].to_numpy(float, na_value=0).astype(int) // 10 * 10
         self.genres = sorted(set().union(*self._genres))
@@ -188,7 +188,7 @@ class Recommender:
         if self.trained.lists is None:
             scores = self.trained.rating.predict(rows, people)[:, positions]
         else:
-            scores = self.trained.lists.scores(rows, people)[:, positions]
+            scores = self.trained.lists.scores(rows, people, positions)
         shares = 1 - scores[:-1] / scores[-1]  # (n_ratings, n_films)
         reasons = []
         for of_film in shares.T:

@@ -15,7 +15,6 @@ from typing import ClassVar
 import anywidget
 import ipywidgets as ipw
 import numpy as np
-import pandas as pd
 from IPython import get_ipython
 
 from saelib.errors import SaelibError
@@ -247,11 +246,12 @@ class RatingPanel(ipw.VBox):
         if made_from != self._made_from:
             self._list = session.recommendations(N_LISTED, **wishes)
             reasons = session.why(self._list["movie_id"])
+            films = self._list.to_dict("records")
             for number, place in enumerate(self.places):
-                if number < len(self._list):
+                if number < len(films):
                     place.show(
                         number + 1,
-                        self._list.loc[number],
+                        films[number],
                         reasons[number],
                         session.recommender.scale,
                     )
@@ -290,7 +290,7 @@ class _Place(ipw.HBox):
     def show(
         self,
         rank: int,
-        film: pd.Series,
+        film: dict,
         reasons: Sequence[tuple[str, float, float]],
         scale: tuple[float, float, float],
     ) -> None:
