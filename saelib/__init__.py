@@ -32,6 +32,8 @@ _HOME = {
     "evaluate": "evaluation",
     "Profile": "profile",
     "Recommender": "recommendation",
+    "RatingPanel": "widgets",
+    "Session": "session",
     "CheckpointError": "errors",
     "DataError": "errors",
     "DownloadError": "errors",

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.sparse import csr_array, diags_array, hstack
 
 from saelib.features import TrainingSet
-from saelib.rating_model import RatingModel
+from saelib.rating_model import ALL, Films, RatingModel
 
 MAX_FILMS = 10_000  # the most seen ones; their weights fill 400 MB
 LIKED = 4.0  # stars from which on a film counts as liked
@@ -114,9 +114,15 @@ class ListModel:
         choice = Ease.fit(data.ratings, told, ridge=500.0, dropout=0.5, tempering=0.5)
         return cls(choice, rating, data.scale)
 
-    def scores(self, rows: csr_array, people: np.ndarray | None = None) -> np.ndarray:
-        """(n, n_items) scores. rows: (n, n_items) stars shown; people: demographics or None."""
-        return self.see(rows, people) * self.like(self.rating.distribution(rows, people))
+    def scores(
+        self, rows: csr_array, people: np.ndarray | None = None, films: Films = ALL
+    ) -> np.ndarray:
+        """(n, n_items) scores. rows: (n, n_items) stars shown; people: demographics or None.
+
+        films: positions of the films wanted, by default all; few are quicker.
+        """
+        like = self.like(self.rating.distribution(rows, people, films))
+        return self.see(rows, people)[:, films] * like
 
     def see(self, rows: csr_array, people: np.ndarray | None = None) -> np.ndarray:
         """(n, n_items) P(see). EASE's regression may leave the range of a probability a little."""

@@ -188,9 +188,19 @@ class StackedAutoencoder(nn.Module):
         """
         return self._in_batches(self.head.stars, rows, row_features)
 
-    def distribution(self, rows: csr_array, row_features: np.ndarray | None = None) -> np.ndarray:
-        """(n_rows, n_columns, n_levels): how likely each number of stars is; ordered stars only."""
-        return self._in_batches(self.head.probabilities, rows, row_features)
+    def distribution(
+        self,
+        rows: csr_array,
+        row_features: np.ndarray | None = None,
+        columns: Sequence[int] | np.ndarray | slice = slice(None),
+    ) -> np.ndarray:
+        """(n_rows, n_columns, n_levels): how likely each number of stars is; ordered stars only.
+
+        columns: those wanted, by default all.
+        """
+        return self._in_batches(
+            lambda scores: self.head.probabilities(scores[:, columns]), rows, row_features
+        )
 
     @torch.no_grad()
     def _in_batches(self, meaning, rows: csr_array, row_features: np.ndarray | None) -> np.ndarray:

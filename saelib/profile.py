@@ -27,13 +27,14 @@ class Profile:
     occupation: str | None = None
 
     @classmethod
-    def from_json(cls, text: str, source: str = "The profile") -> Profile:
+    def from_json(cls, text: str | bytes, source: str = "The profile") -> Profile:
         """Read `{"dataset": "ml-100k", "ratings": {"50": 5}, "gender": "F", "age": 30, …}`.
 
-        Raises ProfileError: not JSON, another shape, a film twice.
+        Raises ProfileError: not JSON (bytes: in UTF-8), another shape, a film twice.
         """
         example = 'expected {"dataset": "ml-100k", "ratings": {"50": 5}, "age": 30}'
         try:
+            text = text.decode() if isinstance(text, bytes) else text
             told = json.loads(text, object_pairs_hook=_without_repeats)
         except ProfileError as error:
             raise ProfileError(f"{source} is ambiguous: {error}") from None
@@ -61,13 +62,16 @@ class Profile:
             raise ProfileError(f"Cannot read the profile {path}: {error}.") from error
         return cls.from_json(text, str(path))
 
-    def save(self, path: Path) -> None:
-        """Write the profile as JSON. Raises ProfileError where it cannot be written."""
+    def to_json(self) -> str:
+        """The profile as JSON, as `from_json` reads it."""
         told = {"dataset": self.dataset, "ratings": self.ratings}
         told |= {key: getattr(self, key) for key in ("gender", "age", "occupation")}
-        text = json.dumps({k: v for k, v in told.items() if v is not None}, indent=2)
+        return json.dumps({k: v for k, v in told.items() if v is not None}, indent=2) + "\n"
+
+    def save(self, path: Path) -> None:
+        """Write the profile as JSON. Raises ProfileError where it cannot be written."""
         try:
-            Path(path).write_text(text + "\n", encoding="utf-8")
+            Path(path).write_text(self.to_json(), encoding="utf-8")
         except OSError as error:
             raise ProfileError(f"Cannot write the profile {path}: {error}.") from error
 

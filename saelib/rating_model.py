@@ -28,6 +28,9 @@ SPREAD = 1.4  # the trained vectors, held back by weight decay, vary less than p
 DOUBT = 20  # ratings after which a new person's fingerprint is half trusted
 NEWTON_STEPS = 8
 
+Films = Sequence[int] | np.ndarray | slice  # positions in the catalogue
+ALL = slice(None)
+
 
 @dataclass(frozen=True)
 class FoldIn:
@@ -102,14 +105,19 @@ class FoldIn:
             scale=data.scale,
         )
 
-    def scores(self, rows: csr_array, people: np.ndarray | None = None) -> np.ndarray:
-        """(n, n_items) scores for n people. rows: (n, n_items) stars; people: demographics."""
+    def scores(
+        self, rows: csr_array, people: np.ndarray | None = None, films: Films = ALL
+    ) -> np.ndarray:
+        """(n, n_items) scores for n people. rows: (n, n_items) stars; people: demographics.
+
+        films: positions of the films wanted, by default all.
+        """
         expected = self._expected(rows, people)
         vectors = np.zeros((rows.shape[0], self.codes.shape[1]))
         for row, (start, stop) in enumerate(pairwise(rows.indptr)):
-            films = rows.indices[start:stop]
-            vectors[row] = self.vector(films, rows.data[start:stop], expected[row, films])
-        return expected + vectors @ self.codes.T
+            rated = rows.indices[start:stop]
+            vectors[row] = self.vector(rated, rows.data[start:stop], expected[row, rated])
+        return expected[:, films] + vectors @ self.codes[films].T
 
     def vector(self, films: np.ndarray, stars: np.ndarray, expected: np.ndarray) -> np.ndarray:
         """The most probable vector (RANK,) of a person, given stars of films and the prior.
@@ -150,9 +158,11 @@ class FoldIn:
         scores = self.scores(rows, people)
         return low + step * sum(expit(scores - threshold) for threshold in self.thresholds)
 
-    def distribution(self, rows: csr_array, people: np.ndarray | None = None) -> np.ndarray:
-        """(n, n_items, n_levels): how likely each number of stars is."""
-        above = expit(self.scores(rows, people)[..., None] - self.thresholds)
+    def distribution(
+        self, rows: csr_array, people: np.ndarray | None = None, films: Films = ALL
+    ) -> np.ndarray:
+        """(n, n_items, n_levels): how likely each number of stars is. films: see `scores`."""
+        above = expit(self.scores(rows, people, films)[..., None] - self.thresholds)
         return -np.diff(above, axis=-1, prepend=1, append=0)
 
     def _expected(self, rows: csr_array, people: np.ndarray | None) -> np.ndarray:
@@ -225,9 +235,14 @@ class RatingModel:
         """(n, n_items) expected stars. rows: (n, n_items) stars shown; people: demographics."""
         return self._average("predict", rows, people)
 
-    def distribution(self, rows: csr_array, people: np.ndarray | None = None) -> np.ndarray:
-        """(n, n_items, n_levels): how likely each number of stars is; see `is_ordered`."""
-        return self._average("distribution", rows, people)
+    def distribution(
+        self, rows: csr_array, people: np.ndarray | None = None, films: Films = ALL
+    ) -> np.ndarray:
+        """(n, n_items, n_levels): how likely each number of stars is; see `is_ordered`.
+
+        films: positions of the films wanted, by default all; few are quicker.
+        """
+        return self._average("distribution", rows, people, films)
 
     @property
     def is_ordered(self) -> bool:
@@ -247,10 +262,10 @@ class RatingModel:
             for network in self.networks
         )
 
-    def _average(self, method: str, rows: csr_array, people: np.ndarray | None) -> np.ndarray:
+    def _average(self, method: str, *inputs) -> np.ndarray:
         total = 0
         for network in self.networks:
-            total = total + getattr(network, method)(rows, people)
+            total = total + getattr(network, method)(*inputs)
         return total / len(self.networks)
 
 

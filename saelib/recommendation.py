@@ -40,7 +40,11 @@ class Recommender:
         self.occupations = trained.occupations
         self.films = trained.films
         labels = [label(*film) for film in zip(self.films["title"], self.films["year"])]
-        self.labels = pd.Series(labels, dtype=str)
+        self.labels = np.array(labels, dtype=object)
+        self._genres = [set(text.split("|")) - {""} for text in self.films["genres"]]
+        self._decades = self.films["year"].to_numpy(float, na_value=0).astype(int) // 10 * 10
+        self.genres = sorted(set().union(*self._genres))
+        self.decades = sorted({int(decade) for decade in self._decades if decade})
         self._searchable = [_words(name) for name in labels]
         self._by_id = {str(movie_id): i for i, movie_id in enumerate(self.films["movie_id"])}
         self._by_name: dict[str, list[int]] = {}
@@ -184,7 +188,7 @@ class Recommender:
         if self.trained.lists is None:
             scores = self.trained.rating.predict(rows, people)[:, positions]
         else:
-            scores = self.trained.lists.scores(rows, people)[:, positions]
+            scores = self.trained.lists.scores(rows, people, positions)
         shares = 1 - scores[:-1] / scores[-1]  # (n_ratings, n_films)
         reasons = []
         for of_film in shares.T:
@@ -221,20 +225,19 @@ class Recommender:
 
     def _matching(self, genres: Collection[str], decades: Collection[int]) -> np.ndarray:
         """(n_items,) whether a film has one of the genres and is of one of the decades."""
-        lists = [set(text.split("|")) for text in self.films["genres"]]
-        of_film = self.films["year"].to_numpy(float, na_value=0) // 10 * 10
         for kind, wanted, known in (
-            ("genre", genres, {g for names in lists for g in names if g}),
-            ("decade", decades, {int(d) for d in of_film if d}),
+            ("genre", genres, self.genres),
+            ("decade", decades, self.decades),
         ):
-            unknown = set(wanted) - known
+            unknown = set(wanted) - set(known)
             if unknown:
                 raise ProfileError(
                     f"No film of {self.dataset} has the {kind} {sorted(unknown)[0]!r}; expected "
-                    f"some of {', '.join(map(str, sorted(known)))}."
+                    f"some of {', '.join(map(str, known))}."
                 )
-        in_genre = np.array([not genres or bool(names & set(genres)) for names in lists])
-        return in_genre & (np.isin(of_film, list(decades)) if decades else True)
+        wanted = set(genres)
+        in_genre = np.array([not wanted or bool(names & wanted) for names in self._genres])
+        return in_genre & (np.isin(self._decades, list(decades)) if decades else True)
 
     def films_to_ask(self, n: int = 20, known: Collection[str | int] = ()) -> pd.DataFrame:
         """n films worth asking about, most telling first, without the `known` ones.

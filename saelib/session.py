@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from saelib.recommendation import Recommender
 @dataclass
 class _State:
     profile: Profile
+    films: list[str] = field(default_factory=list)
     rejected: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
 
@@ -40,9 +42,26 @@ class Session:
         return self._state.profile
 
     @property
+    def films(self) -> list[str]:
+        """The films on the table, in the order in which they came: the rated and the open ones."""
+        return list(self._state.films)
+
+    @property
     def rejected(self) -> list[str]:
         """The films that the person is not interested in."""
         return list(self._state.rejected)
+
+    @property
+    def knows_people(self) -> bool:
+        """Whether gender, age and occupation make a difference to the model."""
+        return self.recommender.trained.rating.uses_demographics
+
+    @property
+    def has_told(self) -> bool:
+        """Whether anything was told that the model can go by."""
+        profile = self.profile
+        about = (profile.gender, profile.age, profile.occupation)
+        return bool(profile.ratings) or (self.knows_people and any(about))
 
     @property
     def can_undo(self) -> bool:
@@ -56,10 +75,32 @@ class Session:
             stars = self.recommender.check_stars(film, stars)
         if self.profile.ratings.get(name) == stars:
             return
-        profile = self._change().profile
-        profile.ratings.pop(name, None)
-        if stars is not None:
-            profile.ratings[name] = int(stars) if stars == int(stars) else stars
+        state = self._change()
+        if stars is None:
+            del state.profile.ratings[name]
+        else:
+            state.profile.ratings[name] = _whole(stars)
+        if name not in state.films:
+            state.films.append(name)
+
+    def add(self, film: str | int) -> None:
+        """Put a film on the table, to be rated. Raises ProfileError."""
+        name = self._id(film)
+        if name not in self._state.films:
+            self._change().films.append(name)
+
+    def more(self, n: int = 5) -> None:
+        """Put the next n questions on the table, in the places of the films not rated.
+
+        Rated films stay where they are. The first questions of a sitting, and those after a
+        restart or a load, belong to it: `undo` does not take them back alone.
+        """
+        if self._state.asked:
+            self._change()
+        new = iter(self.questions(n)["movie_id"].astype(str))
+        rated = self.profile.ratings
+        kept = [film if film in rated else next(new, None) for film in self._state.films]
+        self._state.films = [film for film in kept if film is not None] + list(new)
 
     def tell(
         self, gender: str | None = None, age: float | None = None, occupation: str | None = None
@@ -103,11 +144,12 @@ class Session:
         ratings = {ids[i]: _whole(s) for i, s in zip(row.indices, row.data.tolist())}
         self._change()
         profile = replace(profile, ratings=ratings, dataset=self.recommender.dataset)
-        self._state = _State(profile)
+        self._state = _State(profile, films=list(ratings))
 
     def questions(self, n: int = 5) -> pd.DataFrame:
         """The next n films to ask about: movie_id, title, year, genres. See `next_films`."""
-        films = next_films(self.recommender, self.profile, n, self._state.asked)
+        known = {*self._state.asked, *self._state.films}
+        films = next_films(self.recommender, self.profile, n, known)
         self._state.asked += films["movie_id"].astype(str).tolist()
         return films
 
@@ -117,10 +159,21 @@ class Session:
         wishes: genres, decades, well_known. Empty where nothing was told yet.
         """
         profile = self.profile
-        told = profile.ratings or profile.gender or profile.age or profile.occupation
-        if not told:
+        if not self.has_told:
             return pd.DataFrame(columns=["movie_id", "title", "year", "genres", "stars", "score"])
         return self.recommender.recommend(profile, n, without=self._state.rejected, **wishes)
+
+    def why(self, films: Collection[str | int], n: int = 3) -> list[list[tuple[str, float, float]]]:
+        """For each film, the ratings that moved it up: label, stars given, and their share.
+
+        See `Recommender.why`.
+        """
+        if not self.profile.ratings:
+            return [[] for _ in films]
+        labels, position = self.recommender.labels, self.recommender.position
+        given = {labels[position(film)]: stars for film, stars in self.profile.ratings.items()}
+        reasons = self.recommender.why(self.profile, films, n)
+        return [[(name, given[name], share) for name, share in of_film] for of_film in reasons]
 
     def _id(self, film: str | int) -> str:
         return str(self.recommender.films["movie_id"][self.recommender.position(film)])
