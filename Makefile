@@ -2,6 +2,7 @@
 #   make run    train on real ratings, measure, recommend
 #   make test   style, unit tests, notebooks
 #   make lab    JupyterLab on the notebooks
+#   make panel  the rating panel as a page in the browser
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -9,7 +10,7 @@ SAELIB := $(BIN)/python -m saelib
 # As in saelib/__init__.py, for notebooks that import torch first.
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: run test lab data notebooks clean
+.PHONY: run test lab panel data notebooks clean
 .DEFAULT_GOAL := run
 
 $(VENV)/.ready: pyproject.toml constraints.txt
@@ -38,6 +39,10 @@ test: data
 
 lab: data
 	$(BIN)/jupyter lab notebooks
+
+panel: data
+	@test -e models/ml-100k-default.safetensors || $(SAELIB) train --dataset ml-100k
+	@$(SAELIB) panel
 
 # For authors: run all notebooks anew, solutions included, and make the exercises from these.
 notebooks: data

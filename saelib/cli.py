@@ -1,4 +1,4 @@
-"""The command line: python -m saelib check | fetch | train | evaluate | ladder | recommend | rate.
+"""The command line: check, fetch, train, evaluate, ladder, recommend, rate and panel.
 
 argparse, because `--seeds 0 1 2` takes a list. torch is imported by the commands that need it.
 """
@@ -141,6 +141,15 @@ def parser() -> argparse.ArgumentParser:
         "--save", type=Path, default=Path("my-profile.json"), help="(default: my-profile.json)"
     )
     model(rate)
+
+    panel = command(
+        "panel", _panel, "Open the rating panel as a page in the browser; Ctrl-C ends it."
+    )
+    dataset(panel)
+    model(panel)
+    panel.add_argument("--port", type=int, default=8866, help="of the page (default: 8866)")
+    panel.add_argument("--dark", action="store_true", help="light letters on a dark page")
+    panel.add_argument("--no-browser", action="store_true", help="print the address, open nothing")
     return top
 
 
@@ -331,6 +340,15 @@ def _rate(options: argparse.Namespace) -> None:
     profile.save(path)
     print(f"\nYour profile: {path}\nYour recommendations, best first:\n")
     _print_films(recommender.recommend(profile, options.n))
+
+
+def _panel(options: argparse.Namespace) -> None:
+    from saelib.page import serve
+    from saelib.trained_model import TrainedModel
+
+    path = _find_model(options.model, options.dataset)
+    TrainedModel.load(path)  # what is wrong with it is said here, not to each visitor
+    serve(path, options.port, open_browser=not options.no_browser, dark=options.dark)
 
 
 def _free_path(path: Path) -> Path:

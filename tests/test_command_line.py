@@ -18,7 +18,7 @@ from saelib.interview import interview
 from saelib.profile import Profile
 from saelib.recommendation import Recommender
 
-COMMANDS = ["check", "fetch", "train", "evaluate", "recommend", "rate"]
+COMMANDS = ["check", "fetch", "train", "evaluate", "ladder", "recommend", "rate", "panel"]
 
 
 def run(*arguments, **kwargs) -> subprocess.CompletedProcess:
