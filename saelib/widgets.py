@@ -301,13 +301,14 @@ class _Place(ipw.HBox):
             f"{escape(title)} {_said(star_text(stars), stars)} ({share:.0%})"
             for title, stars, share in reasons
         ]
-        because = f"because you gave {', '.join(given)}" if given else ""
+        because = f"Because you gave {', '.join(given)}" if given else ""
         expected = _said(f"{film['stars']:.1f} ★", round(film["stars"], 1))
         bars = _bars(film["distribution"], scale) if "distribution" in film else ""
         self.text.value = (
             f'<div class="saelib-head"><span>{rank}</span>'
             f'<span class="saelib-title">{escape(name)}</span>{expected}{bars}</div>'
-            f'<div class="saelib-more">{" · ".join(filter(None, (escape(genres), because)))}</div>'
+            f'<div class="saelib-quiet">{escape(genres)}</div>'
+            f'<div class="saelib-quiet">{because}</div>'
         )
         self.reject.tooltip = f"Not interested in {name}"
         self.layout.visibility = "visible"
