@@ -78,7 +78,9 @@ class RatingPanel(ipw.VBox):
         self.places = [_Place() for _ in range(N_LISTED)]
         self.undo = ipw.Button(description="Undo")
         self.restart = ipw.Button(description="Start again")
-        self.upload = ipw.FileUpload(description="Load profile", accept=".json")
+        self.upload = ipw.FileUpload(
+            description="Load profile", tooltip="Load profile", accept=".json"
+        )
         self.save, self.download, self.status, self.alert = (ipw.HTML() for _ in range(4))
 
         self._arrange()
@@ -185,6 +187,7 @@ class RatingPanel(ipw.VBox):
         films = self.session.recommender.search(self.query.value)
         names = map(label, films["title"], films["year"])
         self.found.options = list(zip(names, films["movie_id"].astype(str)))
+        self.found.index = None if films.empty else 0
         return f"Found: {len(films)} films."
 
     def _add(self) -> str:

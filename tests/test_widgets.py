@@ -6,6 +6,7 @@ import base64
 import copy
 import json
 import re
+from datetime import UTC, datetime
 from html import unescape
 from io import StringIO
 from pathlib import Path
@@ -47,7 +48,8 @@ def content(link) -> str:
 
 def upload(panel, data: str | bytes, name: str = "me.json") -> None:
     data = data.encode() if isinstance(data, str) else data
-    panel.upload.value = [{"name": name, "content": memoryview(data)}]
+    about = {"name": name, "type": "", "size": len(data), "last_modified": datetime.now(UTC)}
+    panel.upload.value = [about | {"content": memoryview(data)}]
 
 
 def rate(panel, *stars: float) -> None:
@@ -224,7 +226,7 @@ def test_the_list_as_a_table(panel):
 
 
 @pytest.mark.parametrize(
-    ("data", "message"),
+    ("file", "message"),
     [
         ('{"dataset": "ml-1m", "ratings": {"80": 5}}', "The profile is of ml-1m"),
         (json.dumps({"ratings": {str(i): 5 for i in range(1_000_000)}}), "has no film '0'"),
@@ -236,10 +238,10 @@ def test_the_list_as_a_table(panel):
         ('{"ratings": {"<b>\\n\\n</b>": 5}}', "has no film"),
     ],
 )
-def test_a_profile_that_does_not_fit_is_one_line_and_changes_nothing(panel, data, message):
+def test_a_profile_that_does_not_fit_is_one_line_and_changes_nothing(panel, file, message):
     rate(panel, 5, 2)
     before = (content(panel.save), shown(panel), titles(panel))
-    upload(panel, data, "<i>me</i>.json")
+    upload(panel, file, "<i>me</i>.json")
     assert message in unescape(panel.alert.value)
     assert "\n" not in panel.alert.value
     assert len(panel.alert.value) < 1000
