@@ -22,7 +22,9 @@ const nameControls = (root) => {
     const slider = handle.closest(".widget-slider");
     const [name] = slider.querySelector(".widget-label").textContent.split("\n");
     set(handle, "aria-label", slider.classList.contains("saelib-film") ? `${name}, stars` : name);
-    set(handle, "aria-valuetext", spoken(slider.querySelector(".widget-readout").textContent));
+    const readout = slider.querySelector(".widget-readout");
+    set(handle, "aria-valuetext", spoken(readout.textContent));
+    set(readout, "contenteditable", "false"); // else a second tab stop, where nothing can be typed
   }
   for (const button of root.querySelectorAll("button[title]:not([title=''])")) {
     set(button, "aria-label", button.title);

@@ -6,6 +6,7 @@ import base64
 import copy
 import json
 import re
+import threading
 from datetime import UTC, datetime
 from html import unescape
 from io import StringIO
@@ -266,6 +267,40 @@ def test_whatever_goes_wrong_is_shown_and_the_control_set_back(panel, monkeypatc
     rate(panel, 3)
     assert panel.alert.value == ""
     assert len(shown(panel)) == 10
+
+
+def test_changes_that_come_at_once_are_all_kept(panel, monkeypatch):
+    """JupyterLab delivers each control's changes in a thread of its own."""
+    rate(panel, 5)
+    started, moved = threading.Event(), threading.Event()
+    recommend = panel.session.recommendations
+
+    def slow(*args, **kwargs):
+        started.set()
+        assert moved.wait(10)
+        return recommend(*args, **kwargs)
+
+    def move_two():
+        panel.sliders[1].value = 2
+        panel.sliders[2].value = 3
+
+    monkeypatch.setattr(panel.session, "recommendations", slow)
+    first = threading.Thread(target=lambda: rate(panel, 4))
+    first.start()
+    assert started.wait(10)
+    second = threading.Thread(target=move_two)
+    third = threading.Thread(target=lambda: setattr(panel.gender, "value", "F"))
+    second.start()
+    third.start()
+    while panel.sliders[1].value != 2 or panel.gender.value != "F":
+        pass
+    moved.set()
+    for thread in (first, second, third):
+        thread.join(10)
+    assert [slider.value for slider in panel.sliders[:3]] == [4, 2, 3]
+    assert list(panel.session.profile.ratings.values()) == [4, 2, 3]
+    assert panel.session.profile.gender == panel.gender.value == "F"
+    assert panel.alert.value == ""
 
 
 def test_a_title_with_a_script_is_text(trained):
