@@ -73,6 +73,7 @@ class RatingPanel(ipw.VBox):
         self.query = ipw.Text(description="Find a film", placeholder="part of its title")
         self.found = ipw.Select(description="Found", rows=5)
         self.add = ipw.Button(description="Add")
+        self.results = ipw.VBox([self.found, self.add], layout={"display": "none"})
         self.genre = _dropdown("Genre", [("all genres", ""), *((g, g) for g in recommender.genres)])
         decades = [(f"{decade}s", decade) for decade in reversed(recommender.decades)]
         self.decade = _dropdown("Decade", [("all decades", 0), *decades])
@@ -130,7 +131,7 @@ class RatingPanel(ipw.VBox):
         about = ipw.VBox([ipw.HTML(stays), self.gender, self.age, self.occupation])
         about.layout.display = None if self.session.knows_people else "none"
         table = heading("Rate films", "Those that you have seen; the others can stay as they are.")
-        rate = [ipw.HTML(table), self.rows, self.more, self.query, self.found, self.add]
+        rate = [ipw.HTML(table), self.rows, self.more, self.query, self.results]
         best = heading(
             "Your recommendations",
             "Best first: films that you are likely to come across, and to like. The bars show how "
@@ -208,6 +209,7 @@ class RatingPanel(ipw.VBox):
         names = map(label, films["title"], films["year"])
         self.found.options = list(zip(names, films["movie_id"].astype(str)))
         self.found.index = None if films.empty else 0
+        self.results.layout.display = None if self._seen[self.query] else "none"
         return f"Found: {len(films)} films."
 
     def _add(self) -> str:

@@ -147,6 +147,9 @@ def test_a_film_is_searched_and_added_once(panel):
     assert panel.session.profile.ratings == {"30": 5}
     panel.query.value = "nothing like it"
     assert panel.found.options == ()
+    assert panel.add in list(visible(panel))
+    panel.query.value = ""
+    assert panel.add not in list(visible(panel))
 
 
 def test_filters_and_how_well_known(panel):
