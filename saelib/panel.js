@@ -14,13 +14,17 @@ const spoken = (text) => {
 const nameControls = (root) => {
   set(root, "role", "group");
   set(root, "aria-label", "Rating panel");
-  // JupyterLab takes arrow keys for its own shortcuts, save below an element that says this.
-  set(root, "data-lm-suppress-shortcuts", "true");
+  // JupyterLab takes arrow keys and Enter for its own shortcuts, save from an element that says so.
+  for (const control of root.querySelectorAll("a, button, input, select, .noUi-handle")) {
+    set(control, "data-lm-suppress-shortcuts", "true");
+  }
   for (const handle of root.querySelectorAll(".noUi-handle")) {
     const slider = handle.closest(".widget-slider");
     const [name] = slider.querySelector(".widget-label").textContent.split("\n");
     set(handle, "aria-label", slider.classList.contains("saelib-film") ? `${name}, stars` : name);
-    set(handle, "aria-valuetext", spoken(slider.querySelector(".widget-readout").textContent));
+    const readout = slider.querySelector(".widget-readout");
+    set(handle, "aria-valuetext", spoken(readout.textContent));
+    set(readout, "contenteditable", "false"); // else a second tab stop, where nothing can be typed
   }
   for (const button of root.querySelectorAll("button[title]:not([title=''])")) {
     set(button, "aria-label", button.title);

@@ -7,6 +7,7 @@ its methods; then everything shown is brought in line with the session.
 from __future__ import annotations
 
 import base64
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from html import escape
 from pathlib import Path
@@ -48,7 +49,10 @@ class RatingPanel(ipw.VBox):
         super().__init__()
         self._replace_earlier()
         self.session = Session(recommender)
+        # Frontends may deliver changes of several controls at once, in threads of their own.
+        self._lock = threading.RLock()
         self._busy = False  # while the panel itself sets controls
+        self._seen: dict[ipw.Widget, object] = {}  # control -> value, as far as it was dealt with
         self._made_from: tuple | None = None  # what the list shown was made from
         self._list = self.session.recommendations()
 
@@ -69,6 +73,7 @@ class RatingPanel(ipw.VBox):
         self.query = ipw.Text(description="Find a film", placeholder="part of its title")
         self.found = ipw.Select(description="Found", rows=5)
         self.add = ipw.Button(description="Add")
+        self.results = ipw.VBox([self.found, self.add], layout={"display": "none"})
         self.genre = _dropdown("Genre", [("all genres", ""), *((g, g) for g in recommender.genres)])
         decades = [(f"{decade}s", decade) for decade in reversed(recommender.decades)]
         self.decade = _dropdown("Decade", [("all decades", 0), *decades])
@@ -78,7 +83,9 @@ class RatingPanel(ipw.VBox):
         self.places = [_Place() for _ in range(N_LISTED)]
         self.undo = ipw.Button(description="Undo")
         self.restart = ipw.Button(description="Start again")
-        self.upload = ipw.FileUpload(description="Load profile", accept=".json")
+        self.upload = ipw.FileUpload(
+            description="Load profile", tooltip="Load profile", accept=".json"
+        )
         self.save, self.download, self.status, self.alert = (ipw.HTML() for _ in range(4))
 
         self._arrange()
@@ -124,7 +131,7 @@ class RatingPanel(ipw.VBox):
         about = ipw.VBox([ipw.HTML(stays), self.gender, self.age, self.occupation])
         about.layout.display = None if self.session.knows_people else "none"
         table = heading("Rate films", "Those that you have seen; the others can stay as they are.")
-        rate = [ipw.HTML(table), self.rows, self.more, self.query, self.found, self.add]
+        rate = [ipw.HTML(table), self.rows, self.more, self.query, self.results]
         best = heading(
             "Your recommendations",
             "Best first: films that you are likely to come across, and to like. The bars show how "
@@ -149,42 +156,60 @@ class RatingPanel(ipw.VBox):
         if isinstance(control, ipw.Button):
             control.on_click(lambda _: self._do(act))
         else:
-            control.observe(lambda _: self._do(act), "value")
+            control.observe(lambda _: self._do(act, control), "value")
+            self._seen[control] = control.value
 
-    def _do(self, act: Callable[[], str | None]) -> None:
-        """Act, then show how the session stands. Whatever goes wrong becomes one line."""
-        if self._busy or self.comm is None:
-            return
-        self._busy, said, trouble = True, None, None
-        for step in (act, self._show):
-            try:
-                told = step()
-                said = said or told
-            except Exception as error:
-                trouble = trouble or error
-        self.status.value = escape("" if trouble else said)
-        self.alert.value = escape(_line(trouble))
-        self._busy = False
+    def _do(self, act: Callable[[], str | None], control: ipw.Widget | None = None) -> None:
+        """Act, then show how the session stands. Whatever goes wrong becomes one line.
+
+        control: where the person has changed something.
+        """
+        with self._lock:
+            if self._busy or self.comm is None:
+                return
+            self._busy, said, trouble = True, None, None
+            if control is not None:
+                self._seen[control] = control.value
+            for step in (act, self._show):
+                try:
+                    told = step()
+                    said = said or told
+                except Exception as error:
+                    trouble = trouble or error
+            self.status.value = escape("" if trouble else said)
+            self.alert.value = escape(_line(trouble))
+            self._busy = False
+
+    def _put(self, control: ipw.Widget, value: object) -> None:
+        """Set a control, unless it was seen to have the value: then what it has now is newer."""
+        if self._seen[control] != value:
+            self._seen[control] = value
+            control.value = value
 
     # -- What the person does: it returns what is to be said, if it is not about the list -------
 
     def _tell(self) -> None:
-        age, told = self.age.value or None, self.session.profile.age
+        gender, age, occupation = (
+            self._seen[control] or None for control in (self.gender, self.age, self.occupation)
+        )
+        told = self.session.profile.age
         if age and told and age_bracket(age) == age_bracket(told):
             age = told  # a loaded profile may tell it in years
-        self.session.tell(self.gender.value or None, age, self.occupation.value or None)
+        self.session.tell(gender, age, occupation)
 
     def _rate(self, number: int) -> None:
-        self.session.rate(self.session.films[number], self.sliders[number].value or None)
+        self.session.rate(self.session.films[number], self._seen[self.sliders[number]] or None)
 
     def _more(self) -> str:
         self.session.more()
         return "Other films to rate: those that tell most, given your answers so far."
 
     def _search(self) -> str:
-        films = self.session.recommender.search(self.query.value)
+        films = self.session.recommender.search(self._seen[self.query])
         names = map(label, films["title"], films["year"])
         self.found.options = list(zip(names, films["movie_id"].astype(str)))
+        self.found.index = None if films.empty else 0
+        self.results.layout.display = None if self._seen[self.query] else "none"
         return f"Found: {len(films)} films."
 
     def _add(self) -> str:
@@ -201,7 +226,7 @@ class RatingPanel(ipw.VBox):
         self.session.more()
 
     def _load(self) -> None:
-        [file] = self.upload.value
+        [file] = self._seen[self.upload]
         self.session.take(Profile.from_json(bytes(file["content"]), file["name"]))
         self.session.more()
 
@@ -210,10 +235,10 @@ class RatingPanel(ipw.VBox):
     def _show(self) -> str:
         """Bring every control in line with the session; return in a sentence how it stands."""
         profile, dataset = self.session.profile, self.session.recommender.dataset
-        self.upload.value = ()  # so that the same file can be loaded again
-        self.gender.value = profile.gender or ""
-        self.age.value = AGE_BRACKETS[age_bracket(profile.age)] if profile.age else ""
-        self.occupation.value = profile.occupation or ""
+        self._put(self.upload, ())  # so that the same file can be loaded again
+        self._put(self.gender, profile.gender or "")
+        self._put(self.age, AGE_BRACKETS[age_bracket(profile.age)] if profile.age else "")
+        self._put(self.occupation, profile.occupation or "")
         self._show_sliders()
         self.save.value = _link("Save profile", f"profile-{dataset}.json", profile.to_json())
         return self._show_list()
@@ -228,18 +253,20 @@ class RatingPanel(ipw.VBox):
             position = recommender.position(film)
             genres = recommender.films["genres"][position].replace("|", ", ")
             slider.description = f"{recommender.labels[position]}\n{genres}"
-            slider.value = self.session.profile.ratings.get(film, 0)
+            self._put(slider, self.session.profile.ratings.get(film, 0))
         self.rows.children = self.sliders[: len(films)]
         while len(self.sliders) > len(films):
-            self.sliders.pop().close()
+            slider = self.sliders.pop()
+            del self._seen[slider]
+            slider.close()
 
     def _show_list(self) -> str:
         """Make the list anew where something changed that it depends on."""
         session = self.session
         wishes = {
-            "genres": [self.genre.value] if self.genre.value else [],
-            "decades": [self.decade.value] if self.decade.value else [],
-            "well_known": self.well_known.value,
+            "genres": [genre] if (genre := self._seen[self.genre]) else [],
+            "decades": [decade] if (decade := self._seen[self.decade]) else [],
+            "well_known": self._seen[self.well_known],
         }
         made_from = (session.profile.to_json(), session.rejected, wishes)
         before = self._list["movie_id"].tolist()
@@ -301,13 +328,14 @@ class _Place(ipw.HBox):
             f"{escape(title)} {_said(star_text(stars), stars)} ({share:.0%})"
             for title, stars, share in reasons
         ]
-        because = f"because you gave {', '.join(given)}" if given else ""
+        because = f"Because you gave {', '.join(given)}" if given else ""
         expected = _said(f"{film['stars']:.1f} ★", round(film["stars"], 1))
         bars = _bars(film["distribution"], scale) if "distribution" in film else ""
         self.text.value = (
             f'<div class="saelib-head"><span>{rank}</span>'
             f'<span class="saelib-title">{escape(name)}</span>{expected}{bars}</div>'
-            f'<div class="saelib-more">{" · ".join(filter(None, (escape(genres), because)))}</div>'
+            f'<div class="saelib-quiet">{escape(genres)}</div>'
+            f'<div class="saelib-quiet">{because}</div>'
         )
         self.reject.tooltip = f"Not interested in {name}"
         self.layout.visibility = "visible"

@@ -73,6 +73,44 @@ def test_questions_are_new_ones_each_time(session):
     assert len(set(asked)) == 24
 
 
+def test_films_on_the_table(session):
+    session.more(4)
+    first = session.films
+    assert not session.can_undo  # the first questions are no change
+    session.rate(first[1], 4)
+    session.more(4)
+    second = session.films
+    assert second[1] == first[1]
+    assert len(set(second)) == 5
+    assert set(first) & set(second) == {first[1]}
+    session.add(second[0])
+    added = next(film for film in map(str, range(10, 401, 10)) if film not in {*first, *second})
+    session.add(added)
+    session.rate(first[0], 2)
+    assert session.films == [*second, added, first[0]]
+    for films in ([*second, added], second, first):
+        session.undo()
+        assert session.films == films
+    session.take(Profile({"80": 5, "Toy Story (1995)": 3}))
+    session.more(2)
+    assert session.films[:2] == list(session.profile.ratings)
+    assert len(session.films) == 4
+    session.undo()
+    assert session.films == first
+
+
+def test_why_names_ratings_that_were_given(session):
+    session.tell(gender="F")
+    films = session.recommendations(3)["movie_id"]
+    assert session.why(films) == [[], [], []]
+    session.rate(80, 5)
+    session.rate(90, 2)
+    for reasons in session.why(session.recommendations(5)["movie_id"]):
+        for name, stars, share in reasons:
+            assert stars == session.profile.ratings[str(10 * (int(name.split()[1]) + 1))]
+            assert share > 0
+
+
 def test_hostile_profiles_are_refused_in_one_line(session, tmp_path):
     path = tmp_path / "profile.json"
     for text in (

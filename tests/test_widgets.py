@@ -1,0 +1,475 @@
+"""The panel without a page: set values, click, upload; what a person would see follows."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import json
+import re
+import threading
+from datetime import UTC, datetime
+from html import unescape
+from io import StringIO
+from pathlib import Path
+from types import SimpleNamespace
+
+import ipywidgets
+import pandas as pd
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from ipywidgets.widgets import widget as ipywidgets_core
+
+from saelib import widgets
+from saelib.datasets import MovieLens
+from saelib.profile import Profile
+from saelib.recommendation import Recommender
+from saelib.trained_model import train
+from saelib.widgets import RatingPanel
+
+
+@pytest.fixture
+def panel(trained):
+    panel = RatingPanel(Recommender(trained))
+    yield panel
+    panel.close()
+
+
+def shown(panel) -> list[str]:
+    """The titles in the list."""
+    places = [p.text.value for p in panel.places if p.layout.visibility == "visible"]
+    return [unescape(re.search('saelib-title">(.*?)</span>', html)[1]) for html in places]
+
+
+def content(link) -> str:
+    """The file that a link downloads."""
+    return base64.b64decode(re.search('base64,(.*?)"', link.value)[1]).decode()
+
+
+def upload(panel, data: str | bytes, name: str = "me.json") -> None:
+    data = data.encode() if isinstance(data, str) else data
+    about = {"name": name, "type": "", "size": len(data), "last_modified": datetime.now(UTC)}
+    panel.upload.value = [about | {"content": memoryview(data)}]
+
+
+def rate(panel, *stars: float) -> None:
+    for slider, value in zip(panel.sliders, stars):
+        slider.value = value
+
+
+def titles(panel) -> list[str]:
+    """Of the films to rate."""
+    return [slider.description.split("\n")[0] for slider in panel.sliders]
+
+
+def test_at_first_it_says_what_to_do(panel):
+    assert len(panel.sliders) == 5
+    assert [text for text, _ in panel.sliders[0].options][:2] == ["not seen", "★"]
+    assert {slider.value for slider in panel.sliders} == {0}
+    assert not panel.sliders[0].continuous_update
+    assert shown(panel) == []
+    assert "ten films to watch" in panel.status.value
+    assert panel.alert.value == ""
+    assert repr(panel) == "RatingPanel of ml-100k"
+
+
+def test_a_slider_moves_and_the_list_follows(panel):
+    rate(panel, 5)
+    before = shown(panel)
+    assert len(before) == 10
+    assert panel.status.value == f"1 rated. A new list: {before[0]} first."
+    rate(panel, 1)
+    assert shown(panel) != before
+    expected = panel.session.recommender.recommend(panel.session.profile, 10)
+    assert [title.rsplit(" (", 1)[0] for title in shown(panel)] == expected["title"].tolist()
+    rate(panel, 0)
+    assert shown(panel) == []
+    assert panel.session.profile.ratings == {}
+
+
+def test_each_film_stands_with_stars_bars_genres_and_reasons(panel):
+    rate(panel, 5, 4, 1)
+    html = panel.places[0].text.value
+    film = panel.session.recommendations(1).loc[0]
+    assert f">{film['stars']:.1f} ★<" in html
+    assert f"5 stars {film['distribution'][-1]:.0%}" in html
+    assert html.count("<i style=") == 5
+    reasons = panel.session.why([film["movie_id"]])[0]
+    assert reasons
+    for name, stars, share in reasons:
+        assert f'{name} <span role="img" aria-label="{stars} star' in html
+        assert f"({share:.0%})" in html
+    assert panel.places[0].reject.tooltip == f"Not interested in {shown(panel)[0]}"
+
+
+def test_only_demographics_give_a_list_without_reasons(panel):
+    panel.gender.value = "F"
+    assert len(shown(panel)) == 10
+    assert "Because" not in panel.places[0].text.value
+    panel.gender.value = ""
+    assert shown(panel) == []
+
+
+def test_demographics_are_told_and_an_exact_age_stays(panel):
+    upload(panel, '{"ratings": {}, "age": 30, "occupation": "writer"}')
+    assert (panel.age.label, panel.occupation.value) == ("25-34", "writer")
+    panel.gender.value = "M"
+    assert panel.session.profile == Profile({}, "ml-100k", "M", 30, "writer")
+    panel.age.value = 56
+    assert panel.session.profile.age == 56
+    panel.age.value = ""
+    assert panel.session.profile.age is None
+
+
+def test_more_films_keeps_the_rated_ones_in_their_places(panel):
+    panel.sliders[1].value = 4
+    panel.sliders[3].value = 2
+    before, rows = titles(panel), list(panel.rows.children)
+    panel.more.click()
+    after = titles(panel)
+    assert (after[1], after[3]) == (before[1], before[3])
+    assert not {after[0], after[2], after[4]} & set(before)
+    assert len(set(after)) == 7  # two rated, five open
+    assert list(panel.rows.children)[:5] == rows  # the same widgets: the focus stays
+    assert [slider.value for slider in panel.sliders] == [0, 4, 0, 2, 0, 0, 0]
+
+
+def test_a_film_is_searched_and_added_once(panel):
+    panel.add.click()
+    assert "Type a part" in panel.status.value
+    panel.query.value = "les miserables"
+    assert [text for text, _ in panel.found.options] == ["Misérables, Les (1995)"]
+    panel.add.click()
+    panel.add.click()
+    assert titles(panel).count("Misérables, Les (1995)") == 1
+    panel.sliders[titles(panel).index("Misérables, Les (1995)")].value = 5
+    assert panel.session.profile.ratings == {"30": 5}
+    panel.query.value = "nothing like it"
+    assert panel.found.options == ()
+    assert panel.add in list(visible(panel))
+    panel.query.value = ""
+    assert panel.add not in list(visible(panel))
+
+
+def test_filters_and_how_well_known(panel):
+    rate(panel, 5, 4, 2)
+    everything = shown(panel)
+    panel.genre.value = "Sci-Fi"
+    assert set(panel.session.recommender.films.set_index("movie_id")["genres"]) > {"Sci-Fi"}
+    assert all("Sci-Fi" in p.text.value for p in panel.places[: len(shown(panel))])
+    panel.decade.value = 1960
+    assert shown(panel)
+    assert all(re.search(r"\(196\d\)", title) for title in shown(panel))
+    panel.genre.value, panel.decade.value = "Comedy", 1990
+    assert panel.status.value.startswith(("No film fits", "3 rated"))
+    panel.genre.value, panel.decade.value = "", 0
+    assert shown(panel) == everything
+    panel.well_known.value = 0
+    expected = panel.session.recommender.recommend(panel.session.profile, 10, well_known=0)
+    assert [title.rsplit(" (", 1)[0] for title in shown(panel)] == expected["title"].tolist()
+
+
+def test_not_interested_lets_another_film_move_up(panel):
+    rate(panel, 5)
+    before = shown(panel)
+    panel.places[0].reject.click()
+    assert shown(panel)[:9] == before[1:]
+    panel.undo.click()
+    assert shown(panel) == before
+
+
+def test_undo_goes_all_the_way_back(panel):
+    states = []
+    for change in (
+        lambda: rate(panel, 5),
+        lambda: setattr(panel.gender, "value", "F"),
+        lambda: panel.places[2].reject.click(),
+        lambda: panel.more.click(),
+        lambda: upload(panel, '{"ratings": {"80": 5, "90": 2}}'),
+        lambda: panel.restart.click(),
+        lambda: rate(panel, 0, 3),
+    ):
+        states.append((titles(panel), [s.value for s in panel.sliders], shown(panel)))
+        change()
+        assert panel.alert.value == ""
+    for state in reversed(states):
+        panel.undo.click()
+        assert (titles(panel), [s.value for s in panel.sliders], shown(panel)) == state
+    panel.undo.click()
+    assert panel.alert.value == "There is nothing to undo."
+    rate(panel, 5)
+    assert panel.alert.value == ""
+
+
+def test_saved_as_the_command_line_does_and_loaded_again(panel, tmp_path):
+    rate(panel, 5, 4, 1)
+    panel.age.value = 25
+    panel.session.save(tmp_path / "me.json")
+    text = content(panel.save)
+    assert text == (tmp_path / "me.json").read_text(encoding="utf-8")
+    before = shown(panel)
+    panel.restart.click()
+    assert shown(panel) == []
+    for _ in range(2):  # the same file again
+        upload(panel, text)
+        assert panel.upload.value == ()
+        assert shown(panel) == before
+    assert [slider.value for slider in panel.sliders[:3]] == [
+        panel.session.profile.ratings[film] for film in panel.session.films[:3]
+    ]
+
+
+def test_the_list_as_a_table(panel):
+    rate(panel, 5)
+    text = content(panel.download)
+    assert text[0] == "\ufeff"
+    table = pd.read_csv(StringIO(text[1:]))
+    assert list(table) == ["movie_id", "title", "year", "genres", "stars"]
+    assert table["movie_id"].tolist() == panel.session.recommendations()["movie_id"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        ('{"dataset": "ml-1m", "ratings": {"80": 5}}', "The profile is of ml-1m"),
+        (json.dumps({"ratings": {str(i): 5 for i in range(1_000_000)}}), "has no film '0'"),
+        ('{"ratings": {"80": NaN}}', "not on the scale"),
+        ('{"ratings": {"80": 5}, "age": NaN}', "out of range"),
+        ("<script>alert(1)</script>", "is not JSON"),
+        (b'{"ratings": {"Caf\xe9": 5}}', "is not JSON"),
+        (b"", "is not JSON"),
+        ('{"ratings": {"<b>\\n\\n</b>": 5}}', "has no film"),
+    ],
+)
+def test_a_profile_that_does_not_fit_is_one_line_and_changes_nothing(panel, file, message):
+    rate(panel, 5, 2)
+    before = (content(panel.save), shown(panel), titles(panel))
+    upload(panel, file, "<i>me</i>.json")
+    assert message in unescape(panel.alert.value)
+    assert "\n" not in panel.alert.value
+    assert len(panel.alert.value) < 1000
+    assert "<" not in panel.alert.value
+    assert panel.status.value == ""
+    assert (content(panel.save), shown(panel), titles(panel)) == before
+    panel.places[0].reject.click()
+    assert panel.alert.value == ""
+
+
+def test_whatever_goes_wrong_is_shown_and_the_control_set_back(panel, monkeypatch):
+    rate(panel, 5)
+    monkeypatch.setattr(panel.session, "rate", lambda *_: 1 / 0)
+    rate(panel, 1)
+    assert panel.alert.value == "Something went wrong: ZeroDivisionError: division by zero"
+    assert panel.sliders[0].value == 5
+    monkeypatch.undo()
+    monkeypatch.setattr(panel.session, "why", lambda *_: [][0])
+    rate(panel, 2)
+    assert panel.alert.value.startswith("Something went wrong: IndexError")
+    monkeypatch.undo()
+    rate(panel, 3)
+    assert panel.alert.value == ""
+    assert len(shown(panel)) == 10
+
+
+def test_changes_that_come_at_once_are_all_kept(panel, monkeypatch):
+    """JupyterLab delivers each control's changes in a thread of its own."""
+    rate(panel, 5)
+    started, moved = threading.Event(), threading.Event()
+    recommend = panel.session.recommendations
+
+    def slow(*args, **kwargs):
+        started.set()
+        assert moved.wait(10)
+        return recommend(*args, **kwargs)
+
+    def move_two():
+        panel.sliders[1].value = 2
+        panel.sliders[2].value = 3
+
+    monkeypatch.setattr(panel.session, "recommendations", slow)
+    first = threading.Thread(target=lambda: rate(panel, 4))
+    first.start()
+    assert started.wait(10)
+    second = threading.Thread(target=move_two)
+    third = threading.Thread(target=lambda: setattr(panel.gender, "value", "F"))
+    second.start()
+    third.start()
+    while panel.sliders[1].value != 2 or panel.gender.value != "F":
+        pass
+    moved.set()
+    for thread in (first, second, third):
+        thread.join(10)
+    assert [slider.value for slider in panel.sliders[:3]] == [4, 2, 3]
+    assert list(panel.session.profile.ratings.values()) == [4, 2, 3]
+    assert panel.session.profile.gender == panel.gender.value == "F"
+    assert panel.alert.value == ""
+
+
+def test_a_title_with_a_script_is_text(trained):
+    hostile = copy.copy(trained)
+    hostile.films = trained.films.assign(
+        title="<script>alert('x')</script>" + trained.films["title"], genres="<b>Drama|\"'"
+    )
+    panel = RatingPanel(Recommender(hostile))
+    rate(panel, 5, 4)
+    assert shown(panel)[0].startswith("<script>")
+    for part in ipywidgets_core._instances.values():
+        if isinstance(part, ipywidgets.HTML):
+            assert "<script" not in part.value
+            assert "<b>" not in part.value
+        assert not getattr(part, "description_allow_html", False)
+    assert panel.sliders[0].description.startswith("<script>")  # a text, not HTML
+    panel.close()
+
+
+def test_half_stars_and_no_demographics_where_the_release_has_such(data):
+    ratings = data.ratings.assign(rating=data.ratings["rating"] - 0.5)
+    halves = MovieLens("ml-10m", ratings, data.movies, None, (0.5, 5, 0.5))
+    panel = RatingPanel(Recommender(train(halves, "default", epochs=1, progress=False)))
+    assert [text for text, _ in panel.sliders[0].options][:4] == ["not seen", "½", "★", "★½"]
+    assert panel.gender not in list(visible(panel))
+    assert panel.genre in list(visible(panel))
+    rate(panel, 3.5)
+    assert panel.places[0].text.value.count("<i style=") == 10
+    assert panel.session.profile.ratings[panel.session.films[0]] == 3.5
+    panel.close()
+
+
+def test_a_model_without_distributions(data):
+    panel = RatingPanel(Recommender(train(data, "plain", epochs=1, progress=False)))
+    assert panel.gender not in list(visible(panel))
+    assert panel.well_known not in list(visible(panel))
+    rate(panel, 5, 1)
+    assert panel.alert.value == ""
+    assert len(shown(panel)) == 10
+    assert "saelib-bars" not in panel.places[0].text.value
+    panel.close()
+
+
+def visible(widget):
+    if widget.layout.display != "none":
+        yield widget
+        for child in getattr(widget, "children", ()):
+            yield from visible(child)
+
+
+def test_closing_leaves_nothing(trained):
+    before = set(ipywidgets_core._instances)
+    panel = RatingPanel(Recommender(trained))
+    rate(panel, 5, 4, 3, 2, 1)
+    panel.more.click()
+    upload(panel, '{"ratings": {"80": 5}}')
+    slider = panel.sliders[0]
+    panel.close()
+    panel.close()
+    assert set(ipywidgets_core._instances) == before
+    slider.value = 1  # nobody listens any more
+    assert panel.session.profile.ratings == {"80": 5}
+
+
+def test_panels_do_not_disturb_each_other(panel, trained):
+    rate(panel, 5)
+    before = shown(panel)
+    other = RatingPanel(panel.session.recommender)
+    rate(other, 1, 2)
+    assert shown(panel) == before
+    assert shown(other) != before
+    other.close()
+    rate(panel, 4)
+    assert panel.alert.value == ""
+    assert len(shown(panel)) == 10
+
+
+def test_running_a_cell_again_closes_its_panels(trained, monkeypatch):
+    def run(cell: str | None, run: str) -> RatingPanel:
+        parent = {"header": {"msg_id": run}, "metadata": {"cellId": cell} if cell else {}}
+        kernel = SimpleNamespace(get_parent=lambda channel: parent)
+        monkeypatch.setattr(widgets, "get_ipython", lambda: SimpleNamespace(kernel=kernel))
+        return RatingPanel(recommender)
+
+    recommender = Recommender(trained)
+    before = set(ipywidgets_core._instances)
+    first, second = run("a", "1"), run("a", "1")  # two in one run of the cell
+    elsewhere, unknown = run("b", "2"), run(None, "3")
+    assert first.comm and second.comm
+    last = run("a", "4")
+    assert not first.comm and not second.comm
+    assert elsewhere.comm and unknown.comm and last.comm
+    for panel in (elsewhere, unknown, last):
+        panel.close()
+    assert set(ipywidgets_core._instances) == before
+
+
+def test_the_page_parts_come_with_the_package():
+    folder = Path(widgets.__file__).parent
+    for name in ("panel.js", "panel.css"):
+        assert (folder / name).stat().st_size > 500
+
+
+class Sitting(RuleBasedStateMachine):
+    """Whatever is clicked in whatever order, what is shown is right."""
+
+    trained = None
+
+    @initialize()
+    def begin(self):
+        self.panel = RatingPanel(Recommender(self.trained))
+
+    def teardown(self):
+        self.panel.close()
+
+    @rule(number=st.integers(0, 50), stars=st.integers(0, 5))
+    def rate(self, number, stars):
+        sliders = self.panel.sliders
+        sliders[number % len(sliders)].value = stars
+
+    @rule(number=st.integers(0, 9))
+    def reject(self, number):
+        if number < len(shown(self.panel)):
+            self.panel.places[number].reject.click()
+
+    @rule(button=st.sampled_from(["more", "restart", "add"]))
+    def click(self, button):
+        getattr(self.panel, button).click()
+
+    @rule(text=st.sampled_from(["film 2", "sabrina", "x"]))
+    def search(self, text):
+        self.panel.query.value = text
+
+    @rule(gender=st.sampled_from(["", "F", "M"]))
+    def tell(self, gender):
+        self.panel.gender.value = gender
+
+    @rule()
+    def undo(self):
+        if self.panel.session.can_undo:
+            self.panel.undo.click()
+
+    @rule()
+    def save_and_load(self):
+        if not self.panel.session.rejected:  # a profile does not hold these
+            before = shown(self.panel)
+            upload(self.panel, content(self.panel.save))
+            assert shown(self.panel) == before
+
+    @invariant()
+    def what_is_shown_is_right(self):
+        panel, session = self.panel, self.panel.session
+        assert panel.alert.value == ""
+        listed = panel._list
+        assert not set(listed["movie_id"].astype(str)) & {
+            *session.profile.ratings,
+            *session.rejected,
+        }
+        assert listed["score"].is_monotonic_decreasing
+        assert len(shown(panel)) == len(listed)
+        values = [slider.value for slider in panel.sliders]
+        assert values == [session.profile.ratings.get(film, 0) for film in session.films]
+        assert len(set(session.films)) == len(session.films) == len(panel.rows.children)
+
+
+def test_any_sequence_of_clicks(trained):
+    machine = type("SittingOfThis", (Sitting,), {"trained": trained}).TestCase
+    machine.settings = settings(max_examples=10, stateful_step_count=12, deadline=None)
+    machine("runTest").runTest()
