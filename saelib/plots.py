@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from saelib.taste import TasteMap
 from saelib.training import History
 
 # Okabe and Ito's colours, told apart by colour-blind readers; mid-tones stand on light and dark.
@@ -155,4 +156,28 @@ def plot_cells(
         ax.set(xlim=(0, n_films), ylim=(n_people, 0), aspect="equal")
         ax.spines[:].set_visible(False)
         ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), fontsize=10)
+    return ax
+
+
+def plot_taste(
+    taste_map: TasteMap, place: tuple[float, float] | None = None, ax: Axes | None = None
+) -> Axes:
+    """The people of a `TasteMap`, the genres liked here and there, and one more person's place."""
+    with plt.rc_context(STYLE):
+        ax = ax or plt.subplots(figsize=(7, 6), layout="constrained")[1]
+        edge = 2.8  # standard deviations; who is further out is drawn at the edge
+        dots = taste_map.people.clip(-edge, edge)
+        size = 6 + 3000 / max(len(dots), 200)
+        ax.scatter(*dots.T, s=size, color=BLUE, alpha=0.4, linewidths=0, label="a person")
+        for name, (x, y) in zip(taste_map.names, taste_map.places):
+            back = {"boxstyle": "round,pad=0.2", "fc": "white", "ec": "none", "alpha": 0.8}
+            ax.text(x, y, name, ha="center", va="center", color="black", weight="bold", bbox=back)
+        if place is not None:
+            x, y = np.clip(place, -edge, edge)
+            look = {"marker": "*", "s": 320, "color": ORANGE, "edgecolors": "black", "zorder": 4}
+            ax.scatter(x, y, label="you", **look)
+        ax.set(xlim=(-edge - 0.1, edge + 0.1), ylim=(-edge - 0.1, edge + 0.1), aspect="equal")
+        ax.set(xticks=[], yticks=[], title="People of similar taste stand close together")
+        ax.set(xlabel="first axis of the code layer", ylabel="second axis")
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.06), ncols=2)
     return ax

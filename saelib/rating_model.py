@@ -113,11 +113,18 @@ class FoldIn:
         films: positions of the films wanted, by default all.
         """
         expected = self._expected(rows, people)
+        return expected[:, films] + self._vectors(rows, expected) @ self.codes[films].T
+
+    def vectors(self, rows: csr_array, people: np.ndarray | None = None) -> np.ndarray:
+        """(n, RANK) the most probable vectors of n people. rows: (n, n_items); people: as above."""
+        return self._vectors(rows, self._expected(rows, people))
+
+    def _vectors(self, rows: csr_array, expected: np.ndarray) -> np.ndarray:
         vectors = np.zeros((rows.shape[0], self.codes.shape[1]))
         for row, (start, stop) in enumerate(pairwise(rows.indptr)):
             rated = rows.indices[start:stop]
             vectors[row] = self.vector(rated, rows.data[start:stop], expected[row, rated])
-        return expected[:, films] + vectors @ self.codes[films].T
+        return vectors
 
     def vector(self, films: np.ndarray, stars: np.ndarray, expected: np.ndarray) -> np.ndarray:
         """The most probable vector (RANK,) of a person, given stars of films and the prior.
@@ -135,22 +142,6 @@ class FoldIn:
             if np.abs(step).max() < 1e-4:
                 break
         return vector
-
-    def posterior(
-        self, row: csr_array, person: np.ndarray | None = None
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """What is known of one person: row (1, n_items) of stars.
-
-        Returns the scores without their vector (n_items,), the vector (RANK,), and how uncertain
-        it is: its covariance (RANK, RANK), by Laplace's approximation.
-        """
-        expected = self._expected(row, person)[0]
-        vector = self.vector(row.indices, row.data, expected[row.indices])
-        codes = self.codes[row.indices].astype(np.float64)
-        below, above = self._sides(expected[row.indices] + codes @ vector, row.data)
-        curvature = below * (1 - below) + above * (1 - above)
-        hessian = np.eye(len(vector)) + (codes.T * curvature) @ codes
-        return expected, vector, np.linalg.inv(hessian)
 
     def predict(self, rows: csr_array, people: np.ndarray | None = None) -> np.ndarray:
         """(n, n_items) expected stars."""

@@ -20,9 +20,10 @@ from saelib.preprocessing import RatingMatrix, split_ratings
 from saelib.rating_model import FoldIn, RatingModel, fit_networks
 from saelib.recipes import find_recipe
 from saelib.storage import read_tensors, write_tensors
+from saelib.taste import TasteMap, code_layer
 from saelib.training import History, held_out_loss
 
-FORMAT = "saelib model 2"
+FORMAT = "saelib model 3"
 
 
 @dataclass
@@ -30,16 +31,17 @@ class TrainedModel:
     """All that recommending needs: the networks and what their columns mean.
 
     rating: how will you like it? lists: will you see it, and then like it? None in recipes whose
-    networks predict no distribution over stars. films: one row per column of the ratings, with
-    movie_id, title, year, genres, n_ratings and spread (standard deviation of the ratings,
-    stars). user_ids: who it was trained on. scale: lowest and highest rating and the step
-    between, in stars. occupations: those that the release knows; empty where it has no
-    demographics. histories: of each network. held_out_rmse: stars, of the tenth of the ratings
-    that was held out.
+    networks predict no distribution over stars. taste: where people stand, on two axes. films: one
+    row per column of the ratings, with movie_id, title, year, genres, n_ratings and spread
+    (standard deviation of the ratings, stars). user_ids: who it was trained on. scale: lowest and
+    highest rating and the step between, in stars. occupations: those that the release knows; empty
+    where it has no demographics. histories: of each network. held_out_rmse: stars, of the tenth of
+    the ratings that was held out.
     """
 
     rating: RatingModel
     lists: ListModel | None
+    taste: TasteMap
     dataset: str
     recipe: str
     seed: int
@@ -67,6 +69,8 @@ class TrainedModel:
         if self.lists is not None:
             found, about["choice"] = _take_apart(self.lists.choice)
             tensors |= {f"choice.{name}": value for name, value in found.items()}
+        found, about["taste"] = _take_apart(self.taste, "network")
+        tensors |= {f"taste.{name}": value for name, value in found.items()}
         tensors["user_ids"] = torch.from_numpy(self.user_ids.astype(np.int64))
         for column in ("movie_id", "n_ratings"):
             tensors[f"films.{column}"] = torch.from_numpy(films[column].to_numpy(np.int64).copy())
@@ -97,6 +101,8 @@ class TrainedModel:
             if "choice" in about:
                 choice = _put_together(Ease, _under("choice.", tensors), about["choice"])
                 lists = ListModel(choice, rating, scale)
+            settings = about["taste"] | {"network": code_layer(rating)}
+            taste = _put_together(TasteMap, _under("taste.", tensors), settings)
             year = pd.Series(tensors["films.year"].numpy(), dtype="Int64")
             films = pd.DataFrame(
                 {
@@ -111,6 +117,7 @@ class TrainedModel:
             return cls(
                 rating,
                 lists,
+                taste,
                 about["dataset"],
                 about["recipe"],
                 about["seed"],
@@ -133,9 +140,10 @@ class TrainedModel:
         return any(history.interrupted for history in self.histories)
 
 
-def _take_apart(thing: FoldIn | Ease) -> tuple[dict[str, Tensor], dict]:
-    """The arrays of a dataclass as tensors, and all else that it holds."""
-    values = {field.name: getattr(thing, field.name) for field in fields(thing)}
+def _take_apart(thing: FoldIn | Ease | TasteMap, *without: str) -> tuple[dict[str, Tensor], dict]:
+    """The arrays of a dataclass as tensors, and all else that it holds; `without` some fields."""
+    names = [field.name for field in fields(thing) if field.name not in without]
+    values = {name: getattr(thing, name) for name in names}
     arrays = {k: torch.from_numpy(v) for k, v in values.items() if isinstance(v, np.ndarray)}
     return arrays, {k: v for k, v in values.items() if k not in arrays}
 
@@ -185,6 +193,7 @@ def train(
     return TrainedModel(
         rating,
         lists,
+        TasteMap.fit(rating, known, films["genres"]),
         data.name,
         recipe,
         seed,

@@ -3,8 +3,10 @@
     python tests/benchmarks/elicitation.py --dataset ml-100k --people 90
 
 A tenth of the people is held out. Half of each one's ratings can be answered, the other half is
-predicted after 5, 10 and 20 answers; a film of which there is no answer was 'not seen'. Prints one
-JSON object for each way of asking and number of answers: RMSE and questions asked on average.
+predicted after 5, 10 and 20 answers; a film of which there is no answer was 'not seen', and the
+next film is asked, until there are enough answers or no more films. Prints one JSON object for
+each way of asking and number of answers: RMSE, questions asked on average, and the share of the
+first 20 questions that were answered. `random` draws from the whole catalogue.
 """
 
 from __future__ import annotations
@@ -24,22 +26,22 @@ from saelib.recommendation import Recommender
 from saelib.trained_model import train
 
 ANSWERS = (5, 10, 20)
-AT_ONCE = 5  # questions between two looks at the answers
-PATIENCE = 400  # questions
+FIRST = 20  # questions of which it is told how many were answered
 
 
 def interview(ask, answers: dict[str, float], most: int) -> list[tuple[str, int]]:
     """(film, number of the question) of each answer, in order. ask: (profile, asked) -> films."""
     profile, asked, given = Profile(), [], []
-    while len(given) < most and len(asked) < PATIENCE:
-        films = ask(profile, asked)
-        if not films:
-            break
-        for film in films:
+    while len(given) < min(most, len(answers)):
+        before = len(given)
+        for film in ask(profile, asked):  # a new order after every answer
             asked.append(film)
-            if film in answers and len(given) < most:
+            if film in answers:
                 profile.ratings[film] = answers[film]
                 given.append((film, len(asked)))
+                break
+        if len(given) == before:
+            break
     return given
 
 
@@ -61,23 +63,26 @@ def main() -> None:
     popular = by_count["movie_id"].astype(str).tolist()
 
     def adaptive(profile: Profile, asked: list[str]) -> list[str]:
-        return next_films(recommender, profile, AT_ONCE, asked)["movie_id"].astype(str).tolist()
+        films = next_films(recommender, profile, len(ids), asked)
+        return films["movie_id"].astype(str).tolist()
 
     def in_order(order: list[str]):
-        return lambda profile, asked: order[len(asked) : len(asked) + AT_ONCE]
+        return lambda profile, asked: order[len(asked) :]
 
     for name in ("adaptive", "popular", "random"):
         errors: dict[int, list] = {n: [] for n in ANSWERS}
         questions: dict[int, list] = {n: [] for n in ANSWERS}
+        seen = []
         for row in range(len(new)):
             span = slice(inputs.indptr[row], inputs.indptr[row + 1])
             answers = dict(zip(ids[inputs.indices[span]], inputs.data[span].tolist()))
             if name == "random":
                 rng = np.random.default_rng([options.seed, row])
-                ask = in_order(rng.permutation(list(answers)).tolist())  # films that they know
+                ask = in_order(rng.permutation(ids).tolist())
             else:
                 ask = adaptive if name == "adaptive" else in_order(popular)
             given = interview(ask, answers, max(ANSWERS))
+            seen.append(sum(number <= FIRST for _, number in given) / FIRST)
             span = slice(targets.indptr[row], targets.indptr[row + 1])
             for n in ANSWERS:
                 profile = Profile({film: answers[film] for film, _ in given[:n]})
@@ -91,6 +96,7 @@ def main() -> None:
             line = {"dataset": data.name, "seed": options.seed, "asking": name, "answers": n}
             line |= {"rmse": round(rmse(predicted, actual), 4)}
             line |= {"questions": round(float(np.mean(questions[n])), 1), "people": len(errors[n])}
+            line |= {"seen": round(float(np.mean(seen)), 3)}
             print(json.dumps(line), flush=True)
 
 

@@ -1,0 +1,98 @@
+"""The map of taste: where people stand, what the neighbourhoods are called, and its file."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import matplotlib
+import numpy as np
+import pytest
+
+from saelib.features import TrainingSet
+from saelib.plots import plot_taste
+from saelib.preprocessing import split_ratings
+from saelib.profile import Profile
+from saelib.recommendation import Recommender
+from saelib.taste import APART
+from saelib.trained_model import TrainedModel, train
+
+matplotlib.use("Agg")
+
+
+@pytest.fixture(scope="module")
+def camps(data):
+    """The first half of the people likes Action and not Romance, the other half the reverse."""
+    action = data.movies.index % 2 == 0
+    movies = data.movies.assign(genres=np.where(action, "Action", "Romance"))
+    likes_action = data.ratings["user_id"] <= 30
+    is_action = data.ratings["movie_id"].isin(movies.loc[action, "movie_id"])
+    noise = np.random.default_rng(0).integers(0, 2, len(data.ratings))
+    stars = np.where(likes_action == is_action, 4, 1) + noise
+    return replace(data, movies=movies, ratings=data.ratings.assign(rating=stars.astype("float32")))
+
+
+def known(data) -> TrainingSet:
+    """What `train` with seed 0 learns from."""
+    training, _ = split_ratings(len(data.ratings), 0)
+    return TrainingSet.from_movielens(data, data.ratings.iloc[training])
+
+
+@pytest.mark.parametrize("recipe", ["plain", "informed", "films", "default"])
+def test_a_person_of_the_training_set_stands_on_their_own_dot(data, recipe):
+    taste = train(data, recipe, epochs=2, progress=False).taste
+    training = known(data)
+    assert taste.people.shape == (60, 2)
+    assert taste.people.std(axis=0) == pytest.approx(1, abs=1e-3)
+    for user in (0, 17, 59):
+        place = taste.place(training.ratings[[user]], training.people[[user]])
+        assert place == pytest.approx(tuple(taste.people[user]), abs=1e-3)
+
+
+def test_the_axes_do_not_tell_how_many_films_people_have_rated(trained, data):
+    lengths = np.log(np.diff(known(data).ratings.indptr))
+    assert np.corrcoef(trained.taste.people.T, lengths)[2, :2] == pytest.approx([0, 0], abs=1e-3)
+
+
+@pytest.mark.parametrize("recipe", ["informed", "films"])
+def test_neighbourhoods_are_named_by_what_is_liked_there(camps, recipe):
+    taste = train(camps, recipe, epochs=20, progress=False).taste
+    middle = {"Action": taste.people[:30].mean(axis=0), "Romance": taste.people[30:].mean(axis=0)}
+    assert set(taste.names) == set(middle)
+    for name, place in zip(taste.names, taste.places):
+        [other] = set(middle) - {name}
+        assert np.linalg.norm(place - middle[name]) < np.linalg.norm(place - middle[other]) / 2
+
+
+def test_names_keep_their_distance(trained):
+    places = trained.taste.places
+    for i, place in enumerate(places):
+        assert (np.abs(places[:i] - place) > APART).any(axis=1).all()
+
+
+@pytest.mark.parametrize("recipe", ["films", "default"])
+def test_a_saved_map_is_the_same(data, recipe, tmp_path):
+    trained = train(data, recipe, epochs=2, progress=False)
+    trained.save(tmp_path / "model.safetensors")
+    again = TrainedModel.load(tmp_path / "model.safetensors")
+    assert again.taste.names == trained.taste.names
+    for name in ("people", "places"):
+        assert np.array_equal(getattr(again.taste, name), getattr(trained.taste, name))
+    inputs = Recommender(trained).encode(Profile({"80": 5, "90": 2}, gender="F"))
+    assert again.taste.place(*inputs) == trained.taste.place(*inputs)
+
+
+def test_someone_who_told_little_or_nothing_has_a_place_too(trained):
+    recommender = Recommender(trained)
+    for profile in (Profile(), Profile({"80": 5}), Profile(age=30)):
+        inputs = recommender.encode(profile, empty=True)
+        assert np.isfinite(trained.taste.place(*inputs)).all()
+
+
+def test_the_plot_shows_people_names_and_the_person(trained):
+    ax = plot_taste(trained.taste, (0.5, 99))
+    people, person = ax.collections
+    assert len(people.get_offsets()) == 60
+    [(x, y)] = person.get_offsets()
+    assert x == 0.5 and y <= ax.get_ylim()[1]  # at the edge, not outside the picture
+    assert [text.get_text() for text in ax.texts] == trained.taste.names
+    assert len(plot_taste(trained.taste).collections) == 1
