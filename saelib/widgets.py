@@ -364,12 +364,16 @@ def _levels(scale: tuple[float, float, float]) -> list[float]:
 
 def _said(text: str, stars: float) -> str:
     """HTML of a text of stars that a screen reader says as a number of stars."""
-    return f'<span role="img" aria-label="{stars:g} stars">{text}</span>'
+    return f'<span role="img" aria-label="{_spoken(stars)}">{text}</span>'
+
+
+def _spoken(stars: float) -> str:
+    return f"{stars:g} {'star' if stars == 1 else 'stars'}"
 
 
 def _bars(distribution: Sequence[float], scale: tuple[float, float, float]) -> str:
     """HTML of a small bar for each level of the scale, lowest first."""
-    told = ", ".join(f"{s:g} stars {p:.0%}" for s, p in zip(_levels(scale), distribution))
+    told = ", ".join(f"{_spoken(s)} {p:.0%}" for s, p in zip(_levels(scale), distribution))
     bars = (f'<i style="height:{p / max(distribution):.0%}"></i>' for p in distribution)
     text = f'role="img" aria-label="{told}" title="{told}"'
     return f'<span class="saelib-bars" {text}>{"".join(bars)}</span>'

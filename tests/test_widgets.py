@@ -94,6 +94,7 @@ def test_each_film_stands_with_stars_bars_genres_and_reasons(panel):
     film = panel.session.recommendations(1).loc[0]
     assert f">{film['stars']:.1f} ★<" in html
     assert f"5 stars {film['distribution'][-1]:.0%}" in html
+    assert f'aria-label="1 star {film["distribution"][0]:.0%}, 2 stars ' in html
     assert html.count("<i style=") == 5
     reasons = panel.session.why([film["movie_id"]])[0]
     assert reasons
