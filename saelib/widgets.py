@@ -6,7 +6,6 @@ its methods; then everything shown is brought in line with the session.
 
 from __future__ import annotations
 
-import base64
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from html import escape
@@ -15,11 +14,10 @@ from typing import ClassVar
 
 import anywidget
 import ipywidgets as ipw
-import numpy as np
 from IPython import get_ipython
 
-from saelib.errors import SaelibError
 from saelib.features import AGE_BRACKETS, AGE_LABELS, age_bracket
+from saelib.markup import card, link, one_line, star_options
 from saelib.profile import Profile, label
 from saelib.recommendation import Recommender
 from saelib.session import Session
@@ -177,7 +175,7 @@ class RatingPanel(ipw.VBox):
                 except Exception as error:
                     trouble = trouble or error
             self.status.value = escape("" if trouble else said)
-            self.alert.value = escape(_line(trouble))
+            self.alert.value = escape(one_line(trouble))
             self._busy = False
 
     def _put(self, control: ipw.Widget, value: object) -> None:
@@ -240,13 +238,13 @@ class RatingPanel(ipw.VBox):
         self._put(self.age, AGE_BRACKETS[age_bracket(profile.age)] if profile.age else "")
         self._put(self.occupation, profile.occupation or "")
         self._show_sliders()
-        self.save.value = _link("Save profile", f"profile-{dataset}.json", profile.to_json())
+        self.save.value = link("Save profile", f"profile-{dataset}.json", profile.to_json())
         return self._show_list()
 
     def _show_sliders(self) -> None:
         recommender, films = self.session.recommender, self.session.films
         for number in range(len(self.sliders), len(films)):
-            slider = ipw.SelectionSlider(options=_star_options(recommender.scale), **self._look)
+            slider = ipw.SelectionSlider(options=star_options(recommender.scale), **self._look)
             self._on(slider, lambda number=number: self._rate(number))
             self.sliders.append(_classed(slider, "saelib-film"))
         for slider, film in zip(self.sliders, films):
@@ -287,7 +285,7 @@ class RatingPanel(ipw.VBox):
             table = self._list[["movie_id", "title", "year", "genres", "stars"]].round({"stars": 2})
             table = "\ufeff" + table.to_csv(index=False)  # the mark tells spreadsheets: UTF-8
             dataset = session.recommender.dataset
-            self.download.value = _link("Download list", f"films-{dataset}.csv", table)
+            self.download.value = link("Download list", f"films-{dataset}.csv", table)
             self._made_from = made_from
         if not session.has_told:
             return "Move the slider of a film that you have seen: ten films to watch next appear."
@@ -322,21 +320,8 @@ class _Place(ipw.HBox):
         scale: tuple[float, float, float],
     ) -> None:
         """film: of `Session.recommendations`. reasons: of `Session.why`."""
+        self.text.value = card(rank, film, reasons, scale)
         name = label(film["title"], film["year"])
-        genres = film["genres"].replace("|", ", ")
-        given = [
-            f"{escape(title)} {_said(star_text(stars), stars)} ({share:.0%})"
-            for title, stars, share in reasons
-        ]
-        because = f"Because you gave {', '.join(given)}" if given else ""
-        expected = _said(f"{film['stars']:.1f} ★", round(film["stars"], 1))
-        bars = _bars(film["distribution"], scale) if "distribution" in film else ""
-        self.text.value = (
-            f'<div class="saelib-head"><span>{rank}</span>'
-            f'<span class="saelib-title">{escape(name)}</span>{expected}{bars}</div>'
-            f'<div class="saelib-quiet">{escape(genres)}</div>'
-            f'<div class="saelib-quiet">{because}</div>'
-        )
         self.reject.tooltip = f"Not interested in {name}"
         self.layout.visibility = "visible"
 
@@ -346,56 +331,6 @@ class _InPage(anywidget.AnyWidget):
 
     _esm = Path(__file__).with_name("panel.js")
     _css = Path(__file__).with_name("panel.css")
-
-
-def star_text(stars: float) -> str:
-    """2.5 -> '★★½'."""
-    return "★" * int(stars) + "½" * (stars % 1 == 0.5)
-
-
-def _star_options(scale: tuple[float, float, float]) -> list[tuple[str, float]]:
-    return [("not seen", 0), *((star_text(level), level) for level in _levels(scale))]
-
-
-def _levels(scale: tuple[float, float, float]) -> list[float]:
-    low, high, step = scale
-    return np.arange(low, high + step / 2, step).tolist()
-
-
-def _said(text: str, stars: float) -> str:
-    """HTML of a text of stars that a screen reader says as a number of stars."""
-    return f'<span role="img" aria-label="{_spoken(stars)}">{text}</span>'
-
-
-def _spoken(stars: float) -> str:
-    return f"{stars:g} {'star' if stars == 1 else 'stars'}"
-
-
-def _bars(distribution: Sequence[float], scale: tuple[float, float, float]) -> str:
-    """HTML of a small bar for each level of the scale, lowest first."""
-    told = ", ".join(f"{_spoken(s)} {p:.0%}" for s, p in zip(_levels(scale), distribution))
-    bars = (f'<i style="height:{p / max(distribution):.0%}"></i>' for p in distribution)
-    text = f'role="img" aria-label="{told}" title="{told}"'
-    return f'<span class="saelib-bars" {text}>{"".join(bars)}</span>'
-
-
-def _link(text: str, file: str, content: str) -> str:
-    """HTML of a link that looks like a button and downloads a file, without a server."""
-    data = base64.b64encode(content.encode()).decode()
-    return (
-        f'<a class="jupyter-widgets jupyter-button widget-button" download="{escape(file)}" '
-        f'href="data:application/octet-stream;base64,{data}">{escape(text)}</a>'
-    )
-
-
-def _line(error: Exception | None) -> str:
-    """What is shown of an error: one line."""
-    if error is None:
-        return ""
-    unexpected = (
-        "" if isinstance(error, SaelibError) else f"Something went wrong: {type(error).__name__}: "
-    )
-    return " ".join(f"{unexpected}{error}".split())[:500]
 
 
 def _dropdown(name: str, options: list[tuple[str, object]]) -> ipw.Dropdown:
