@@ -10,7 +10,7 @@ SAELIB := $(BIN)/python -m saelib
 # As in saelib/__init__.py, for notebooks that import torch first.
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: run test lab panel data notebooks clean
+.PHONY: run test browser lab panel data notebooks clean
 .DEFAULT_GOAL := run
 
 $(VENV)/.ready: pyproject.toml constraints.txt
@@ -32,7 +32,15 @@ run: data
 	@$(SAELIB) recommend --profile notebooks/example_profile.json
 	@echo; echo "Now rate films yourself: $(SAELIB) rate"
 
-test: data
+# The panel is tried in a real browser. Where there is none and it cannot be installed, these tests
+# are skipped with a line that says so; in CI they fail.
+browser:
+	@command -v chromium chromium-browser google-chrome >/dev/null || \
+	  { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && \
+	    apt-get update --quiet=2 && apt-get install --yes --quiet=2 chromium >/dev/null; } || \
+	  echo "No Chromium here: the tests in a browser are skipped."
+
+test: data browser
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/python -m pytest tests notebooks --ignore=notebooks/exercises --nbval --nbval-current-env --nbval-cell-timeout=300

@@ -9,6 +9,7 @@ from html import escape
 import numpy as np
 
 from saelib.errors import SaelibError
+from saelib.plots import map_share
 from saelib.profile import label
 
 Scale = tuple[float, float, float]  # least stars, most stars, step
@@ -31,6 +32,17 @@ def card(rank: int, film: dict, reasons: Sequence[tuple[str, float, float]], sca
         f'<div class="saelib-quiet">{escape(genres)}</div>'
         f'<div class="saelib-quiet">{because}</div>'
     )
+
+
+def map_mark(place: tuple[float, float] | None, names: Sequence[str]) -> str:
+    """The person's star upon `plots.map_image`, and in words which genres it is near."""
+    if place is None:
+        return '<p class="saelib-quiet">Rate a film, and you find yourself on the map.</p>'
+    left, top = map_share(place)
+    star = f'<span class="saelib-you" style="left:{left:.1%};top:{top:.1%}">★</span>'
+    words = f"People near you like {escape(' and '.join(names))} more than others do."
+    words = f"<p>{words}</p>" if names else ""
+    return f'<div class="saelib-upon" aria-hidden="true">{star}</div>{words}'
 
 
 def star_text(stars: float) -> str:

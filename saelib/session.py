@@ -175,6 +175,12 @@ class Session:
         reasons = self.recommender.why(self.profile, films, n)
         return [[(name, given[name], share) for name, share in of_film] for of_film in reasons]
 
+    def place(self) -> tuple[float, float] | None:
+        """Where the person stands on the map of tastes; None where nothing was rated yet."""
+        if not self.profile.ratings:
+            return None
+        return self.recommender.trained.taste.place(*self.recommender.encode(self.profile))
+
     def _id(self, film: str | int) -> str:
         return str(self.recommender.films["movie_id"][self.recommender.position(film)])
 

@@ -70,6 +70,11 @@ class TasteMap:
         x, y = (code @ self.axes)[0]
         return float(x), float(y)
 
+    def near(self, place: tuple[float, float], n: int = 2) -> list[str]:
+        """The genres that are liked around a place more than elsewhere, the nearest first."""
+        distance = np.square(self.places - np.array(place)).sum(axis=1)
+        return [self.names[i] for i in np.argsort(distance, kind="stable")[:n]]
+
 
 def code_layer(rating: RatingModel) -> StackedAutoencoder | FoldIn:
     """The network whose codes are of people: the first that reads them, or else a `FoldIn`."""

@@ -7,6 +7,7 @@ its methods; then everything shown is brought in line with the session.
 from __future__ import annotations
 
 import threading
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from html import escape
 from pathlib import Path
@@ -17,7 +18,8 @@ import ipywidgets as ipw
 from IPython import get_ipython
 
 from saelib.features import AGE_BRACKETS, AGE_LABELS, age_bracket
-from saelib.markup import card, link, one_line, star_options
+from saelib.markup import card, link, map_mark, one_line, star_options
+from saelib.plots import map_image
 from saelib.profile import Profile, label
 from saelib.recommendation import Recommender
 from saelib.session import Session
@@ -85,6 +87,7 @@ class RatingPanel(ipw.VBox):
             description="Load profile", tooltip="Load profile", accept=".json"
         )
         self.save, self.download, self.status, self.alert = (ipw.HTML() for _ in range(4))
+        self.mark = ipw.HTML()  # the person's place on the map
 
         self._arrange()
         for control in (self.gender, self.age, self.occupation):
@@ -138,6 +141,12 @@ class RatingPanel(ipw.VBox):
         )
         known = ipw.VBox([self.well_known])
         known.layout.display = None if self.session.recommender.trained.lists else "none"
+        people = self.session.recommender.trained.taste
+        picture = b64encode(map_image(people)).decode()
+        taste = heading("Your taste among others", "Each dot is a person of the data set.")
+        alt = escape(f"Map of {len(people.people)} people; genres on it: {', '.join(people.names)}")
+        taste += f'<img alt="{alt}" src="data:image/png;base64,{picture}">'
+        rate.append(_classed(ipw.VBox([ipw.HTML(taste), self.mark]), "saelib-map"))
         watch = [ipw.HTML(best), self.genre, self.decade, known, *self.places]
         buttons = [self.undo, self.restart, self.save, self.upload, self.download]
         self.children = [
@@ -284,6 +293,8 @@ class RatingPanel(ipw.VBox):
                     place.clear()
             table = self._list[["movie_id", "title", "year", "genres", "stars"]].round({"stars": 2})
             table = "\ufeff" + table.to_csv(index=False)  # the mark tells spreadsheets: UTF-8
+            place, taste = session.place(), session.recommender.trained.taste
+            self.mark.value = map_mark(place, taste.near(place) if place else [])
             dataset = session.recommender.dataset
             self.download.value = link("Download list", f"films-{dataset}.csv", table)
             self._made_from = made_from

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from saelib.features import TrainingSet
-from saelib.plots import plot_taste
+from saelib.plots import map_image, map_share, plot_taste
 from saelib.preprocessing import split_ratings
 from saelib.profile import Profile
 from saelib.recommendation import Recommender
@@ -86,6 +86,19 @@ def test_someone_who_told_little_or_nothing_has_a_place_too(trained):
     for profile in (Profile(), Profile({"80": 5}), Profile(age=30)):
         inputs = recommender.encode(profile, empty=True)
         assert np.isfinite(trained.taste.place(*inputs)).all()
+
+
+def test_the_nearest_genres_come_first(trained):
+    taste = trained.taste
+    for name, place in zip(taste.names, taste.places):
+        assert taste.near(place, 1) == [name]
+
+
+def test_the_image_and_the_share_agree_on_a_place(trained):
+    image = map_image(trained.taste)
+    assert image.startswith(b"\x89PNG")
+    assert map_share((0, 0)) == (0.5, 0.5)
+    assert map_share((-100, 100)) == pytest.approx((0.5 - 2.8 / 5.8, 0.5 - 2.8 / 5.8))
 
 
 def test_the_plot_shows_people_names_and_the_person(trained):

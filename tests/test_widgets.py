@@ -23,6 +23,7 @@ from ipywidgets.widgets import widget as ipywidgets_core
 
 from saelib import widgets
 from saelib.datasets import MovieLens
+from saelib.plots import map_share
 from saelib.profile import Profile
 from saelib.recommendation import Recommender
 from saelib.trained_model import train
@@ -169,6 +170,17 @@ def test_filters_and_how_well_known(panel):
     panel.well_known.value = 0
     expected = panel.session.recommender.recommend(panel.session.profile, 10, well_known=0)
     assert [title.rsplit(" (", 1)[0] for title in shown(panel)] == expected["title"].tolist()
+
+
+def test_the_person_stands_on_the_map_and_moves(panel):
+    assert "Rate a film" in panel.mark.value
+    rate(panel, 5)
+    first = panel.mark.value
+    left, top = map_share(panel.session.place())
+    assert f"left:{left:.1%};top:{top:.1%}" in first
+    assert 0 < left < 1 and 0 < top < 1
+    rate(panel, 1)
+    assert panel.mark.value != first
 
 
 def test_not_interested_lets_another_film_move_up(panel):
