@@ -35,7 +35,7 @@ run: data
 # The panel is tried in a real browser. Where there is none and it cannot be installed, these tests
 # are skipped with a line that says so; in CI they fail.
 browser:
-	@command -v chromium chromium-browser google-chrome >/dev/null || \
+	@{ command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null || \
 	  { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && \
 	    apt-get update --quiet=2 && apt-get install --yes --quiet=2 chromium >/dev/null; } || \
 	  echo "No Chromium here: the tests in a browser are skipped."

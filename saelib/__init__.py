@@ -1,7 +1,8 @@
 """Stacked autoencoder recommender, step by step: the package beside the notebooks.
 
 The way of the data, one module each: datasets (with layouts), preprocessing, model, training
-(with storage and trained_model), evaluation, recommendation; plots and the command line beside.
+(with storage and trained_model), evaluation, recommendation, widgets; plots and the command line
+beside.
 """
 
 import os
