@@ -51,17 +51,24 @@ def next_films(
     allowed[list(closed)] = False
     taken = {recommender.labels[i] for i in closed}
     chosen: list[int] = []
+    told = codes @ covariance  # (n_items, rank): how film j's score moves the vector
+    variance = (told * codes).sum(axis=1)
+    total = ((told @ weighted) * told).sum(axis=1)
     while len(chosen) < n and allowed.any():
-        told = codes @ covariance  # (n_items, rank): how film j's score moves the vector
-        variance = (told * codes).sum(axis=1)
-        removed = ((told @ weighted) * told).sum(axis=1) / (1 / precision + variance)
-        best = int(np.argmax(np.where(allowed, see * removed, -np.inf)))
+        worth = see * total / (1 / precision + variance)
+        best = int(np.argmax(np.where(allowed, worth, -np.inf)))
         allowed[best] = False
         if recommender.labels[best] in taken:
             continue
         taken.add(recommender.labels[best])
         chosen.append(best)
-        gain = np.outer(told[best], told[best]) / (1 / precision[best] + variance[best])
-        covariance = covariance - gain
+        # The answer takes outer(moved, moved) from the covariance: rank one, so nothing is
+        # multiplied out again.
+        moved = told[best] / np.sqrt(1 / precision[best] + variance[best])
+        shared = codes @ moved  # (n_items,)
+        pull = weighted @ moved
+        total += shared * (shared * (moved @ pull) - 2 * (told @ pull))
+        variance -= shared**2
+        told -= np.outer(shared, moved)
     columns = ["movie_id", "title", "year", "genres"]
     return recommender.films.loc[chosen, columns].reset_index(drop=True)
