@@ -6,18 +6,11 @@ from collections.abc import Collection
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import csr_array
 from scipy.special import expit
 
 from saelib.profile import Profile
 from saelib.rating_model import FoldIn
 from saelib.recommendation import Recommender
-
-BIAS = 0.65  # standard deviation of people's biases as long as nothing is known, in stars
-SHARPNESS = (
-    2.0  # 0: any film is as likely to be asked as any other; infinite: only the most telling
-)
-SEEN = 1.0  # how much it counts that a film is likely to have been seen
 
 
 def next_films(
@@ -28,63 +21,54 @@ def next_films(
 ) -> pd.DataFrame:
     """n films to ask about next, given the answers so far, without those asked or rated.
 
-    They are drawn, without replacement, with probability proportional to
-
-        P(seen)^SEEN x (what the answer tells, see `_told`)^SHARPNESS
-
-    by adding Gumbel noise to the logarithm and taking the n best (Kool et al. 2019, 'Stochastic
-    beams and where to find them'). Always taking the most telling films is worse than random ones:
-    the variances are the model's, and it errs most where it is asked only about the films of
-    which it believes to learn most. Draws spread over all that people see, as in leverage score
-    sampling (Mahoney 2011, 'Randomized algorithms for matrices and data'). The same answers give
-    the same questions. Models without a network over films ask `Recommender.films_to_ask`.
+    An answer about film j narrows the distribution of the person's vector (see `FoldIn`), and so
+    the scores of all films. A film is worth P(seen j) x the variance that its answer would take
+    away, summed over all films weighted by P(see): the A-optimal design of a Bayesian experiment
+    (Chaloner and Verdinelli 1995), as active collaborative filtering does since Boutilier et al.
+    2003. After each choice the variance is brought up to date as if it had been answered, so that
+    the n films tell different things. Models without a network over films ask what
+    `Recommender.films_to_ask` asks.
 
     Returns columns movie_id, title, year, genres.
     """
     fold_in = next((m for m in recommender.trained.rating.networks if isinstance(m, FoldIn)), None)
-    closed = [recommender.position(film) for film in [*profile.ratings, *asked]]
+    closed = {recommender.position(film) for film in [*profile.ratings, *asked]}
     if fold_in is None or recommender.trained.lists is None:
-        known = [str(recommender.films["movie_id"][i]) for i in set(closed)]
+        known = [str(recommender.films["movie_id"][i]) for i in closed]
         return recommender.films_to_ask(n, known)
     row, person = recommender.encode(profile, empty=True)
+    expected, vector, covariance = fold_in.posterior(row, person)
+    codes = fold_in.codes.astype(np.float64)
+    exceeds = expit((expected + codes @ vector)[:, None] - fold_in.thresholds)
+    # How sharply an answer would tell the score: the curvature of -log P(stars), on average.
+    edges = exceeds * (1 - exceeds)
+    p = -np.diff(exceeds, axis=1, prepend=1, append=0)
+    sides = np.pad(edges, ((0, 0), (1, 1)))
+    precision = (p * (sides[:, :-1] + sides[:, 1:])).sum(axis=1)
     see = recommender.trained.lists.see(row, person)[0]
-    nobody = recommender.trained.lists.see(csr_array(row.shape, dtype=np.float32), person)[0]
-    # What people are asked is mostly popular, what they have seen is not: so films that the
-    # answers have made likelier count for more.
-    worth = SHARPNESS * np.log(_told(fold_in, row, person, see * see / nobody).clip(min=1e-12))
-    worth += SEEN * np.log(see)
-    worth += np.random.default_rng([len(closed), row.nnz]).gumbel(size=len(worth))
-    worth[recommender.films["n_ratings"].to_numpy() == 0] = -np.inf
+    weighted = (codes * see[:, None]).T @ codes
+    allowed = recommender.films["n_ratings"].to_numpy() > 0
+    allowed[list(closed)] = False
     taken = {recommender.labels[i] for i in closed}
     chosen: list[int] = []
-    for film in np.argsort(-worth, kind="stable"):
-        if len(chosen) == n or worth[film] == -np.inf:
-            break
-        if recommender.labels[film] not in taken:
-            taken.add(recommender.labels[film])
-            chosen.append(film)
+    told = codes @ covariance  # (n_items, rank): how film j's score moves the vector
+    variance = (told * codes).sum(axis=1)
+    total = ((told @ weighted) * told).sum(axis=1)
+    while len(chosen) < n and allowed.any():
+        worth = see * total / (1 / precision + variance)
+        best = int(np.argmax(np.where(allowed, worth, -np.inf)))
+        allowed[best] = False
+        if recommender.labels[best] in taken:
+            continue
+        taken.add(recommender.labels[best])
+        chosen.append(best)
+        # The answer takes outer(moved, moved) from the covariance: rank one, so nothing is
+        # multiplied out again.
+        moved = told[best] / np.sqrt(1 / precision[best] + variance[best])
+        shared = codes @ moved  # (n_items,)
+        pull = weighted @ moved
+        total += shared * (shared * (moved @ pull) - 2 * (told @ pull))
+        variance -= shared**2
+        told -= np.outer(shared, moved)
     columns = ["movie_id", "title", "year", "genres"]
     return recommender.films.loc[chosen, columns].reset_index(drop=True)
-
-
-def _told(fold_in: FoldIn, row: csr_array, person: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """(n_items,): how much variance an answer about each film would take from all scores.
-
-    A score is the film's code times the person's vector, plus the person's bias; Gaussians before
-    any answer. An answer is an observation of it, as noisy as the curvature of -log P(stars) says.
-    Variances are summed over films, weighted by targets (n_items,): the A-optimal design of a
-    Bayesian experiment (Chaloner and Verdinelli 1995), which active collaborative filtering
-    follows since Boutilier et al. 2003.
-    """
-    exceeds = expit(fold_in.scores(row, person).T - fold_in.thresholds)
-    edges = np.pad(exceeds * (1 - exceeds), ((0, 0), (1, 1)))
-    p = -np.diff(exceeds, axis=1, prepend=1, append=0)
-    noise = 1 / (p * (edges[:, :-1] + edges[:, 1:])).sum(axis=1)
-    bias = np.full((len(fold_in.codes), 1), BIAS * fold_in.slope)
-    codes = np.hstack([fold_in.codes, bias]).astype(np.float32)  # (n_items, rank + 1)
-    known = codes[row.indices]
-    inner = known @ known.T + np.diag(noise[row.indices])
-    left = codes - (codes @ known.T) @ np.linalg.solve(inner, known)  # codes x covariance
-    weighted = (codes * targets[:, None]).T @ codes
-    variance = (left * codes).sum(axis=1)
-    return ((left @ weighted) * left).sum(axis=1) / (noise + variance)

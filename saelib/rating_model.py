@@ -143,6 +143,22 @@ class FoldIn:
                 break
         return vector
 
+    def posterior(
+        self, row: csr_array, person: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What is known of one person: row (1, n_items) of stars.
+
+        Returns the scores without their vector (n_items,), the vector (RANK,), and how uncertain
+        it is: its covariance (RANK, RANK), by Laplace's approximation.
+        """
+        expected = self._expected(row, person)[0]
+        vector = self.vector(row.indices, row.data, expected[row.indices])
+        codes = self.codes[row.indices].astype(np.float64)
+        below, above = self._sides(expected[row.indices] + codes @ vector, row.data)
+        curvature = below * (1 - below) + above * (1 - above)
+        hessian = np.eye(len(vector)) + (codes.T * curvature) @ codes
+        return expected, vector, np.linalg.inv(hessian)
+
     def predict(self, rows: csr_array, people: np.ndarray | None = None) -> np.ndarray:
         """(n, n_items) expected stars."""
         low, _, step = self.scale

@@ -26,6 +26,7 @@ from saelib.recommendation import Recommender
 from saelib.trained_model import train
 
 ANSWERS = (5, 10, 20)
+AT_ONCE = 5  # questions between two looks at the answers
 FIRST = 20  # questions of which it is told how many were answered
 
 
@@ -33,15 +34,14 @@ def interview(ask, answers: dict[str, float], most: int) -> list[tuple[str, int]
     """(film, number of the question) of each answer, in order. ask: (profile, asked) -> films."""
     profile, asked, given = Profile(), [], []
     while len(given) < min(most, len(answers)):
-        before = len(given)
-        for film in ask(profile, asked):  # a new order after every answer
+        films = ask(profile, asked)
+        if not films:
+            break
+        for film in films:
             asked.append(film)
-            if film in answers:
+            if film in answers and len(given) < most:
                 profile.ratings[film] = answers[film]
                 given.append((film, len(asked)))
-                break
-        if len(given) == before:
-            break
     return given
 
 
@@ -63,11 +63,10 @@ def main() -> None:
     popular = by_count["movie_id"].astype(str).tolist()
 
     def adaptive(profile: Profile, asked: list[str]) -> list[str]:
-        films = next_films(recommender, profile, len(ids), asked)
-        return films["movie_id"].astype(str).tolist()
+        return next_films(recommender, profile, AT_ONCE, asked)["movie_id"].astype(str).tolist()
 
     def in_order(order: list[str]):
-        return lambda profile, asked: order[len(asked) :]
+        return lambda profile, asked: order[len(asked) : len(asked) + AT_ONCE]
 
     for name in ("adaptive", "popular", "random"):
         errors: dict[int, list] = {n: [] for n in ANSWERS}
