@@ -16,7 +16,7 @@ HERE = Path(__file__).resolve().parent
 with sync_playwright() as playwright:
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-    page = browser.new_page(viewport={"width": 1200, "height": 1300})
+    page = browser.new_page(viewport={"width": 1200, "height": 1800})
     page.goto("http://localhost:8866")
     panel = page.locator(".saelib-panel[role=group]")
     expect(panel).to_be_visible(timeout=60_000)
