@@ -23,7 +23,7 @@ def card(rank: int, film: dict, reasons: Sequence[tuple[str, float, float]], sca
         f"{escape(title)} {_said(star_text(stars), stars)} ({share:.0%})"
         for title, stars, share in reasons
     ]
-    because = f"Because you gave {', '.join(given)}" if given else ""
+    because = f"Because of {', '.join(given)}" if given else ""
     expected = _said(f"{film['stars']:.1f} ★", round(film["stars"], 1))
     bars = _bars(film["distribution"], scale) if "distribution" in film else ""
     return (
@@ -40,7 +40,7 @@ def map_mark(place: tuple[float, float] | None, names: Sequence[str]) -> str:
         return '<p class="saelib-quiet">Rate a film, and you find yourself on the map.</p>'
     left, top = map_share(place)
     star = f'<span class="saelib-you" style="left:{left:.1%};top:{top:.1%}">★</span>'
-    words = f"People near you like {escape(' and '.join(names))} more than others do."
+    words = f"The nearest names: {escape(' and '.join(names))}."
     words = f"<p>{words}</p>" if names else ""
     return f'<div class="saelib-upon" aria-hidden="true">{star}</div>{words}'
 

@@ -71,7 +71,7 @@ class TasteMap:
         return float(x), float(y)
 
     def near(self, place: tuple[float, float], n: int = 2) -> list[str]:
-        """The genres that are liked around a place more than elsewhere, the nearest first."""
+        """The names that stand nearest to a place, the nearest first."""
         distance = np.square(self.places - np.array(place)).sum(axis=1)
         return [self.names[i] for i in np.argsort(distance, kind="stable")[:n]]
 

@@ -143,7 +143,10 @@ class RatingPanel(ipw.VBox):
         known.layout.display = None if self.session.recommender.trained.lists else "none"
         people = self.session.recommender.trained.taste
         picture = b64encode(map_image(people)).decode()
-        taste = heading("Your taste among others", "Each dot is a person of the data set.")
+        taste = heading(
+            "Your taste among others",
+            "Each dot is a person of the data set; a genre stands where it is liked most surely.",
+        )
         alt = escape(f"Map of {len(people.people)} people; genres on it: {', '.join(people.names)}")
         taste += f'<img alt="{alt}" src="data:image/png;base64,{picture}">'
         rate.append(_classed(ipw.VBox([ipw.HTML(taste), self.mark]), "saelib-map"))
