@@ -145,7 +145,6 @@ def write_release(folder, layout: str, **changed: bytes | None):
 # machines differ and may be busy.
 PRINTED_MINUTES = r"(\d+) minutes? to run on two cores"
 PATIENCE = 3  # times the printed minutes
-_seconds: dict[str, float] = defaultdict(float)
 
 
 def too_slow(seconds: dict[str, float]) -> list[str]:
@@ -161,21 +160,30 @@ def too_slow(seconds: dict[str, float]) -> list[str]:
     return lines
 
 
-def pytest_runtest_logreport(report):
-    name = report.nodeid.split("::")[0]
-    if name.endswith(".ipynb"):
-        _seconds[name] += report.duration
+class RunningTimes:
+    """Adds up how long each notebook takes, prints it, and fails the run if one is too slow."""
 
+    def __init__(self):
+        self.seconds: dict[str, float] = defaultdict(float)
 
-def pytest_sessionfinish(session):
-    if too_slow(_seconds) and session.exitstatus == pytest.ExitCode.OK:
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    def pytest_runtest_logreport(self, report):
+        name = report.nodeid.split("::")[0]
+        if name.endswith(".ipynb"):
+            self.seconds[name] += report.duration
 
+    def pytest_sessionfinish(self, session):
+        if too_slow(self.seconds) and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
-def pytest_terminal_summary(terminalreporter):
-    if _seconds:
-        terminalreporter.section("seconds a notebook")
-        for name, measured in _seconds.items():
+    def pytest_terminal_summary(self, terminalreporter):
+        if self.seconds:
+            terminalreporter.section("seconds a notebook")
+        for name, measured in self.seconds.items():
             terminalreporter.line(f"{measured:6.1f}  {name}")
-    for line in too_slow(_seconds):
-        terminalreporter.line(f"TOO SLOW: {line}", red=True)
+        for line in too_slow(self.seconds):
+            terminalreporter.line(f"TOO SLOW: {line}", red=True)
+
+
+def pytest_configure(config):
+    # Hooks of this file itself are not called for what stands outside of its folder.
+    config.pluginmanager.register(RunningTimes())

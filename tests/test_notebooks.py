@@ -10,10 +10,11 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pytest
-from conftest import PRINTED_MINUTES, too_slow
+from conftest import PRINTED_MINUTES, RunningTimes, too_slow
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 SERIES = sorted(NOTEBOOKS.glob("*.ipynb"))
@@ -98,6 +99,16 @@ def test_a_notebook_that_takes_longer_than_it_says_is_named():
     [line] = too_slow(slow)
     assert line.startswith("01_prepare_the_ratings.ipynb says 1 minute") and "200 s" in line
     assert not too_slow({name: 60.0 for name in slow})
+
+
+def test_the_running_times_are_counted_and_can_fail_the_run(pytestconfig):
+    assert any(isinstance(p, RunningTimes) for p in pytestconfig.pluginmanager.get_plugins())
+    times, session = RunningTimes(), SimpleNamespace(exitstatus=pytest.ExitCode.OK)
+    for cell in (0, 1):
+        name = f"notebooks/01_prepare_the_ratings.ipynb::Cell {cell}"
+        times.pytest_runtest_logreport(SimpleNamespace(nodeid=name, duration=100.0))
+        times.pytest_sessionfinish(session)
+        assert session.exitstatus == (pytest.ExitCode.TESTS_FAILED if cell else 0)
 
 
 @every
