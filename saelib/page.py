@@ -8,8 +8,6 @@ from pathlib import Path
 import nbformat
 from voila.app import Voila
 
-PORT = 8866
-
 
 def notebook(model: Path) -> nbformat.NotebookNode:
     """The notebook behind the page: one cell, the panel over a saved model."""
@@ -23,7 +21,7 @@ def notebook(model: Path) -> nbformat.NotebookNode:
     return made
 
 
-def serve(model: Path, port: int = PORT, *, open_browser: bool = True, dark: bool = False) -> None:
+def serve(model: Path, port: int, *, open_browser: bool = True, dark: bool = False) -> None:
     """Serve the panel on this machine with Voilà until it is stopped (Ctrl-C).
 
     Each visitor has a kernel of their own: nobody sees what another one told, and all of it is
