@@ -324,6 +324,7 @@ def _print_films(films: pd.DataFrame) -> None:
 
 def _rate(options: argparse.Namespace) -> None:
     from saelib.interview import interview
+    from saelib.profile import Profile
     from saelib.recommendation import Recommender
 
     if options.save.is_dir():
@@ -333,7 +334,7 @@ def _rate(options: argparse.Namespace) -> None:
             raise ProfileError(f"{option} must be at least 1; got {value}.")
     recommender = Recommender.load(_find_model(options.model, options.dataset))
     profile = interview(recommender, options.films)
-    if not profile.ratings and not (profile.gender or profile.age or profile.occupation):
+    if profile == Profile(dataset=recommender.dataset):
         print("Nothing was told, so there is nothing to go by.")
         return
     path = _free_path(options.save)

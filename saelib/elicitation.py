@@ -1,4 +1,4 @@
-"""What to ask: the films whose answers tell most about all the others."""
+"""What to ask: which films a person has likely seen, and whose stars tell most about the others."""
 
 from __future__ import annotations
 
@@ -13,62 +13,97 @@ from saelib.rating_model import FoldIn
 from saelib.recommendation import Recommender
 
 
-def next_films(
-    recommender: Recommender,
-    profile: Profile,
-    n: int = 5,
-    asked: Collection[str | int] = (),
+def likely_seen(
+    recommender: Recommender, profile: Profile, n: int = 10, asked: Collection[str | int] = ()
 ) -> pd.DataFrame:
-    """n films to ask about next, given the answers so far, without those asked or rated.
+    """The n films that the person has most likely seen, without those told of or asked.
 
-    An answer about film j narrows the distribution of the person's vector (see `FoldIn`), and so
-    the scores of all films. A film is worth P(seen j) x the variance that its answer would take
-    away, summed over all films weighted by P(see): the A-optimal design of a Bayesian experiment
-    (Chaloner and Verdinelli 1995), as active collaborative filtering does since Boutilier et al.
-    2003. After each choice the variance is brought up to date as if it had been answered, so that
-    the n films tell different things. Models without a network over films ask what
-    `Recommender.films_to_ask` asks.
+    By P(see), given all that was told; by the number of ratings where the model has no P(see).
+    Returns columns movie_id, title, year, genres.
+    """
+    see = recommender.films["n_ratings"].to_numpy(dtype=float)
+    if recommender.trained.lists is not None:
+        see = recommender.trained.lists.see(*recommender.encode(profile, empty=True))[0]
+    closed = [*profile.ratings, *profile.seen, *asked]
+    taken = {recommender.labels[recommender.position(film)] for film in closed}
+    chosen: list[int] = []
+    for position in np.argsort(-see, kind="stable"):
+        if len(chosen) < n and recommender.labels[position] not in taken:
+            taken.add(recommender.labels[position])
+            chosen.append(int(position))
+    return _rows(recommender, chosen)
+
+
+def next_films(
+    recommender: Recommender, profile: Profile, n: int = 5, asked: Collection[str | int] = ()
+) -> pd.DataFrame:
+    """n films to ask stars of next, given what was told, without those asked or rated.
+
+    An answer about film j narrows the distribution of the person's vector and bias (see
+    `FoldIn.posterior`), and so the scores of all films. A film is worth P(see j) x the variance
+    that its answer would take away, summed over all films weighted by P(see): the A-optimal design
+    of a Bayesian experiment (Chaloner and Verdinelli 1995), as active collaborative filtering does
+    since Boutilier et al. 2003. After each choice the variance is brought up to date as if it had
+    been answered, so that the n films tell different things.
+
+    First come films that the person has seen (`profile.seen`), and only they count: they are a
+    sample of those that this person watches, so stars that tell about them tell about the others.
+    Where none of them is left, all films come in question. Models without a network over films ask
+    what `Recommender.films_to_ask` asks, after those seen.
 
     Returns columns movie_id, title, year, genres.
     """
-    fold_in = next((m for m in recommender.trained.rating.networks if isinstance(m, FoldIn)), None)
     closed = {recommender.position(film) for film in [*profile.ratings, *asked]}
+    seen = np.zeros(len(recommender.films))
+    seen[[recommender.position(film) for film in profile.seen]] = 1
+    fold_in = next((m for m in recommender.trained.rating.networks if isinstance(m, FoldIn)), None)
     if fold_in is None or recommender.trained.lists is None:
-        known = [str(recommender.films["movie_id"][i]) for i in closed]
-        return recommender.films_to_ask(n, known)
+        chosen = [int(i) for i in np.flatnonzero(seen) if i not in closed][:n]
+        known = [str(recommender.films["movie_id"][i]) for i in closed.union(chosen)]
+        others = recommender.films_to_ask(n, known)["movie_id"][: n - len(chosen)]
+        return _rows(recommender, chosen + [recommender.position(film) for film in others])
     row, person = recommender.encode(profile, empty=True)
-    expected, vector, covariance = fold_in.posterior(row, person)
-    codes = fold_in.codes.astype(np.float64)
-    exceeds = expit((expected + codes @ vector)[:, None] - fold_in.thresholds)
-    # How sharply an answer would tell the score: the curvature of -log P(stars), on average.
+    see = recommender.trained.lists.see(row, person)[0]
+    scores, codes, covariance = fold_in.posterior(row, person)
+    precision = _sharpness(scores, fold_in.thresholds)
+    known = recommender.films["n_ratings"].to_numpy() > 0
+    taken = {recommender.labels[i] for i in closed}
+    chosen = []
+    told = codes @ covariance  # (n_items, rank): how film j's score moves the vector
+    variance = (told * codes).sum(axis=1)
+    for weight in (seen, see):
+        allowed = known & (weight > 0)
+        allowed[[*closed, *chosen]] = False
+        weighted = (codes * weight[:, None]).T @ codes
+        total = ((told @ weighted) * told).sum(axis=1)
+        while len(chosen) < n and allowed.any():
+            worth = weight * total / (1 / precision + variance)
+            best = int(np.argmax(np.where(allowed, worth, -np.inf)))
+            allowed[best] = False
+            if recommender.labels[best] in taken:
+                continue
+            taken.add(recommender.labels[best])
+            chosen.append(best)
+            # The answer takes outer(moved, moved) from the covariance: rank one, so nothing is
+            # multiplied out again.
+            moved = told[best] / np.sqrt(1 / precision[best] + variance[best])
+            shared = codes @ moved  # (n_items,)
+            pull = weighted @ moved
+            total += shared * (shared * (moved @ pull) - 2 * (told @ pull))
+            variance -= shared**2
+            told -= np.outer(shared, moved)
+    return _rows(recommender, chosen)
+
+
+def _sharpness(scores: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    """(n_items,) how sharply stars tell a score: the curvature of -log P(stars), on average."""
+    exceeds = expit(scores[:, None] - thresholds)
     edges = exceeds * (1 - exceeds)
     p = -np.diff(exceeds, axis=1, prepend=1, append=0)
     sides = np.pad(edges, ((0, 0), (1, 1)))
-    precision = (p * (sides[:, :-1] + sides[:, 1:])).sum(axis=1)
-    see = recommender.trained.lists.see(row, person)[0]
-    weighted = (codes * see[:, None]).T @ codes
-    allowed = recommender.films["n_ratings"].to_numpy() > 0
-    allowed[list(closed)] = False
-    taken = {recommender.labels[i] for i in closed}
-    chosen: list[int] = []
-    told = codes @ covariance  # (n_items, rank): how film j's score moves the vector
-    variance = (told * codes).sum(axis=1)
-    total = ((told @ weighted) * told).sum(axis=1)
-    while len(chosen) < n and allowed.any():
-        worth = see * total / (1 / precision + variance)
-        best = int(np.argmax(np.where(allowed, worth, -np.inf)))
-        allowed[best] = False
-        if recommender.labels[best] in taken:
-            continue
-        taken.add(recommender.labels[best])
-        chosen.append(best)
-        # The answer takes outer(moved, moved) from the covariance: rank one, so nothing is
-        # multiplied out again.
-        moved = told[best] / np.sqrt(1 / precision[best] + variance[best])
-        shared = codes @ moved  # (n_items,)
-        pull = weighted @ moved
-        total += shared * (shared * (moved @ pull) - 2 * (told @ pull))
-        variance -= shared**2
-        told -= np.outer(shared, moved)
+    return (p * (sides[:, :-1] + sides[:, 1:])).sum(axis=1)
+
+
+def _rows(recommender: Recommender, positions: list[int]) -> pd.DataFrame:
     columns = ["movie_id", "title", "year", "genres"]
-    return recommender.films.loc[chosen, columns].reset_index(drop=True)
+    return recommender.films.loc[positions, columns].reset_index(drop=True)

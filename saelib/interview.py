@@ -1,19 +1,21 @@
-"""The questions of `python -m saelib rate`: who are you, and how did you like these films?"""
+"""The questions of `python -m saelib rate`: who are you, what have you seen, how was it?"""
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 
-from saelib.elicitation import next_films
+from saelib.elicitation import likely_seen, next_films
 from saelib.errors import ProfileError
 from saelib.features import GENDERS, age_bracket
 from saelib.profile import Profile, label
 from saelib.recommendation import Recommender
 
 AT_ONCE = 5  # films asked about between two looks at the answers
+TITLES = 20  # of which it is asked whether they were seen
 
 
 def interview(
@@ -22,7 +24,7 @@ def interview(
     ask: Callable[[str], str] = input,
     say: Callable[[str], None] = print,
 ) -> Profile:
-    """Ask for demographics (where the model knows them) and for stars; return the answers.
+    """Ask for demographics (where the model knows them), films seen, stars; return the answers.
 
     ask: shows a prompt and returns the line typed. A wrong answer is asked again with the valid
     ones. 'q', the end of input or Ctrl-C finishes early and keeps what was answered.
@@ -34,6 +36,7 @@ def interview(
             profile.gender = _choice("Gender", GENDERS, ask, say, {"female": "F", "male": "M"})
             profile.age = _age(ask, say)
             profile.occupation = _choice("Occupation", recommender.occupations, ask, say)
+        _ask_seen(recommender, profile, ask, say)
         _ask_films(recommender, n_films, profile, ask, say)
     except (_Finished, EOFError, KeyboardInterrupt):
         say("")
@@ -44,12 +47,29 @@ class _Finished(Exception):  # noqa: N818 - no error, a way out of two loops
     """The person has typed 'q'."""
 
 
+def _ask_seen(recommender, profile, ask, say) -> None:
+    films = likely_seen(recommender, profile, TITLES)
+    say("\nWhich of these films have you seen?")
+    for number, film in enumerate(films.itertuples(), start=1):
+        say(f"{number:2}  {label(film.title, film.year)}")
+    while True:
+        line = ask("Their numbers, such as 1 4 7 (Enter: none): ").strip()
+        if line.lower() == "q":
+            raise _Finished
+        words = re.findall(r"[^\s,]+", line)
+        if all(word.isdecimal() and 1 <= int(word) <= len(films) for word in words):
+            numbers = dict.fromkeys(int(word) for word in words)
+            profile.seen = [str(films["movie_id"][number - 1]) for number in numbers]
+            return
+        say(f"Expected numbers from 1 to {len(films)} with spaces between; got {line!r}.")
+
+
 def _ask_films(recommender, n_films, profile, ask, say) -> None:
     low, high, step = recommender.scale
     scale = f"{low:g} to {high:g}" + (f" in steps of {step:g}" if step != 1 else "")
     say(
         f"\nHow did you like these {n_films} films? Stars from {scale}; "
-        "Enter: not seen, b: back, q: finish."
+        "Enter: not seen or no stars, b: back, q: finish."
     )
     films: list[pd.Series] = []
     answers: list[float | None] = []
@@ -76,7 +96,7 @@ def _ask_films(recommender, n_films, profile, ask, say) -> None:
         try:
             stars = None if line == "" else recommender.check_stars(film["title"], _number(line))
         except ProfileError:
-            say(f"Expected {scale}, Enter (not seen), b (back) or q (finish); got {line!r}.")
+            say(f"Expected {scale}, Enter (no stars), b (back) or q (finish); got {line!r}.")
             continue
         answers.append(stars)
         if stars is not None:

@@ -50,9 +50,12 @@ def star_text(stars: float) -> str:
     return "★" * int(stars) + "½" * (stars % 1 == 0.5)
 
 
-def star_options(scale: Scale) -> list[tuple[str, float]]:
-    """What a slider offers: 'not seen' as 0, then each number of stars."""
-    return [("not seen", 0), *((star_text(level), level) for level in _levels(scale))]
+def star_options(scale: Scale, seen: bool = False) -> tuple[tuple[str, float], ...]:
+    """What a slider offers: 'not seen' (or only 'seen') as 0, then each number of stars."""
+    return (
+        ("seen" if seen else "not seen", 0),
+        *((star_text(level), level) for level in _levels(scale)),
+    )
 
 
 def _levels(scale: Scale) -> list[float]:

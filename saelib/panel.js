@@ -26,6 +26,9 @@ const nameControls = (root) => {
     set(handle, "aria-valuetext", spoken(readout.textContent));
     set(readout, "contenteditable", "false"); // else a second tab stop, where nothing can be typed
   }
+  for (const tick of root.querySelectorAll(".saelib-ticks input")) {
+    set(tick, "aria-label", `${tick.closest(".widget-checkbox").textContent.trim()}, seen`);
+  }
   for (const button of root.querySelectorAll("button[title]:not([title=''])")) {
     set(button, "aria-label", button.title);
   }

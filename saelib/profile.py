@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import pandas as pd
@@ -17,7 +17,8 @@ class Profile:
     """What a person told: stars by film, and who they are if they like.
 
     ratings: film -> stars; a film is named by its movie_id ('50' or 50) or by its title, with or
-    without the year ('Star Wars (1977)'). dataset: the release the movie_ids are of.
+    without the year ('Star Wars (1977)'). dataset: the release the movie_ids are of. seen: films
+    that the person has seen, whether or not they gave stars; rated ones need not stand there.
     """
 
     ratings: dict[str, float] = field(default_factory=dict)
@@ -25,10 +26,11 @@ class Profile:
     gender: str | None = None
     age: float | None = None
     occupation: str | None = None
+    seen: list[str] = field(default_factory=list)
 
     @classmethod
     def from_json(cls, text: str | bytes, source: str = "The profile") -> Profile:
-        """Read `{"dataset": "ml-100k", "ratings": {"50": 5}, "gender": "F", "age": 30, …}`.
+        """Read `{"dataset": "ml-100k", "ratings": {"50": 5}, "seen": ["96"], "age": 30, …}`.
 
         Raises ProfileError: not JSON (bytes: in UTF-8), another shape, a film twice.
         """
@@ -42,9 +44,12 @@ class Profile:
             raise ProfileError(f"{source} is not JSON ({error}); {example}.") from error
         if not isinstance(told, dict) or not isinstance(told.get("ratings", {}), dict):
             raise ProfileError(f"{source} has another shape than a profile; {example}.")
-        unknown = set(told) - {"dataset", "ratings", "gender", "age", "occupation"}
+        unknown = set(told) - {field.name for field in fields(cls)}
         if unknown:
             raise ProfileError(f"{source} has the unknown entry {sorted(unknown)[0]!r}; {example}.")
+        seen = told.get("seen", [])
+        if not isinstance(seen, list) or not all(type(film) in (str, int) for film in seen):
+            raise ProfileError(f'{source} has another "seen" than a list like ["50", "96"].')
         age = told.get("age")
         if age is not None and (isinstance(age, bool) or not isinstance(age, (int, float))):
             raise ProfileError(f"{source} has the age {age!r}; expected years as a number.")
@@ -66,6 +71,7 @@ class Profile:
         """The profile as JSON, as `from_json` reads it."""
         told = {"dataset": self.dataset, "ratings": self.ratings}
         told |= {key: getattr(self, key) for key in ("gender", "age", "occupation")}
+        told |= {"seen": self.seen or None}
         return json.dumps({k: v for k, v in told.items() if v is not None}, indent=2) + "\n"
 
     def save(self, path: Path) -> None:

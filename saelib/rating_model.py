@@ -46,8 +46,11 @@ class FoldIn:
     person. by_feature: (n_items, n_features), what a person's features add. thresholds:
     (n_levels - 1,). film_bias: (n_items,), mean, shrinkage: of the bias baseline, in stars.
     slope: score per star of bias. components: (n_items, …), of the fingerprints. usual:
-    (n_features,), of an average person. raters,
-    demographics: weights of the features. scale: as of the ratings.
+    (n_features,), of an average person. level: standard deviation of people's biases, as scores.
+    raters, demographics: weights of the features. scale: as of the ratings.
+
+    In the rows of ratings, a stored 0 is a film that was seen, without stars: it belongs to the
+    fingerprint and to nothing else.
     """
 
     codes: np.ndarray
@@ -60,6 +63,7 @@ class FoldIn:
     mean: float
     shrinkage: float
     slope: float
+    level: float
     raters: float
     demographics: float
     scale: tuple[float, float, float]
@@ -76,7 +80,7 @@ class FoldIn:
     ) -> FoldIn:
         """From a trained network over films, with what it was trained on.
 
-        spread: factor on the prior's standard deviations.
+        spread: factor on the prior's standard deviations, and on that of the biases.
         """
         codes = _decoder_codes(model.eval(), oriented.ratings, oriented.row_features)
         codes = np.hstack([codes, np.ones((len(codes), 1))])  # the last one meets the output bias
@@ -100,6 +104,7 @@ class FoldIn:
             mean=baseline.mean,
             shrinkage=model.shrinkage,
             slope=model.head.slope.item(),
+            level=spread * model.head.slope.item() * float(people_bias.std()),
             raters=recipe.raters,
             demographics=recipe.demographics,
             scale=data.scale,
@@ -120,6 +125,7 @@ class FoldIn:
         return self._vectors(rows, self._expected(rows, people))
 
     def _vectors(self, rows: csr_array, expected: np.ndarray) -> np.ndarray:
+        rows = _with_stars(rows)
         vectors = np.zeros((rows.shape[0], self.codes.shape[1]))
         for row, (start, stop) in enumerate(pairwise(rows.indptr)):
             rated = rows.indices[start:stop]
@@ -146,18 +152,22 @@ class FoldIn:
     def posterior(
         self, row: csr_array, person: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """What is known of one person: row (1, n_items) of stars.
+        """What is known of one person, and how surely: row (1, n_items) of stars.
 
-        Returns the scores without their vector (n_items,), the vector (RANK,), and how uncertain
-        it is: its covariance (RANK, RANK), by Laplace's approximation.
+        The person's bias is one more coordinate, so that its uncertainty counts, too: its column
+        of the codes is `level` for every film. Returns the scores (n_items,), the codes with that
+        column (n_items, RANK + 1), and the covariance of the vector and the bias (RANK + 1,
+        RANK + 1), by Laplace's approximation.
         """
         expected = self._expected(row, person)[0]
+        row = _with_stars(row)
         vector = self.vector(row.indices, row.data, expected[row.indices])
-        codes = self.codes[row.indices].astype(np.float64)
-        below, above = self._sides(expected[row.indices] + codes @ vector, row.data)
+        scores = expected + self.codes @ vector
+        below, above = self._sides(scores[row.indices], row.data)
         curvature = below * (1 - below) + above * (1 - above)
-        hessian = np.eye(len(vector)) + (codes.T * curvature) @ codes
-        return expected, vector, np.linalg.inv(hessian)
+        codes = np.hstack([self.codes, np.full((len(self.codes), 1), self.level)], dtype=np.float64)
+        rated = codes[row.indices]
+        return scores, codes, np.linalg.inv(np.eye(codes.shape[1]) + (rated.T * curvature) @ rated)
 
     def predict(self, rows: csr_array, people: np.ndarray | None = None) -> np.ndarray:
         """(n, n_items) expected stars."""
@@ -174,7 +184,8 @@ class FoldIn:
 
     def _expected(self, rows: csr_array, people: np.ndarray | None) -> np.ndarray:
         """(n, n_items): scores of people like these, before their vectors are known."""
-        bias = BiasBaseline(self.mean, self.film_bias, self.shrinkage).predict(rows) - self.mean
+        baseline = BiasBaseline(self.mean, self.film_bias, self.shrinkage)
+        bias = baseline.predict(_with_stars(rows)) - self.mean
         features = self._features(rows, people)
         return self.slope * bias + self.average + features @ self.by_feature.T
 
@@ -187,7 +198,7 @@ class FoldIn:
     def _features(self, rows: csr_array, people: np.ndarray | None) -> np.ndarray:
         """(n, n_features): what is known of people beside their stars.
 
-        The fewer films somebody has rated, the more their fingerprint is taken to be the usual
+        The fewer films somebody has seen, the more their fingerprint is taken to be the usual
         one; who does not tell their gender, age or occupation is taken for the average person.
         """
         features = np.tile(self.usual, (rows.shape[0], 1))
@@ -202,6 +213,13 @@ class FoldIn:
                     self.demographics * people[told, group]
                 )
         return features
+
+
+def _with_stars(rows: csr_array) -> csr_array:
+    """The rows without the stored zeros of films that were seen only."""
+    rows = rows.copy()
+    rows.eliminate_zeros()
+    return rows
 
 
 def _ridge_solve(rows: np.ndarray, weights: np.ndarray, right: np.ndarray) -> np.ndarray:

@@ -90,7 +90,9 @@ class Recommender:
     def encode(self, profile: Profile, *, empty: bool = False) -> tuple[csr_array, np.ndarray]:
         """The model's inputs for one person: (1, n_items) stars, (1, n_demographics) one-hot.
 
-        empty: whether a profile with nothing to go by is allowed.
+        A film seen, but not rated, is a stored 0 among the stars: the models of which films
+        people choose take it in, those of stars do not. empty: whether a profile with nothing to
+        go by is allowed.
         Raises ProfileError: another release's profile, unknown or repeated films, stars off the
         scale, demographics outside their lists, nothing to go by.
         """
@@ -105,6 +107,7 @@ class Recommender:
             if position in stars:
                 raise ProfileError(f"{self.labels[position]} is rated twice (again as {film!r}).")
             stars[position] = self.check_stars(film, value)
+        seen = {self.position(film) for film in profile.seen} - set(stars)
         occupation = profile.occupation
         if occupation is not None and self.occupations and occupation not in self.occupations:
             raise ProfileError(
@@ -112,13 +115,15 @@ class Recommender:
                 f"{', '.join(self.occupations)}."
             )
         person = encode_person(profile.gender, profile.age, occupation)
-        if not empty and not stars and not (self.trained.rating.uses_demographics and person.any()):
+        told = self.trained.rating.uses_demographics and person.any()
+        told = told or stars or (self.trained.lists is not None and seen)
+        if not empty and not told:
             raise ProfileError(
                 "The profile is empty: rate at least one film"
                 + (", or tell gender, age or occupation." if self.occupations else ".")
             )
-        columns = sorted(stars)
-        data = np.array([stars[i] for i in columns], dtype=np.float32)
+        columns = sorted(seen.union(stars))
+        data = np.array([stars.get(i, 0) for i in columns], dtype=np.float32)
         row = csr_array((data, columns, [0, len(columns)]), shape=(1, len(self.films)))
         return row, person[None, :]
 
@@ -136,7 +141,7 @@ class Recommender:
         decades: Collection[int] = (),
         well_known: float = 1.0,
     ) -> pd.DataFrame:
-        """The n best films, none of them rated.
+        """The n best films, none of them rated or seen.
 
         without: films that the person does not want. genres, decades (1990): only films with one
         of these; none given: all. well_known: how much it counts that the person is likely to
@@ -157,7 +162,9 @@ class Recommender:
         if distribution is not None:
             see = self.trained.lists.see(row, person)[0]
             score = see**well_known * self.trained.lists.like(distribution)
-        taken = {self.labels[self.position(film)] for film in [*profile.ratings, *without]}
+        taken = {
+            self.labels[self.position(film)] for film in [*profile.ratings, *profile.seen, *without]
+        }
         best = []
         for position in np.argsort(-score, kind="stable"):
             if wanted[position] and self.labels[position] not in taken:
@@ -182,9 +189,13 @@ class Recommender:
         """
         row, person = self.encode(profile)
         positions = [self.position(film) for film in films]
-        all_but_one = np.repeat(row.toarray(), row.nnz + 1, axis=0)
-        all_but_one[np.arange(row.nnz), row.indices] = 0  # the last row keeps everything
-        rows, people = csr_array(all_but_one), np.repeat(person, row.nnz + 1, axis=0)
+        rated = np.flatnonzero(row.data)
+        kept = np.ones((len(rated) + 1, row.nnz), dtype=bool)  # the last row keeps everything
+        kept[np.arange(len(rated)), rated] = False
+        stored, ends = np.nonzero(kept)[1], kept.sum(axis=1).cumsum()
+        rows = (row.data[stored], row.indices[stored], [0, *ends])
+        rows = csr_array(rows, shape=(len(kept), row.shape[1]))
+        people = np.repeat(person, len(kept), axis=0)
         if self.trained.lists is None:
             scores = self.trained.rating.predict(rows, people)[:, positions]
         else:
@@ -193,7 +204,7 @@ class Recommender:
         reasons = []
         for of_film in shares.T:
             order = np.argsort(-of_film, kind="stable")[:n]
-            names = self.labels[row.indices[order]]
+            names = self.labels[row.indices[rated[order]]]
             reasons.append([(w, float(s)) for w, s in zip(names, of_film[order]) if s > 0])
         return reasons
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from saelib.elicitation import next_films
+from saelib.elicitation import likely_seen, next_films
 from saelib.errors import ProfileError
 from saelib.features import encode_person
 from saelib.profile import Profile
@@ -21,11 +21,13 @@ class _State:
     profile: Profile
     films: list[str] = field(default_factory=list)
     rejected: list[str] = field(default_factory=list)
-    asked: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)  # all that were on the table for their stars
+    to_tick: list[str] = field(default_factory=list)
+    offered: list[str] = field(default_factory=list)  # all that were there to be ticked
 
 
 class Session:
-    """A sitting with a recommender: rate, tell, reject, undo, save and load. No widgets in it.
+    """A sitting with a recommender: tick, rate, tell, reject, undo, save, load. No widgets in it.
 
     Films are named by movie_id as text. Every change is checked before it is made: where it is
     refused with a ProfileError, nothing has changed.
@@ -47,6 +49,11 @@ class Session:
         return list(self._state.films)
 
     @property
+    def to_tick(self) -> list[str]:
+        """The films of which the person can say that they have seen them, ticked or not."""
+        return list(self._state.to_tick)
+
+    @property
     def rejected(self) -> list[str]:
         """The films that the person is not interested in."""
         return list(self._state.rejected)
@@ -61,7 +68,12 @@ class Session:
         """Whether anything was told that the model can go by."""
         profile = self.profile
         about = (profile.gender, profile.age, profile.occupation)
-        return bool(profile.ratings) or (self.knows_people and any(about))
+        seen = profile.seen and self.recommender.trained.lists is not None
+        return bool(profile.ratings or seen or (self.knows_people and any(about)))
+
+    def has_seen(self, film: str) -> bool:
+        """Whether the person has ticked or rated the film."""
+        return film in self.profile.seen or film in self.profile.ratings
 
     @property
     def can_undo(self) -> bool:
@@ -82,6 +94,30 @@ class Session:
             state.profile.ratings[name] = _whole(stars)
         if name not in state.films:
             state.films.append(name)
+
+    def tick(self, film: str | int, seen: bool = True) -> None:
+        """Say that a film was seen, or that it was not: then its stars go, too. ProfileError."""
+        name = self._id(film)
+        if self.has_seen(name) != seen:
+            profile = self._change().profile
+            if seen:
+                profile.seen.append(name)
+            else:
+                profile.seen = [other for other in profile.seen if other != name]
+                profile.ratings.pop(name, None)
+
+    def offer(self, n: int = 10) -> None:
+        """Put the n films that were most likely seen among those to tick, for the others there.
+
+        Ticked films stay where they are. As with `more`, `undo` does not take the first ones back.
+        """
+        if self._state.offered:
+            self._change()
+        state = self._state
+        closed = {*state.offered, *state.to_tick, *state.films}
+        new = likely_seen(self.recommender, self.profile, n, closed)["movie_id"].astype(str)
+        state.offered += new.tolist()
+        state.to_tick = [film for film in state.to_tick if self.has_seen(film)] + new.tolist()
 
     def add(self, film: str | int) -> None:
         """Put a film on the table, to be rated. Raises ProfileError."""
@@ -141,14 +177,16 @@ class Session:
         """Take a profile in place of what was told; titles become movie_ids. ProfileError."""
         row, _ = self.recommender.encode(profile, empty=True)
         ids = self.recommender.films["movie_id"].astype(str)
-        ratings = {ids[i]: _whole(s) for i, s in zip(row.indices, row.data.tolist())}
+        ratings = {ids[i]: _whole(s) for i, s in zip(row.indices, row.data.tolist()) if s}
+        seen = [ids[i] for i, stars in zip(row.indices, row.data) if not stars]
         self._change()
-        profile = replace(profile, ratings=ratings, dataset=self.recommender.dataset)
-        self._state = _State(profile, films=list(ratings))
+        dataset = self.recommender.dataset
+        profile = replace(profile, ratings=ratings, dataset=dataset, seen=seen)
+        self._state = _State(profile, films=list(ratings), to_tick=list(seen))
 
     def questions(self, n: int = 5) -> pd.DataFrame:
         """The next n films to ask about: movie_id, title, year, genres. See `next_films`."""
-        known = {*self._state.asked, *self._state.films}
+        known = {*self._state.asked}.difference(self.profile.seen).union(self._state.films)
         films = next_films(self.recommender, self.profile, n, known)
         self._state.asked += films["movie_id"].astype(str).tolist()
         return films

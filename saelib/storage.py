@@ -53,6 +53,7 @@ def read_tensors(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, st
     if metadata.get("format") != kind:
         raise CheckpointError(
             f"{path} is not what was expected: a file of format {kind!r}, written by saelib; it "
-            f"says {metadata.get('format')!r}."
+            f"says {metadata.get('format')!r}. A file of another version: make it anew with "
+            "`python -m saelib train`."
         )
     return tensors, metadata

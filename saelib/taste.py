@@ -101,7 +101,7 @@ def _codes(
 
 def _lengths(rows: csr_array) -> np.ndarray:
     """(n,) logarithms of the number of ratings; someone without any counts as having one."""
-    return np.log(np.diff(rows.indptr).clip(min=1))
+    return np.log(rows.count_nonzero(axis=1).clip(min=1))
 
 
 def _likings(ratings: csr_array, genres: Sequence[str]) -> tuple[np.ndarray, list[str]]:

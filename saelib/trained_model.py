@@ -23,7 +23,7 @@ from saelib.storage import read_tensors, write_tensors
 from saelib.taste import TasteMap, code_layer
 from saelib.training import History, held_out_loss
 
-FORMAT = "saelib model 3"
+FORMAT = "saelib model 4"
 
 
 @dataclass

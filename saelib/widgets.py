@@ -61,6 +61,9 @@ class RatingPanel(ipw.VBox):
         self.occupation = _dropdown(
             "Occupation", [UNTOLD, *((o, o) for o in recommender.occupations)]
         )
+        self.ticks: list[ipw.Checkbox] = []  # one for each of session.to_tick
+        self.titles = _classed(ipw.Box(), "saelib-ticks")
+        self.others = ipw.Button(description="More titles")
         # One look for all sliders: a loaded profile may bring hundreds.
         self._look = {
             "layout": ipw.Layout(),
@@ -96,13 +99,14 @@ class RatingPanel(ipw.VBox):
             self._on(control)
         for number, place in enumerate(self.places):
             self._on(place.reject, lambda number=number: self._reject(number))
+        self._on(self.others, self._others)
         self._on(self.more, self._more)
         self._on(self.query, self._search)
         self._on(self.add, self._add)
         self._on(self.undo, self.session.undo)
         self._on(self.restart, self._restart)
         self._on(self.upload, self._load)
-        self._do(self.session.more)
+        self._do(self._begin)
 
     def __repr__(self) -> str:
         return f"RatingPanel of {self.session.recommender.dataset}"
@@ -131,8 +135,14 @@ class RatingPanel(ipw.VBox):
         stays = heading("About you", "As much as you like; it stays on this machine.")
         about = ipw.VBox([ipw.HTML(stays), self.gender, self.age, self.occupation])
         about.layout.display = None if self.session.knows_people else "none"
+        seen = heading(
+            "Which have you seen?",
+            "What you tick counts, too. Then press More films: you are asked for the stars that "
+            "tell most.",
+        )
+        rate = [ipw.HTML(seen), self.titles, self.others]
         table = heading("Rate films", "Those that you have seen; the others can stay as they are.")
-        rate = [ipw.HTML(table), self.rows, self.more, self.query, self.results]
+        rate += [ipw.HTML(table), self.rows, self.more, self.query, self.results]
         best = heading(
             "Your recommendations",
             "Best first: films that you are likely to come across, and to like. The bars show how "
@@ -210,6 +220,13 @@ class RatingPanel(ipw.VBox):
     def _rate(self, number: int) -> None:
         self.session.rate(self.session.films[number], self._seen[self.sliders[number]] or None)
 
+    def _tick(self, number: int) -> None:
+        self.session.tick(self.session.to_tick[number], self._seen[self.ticks[number]])
+
+    def _others(self) -> str:
+        self.session.offer()
+        return "Other films that you may have seen, given your answers so far."
+
     def _more(self) -> str:
         self.session.more()
         return "Other films to rate: those that tell most, given your answers so far."
@@ -231,14 +248,18 @@ class RatingPanel(ipw.VBox):
     def _reject(self, number: int) -> None:
         self.session.reject(self._list["movie_id"][number])
 
+    def _begin(self) -> None:
+        self.session.more()
+        self.session.offer()
+
     def _restart(self) -> None:
         self.session.restart()
-        self.session.more()
+        self._begin()
 
     def _load(self) -> None:
         [file] = self._seen[self.upload]
         self.session.take(Profile.from_json(bytes(file["content"]), file["name"]))
-        self.session.more()
+        self._begin()
 
     # -- What is shown ------------------------------------------------------------------------
 
@@ -249,9 +270,22 @@ class RatingPanel(ipw.VBox):
         self._put(self.gender, profile.gender or "")
         self._put(self.age, AGE_BRACKETS[age_bracket(profile.age)] if profile.age else "")
         self._put(self.occupation, profile.occupation or "")
+        self._show_ticks()
         self._show_sliders()
         self.save.value = link("Save profile", f"profile-{dataset}.json", profile.to_json())
         return self._show_list()
+
+    def _show_ticks(self) -> None:
+        recommender, films = self.session.recommender, self.session.to_tick
+        for number in range(len(self.ticks), len(films)):
+            tick = ipw.Checkbox(indent=False)
+            self._on(tick, lambda number=number: self._tick(number))
+            self.ticks.append(tick)
+        for tick, film in zip(self.ticks, films):
+            tick.description = recommender.labels[recommender.position(film)]
+            self._put(tick, self.session.has_seen(film))
+        self.titles.children = self.ticks[: len(films)]
+        self._drop(self.ticks, len(films))
 
     def _show_sliders(self) -> None:
         recommender, films = self.session.recommender, self.session.films
@@ -263,12 +297,20 @@ class RatingPanel(ipw.VBox):
             position = recommender.position(film)
             genres = recommender.films["genres"][position].replace("|", ", ")
             slider.description = f"{recommender.labels[position]}\n{genres}"
+            options = star_options(recommender.scale, film in self.session.profile.seen)
+            if slider.options != options:
+                slider.options = options
+                self._seen[slider] = slider.value
             self._put(slider, self.session.profile.ratings.get(film, 0))
         self.rows.children = self.sliders[: len(films)]
-        while len(self.sliders) > len(films):
-            slider = self.sliders.pop()
-            del self._seen[slider]
-            slider.close()
+        self._drop(self.sliders, len(films))
+
+    def _drop(self, controls: list, n: int) -> None:
+        """Close all controls after the first n."""
+        while len(controls) > n:
+            control = controls.pop()
+            del self._seen[control]
+            control.close()
 
     def _show_list(self) -> str:
         """Make the list anew where something changed that it depends on."""
@@ -302,12 +344,14 @@ class RatingPanel(ipw.VBox):
             self.download.value = link("Download list", f"films-{dataset}.csv", table)
             self._made_from = made_from
         if not session.has_told:
-            return "Move the slider of a film that you have seen: ten films to watch next appear."
+            return "Tick or rate a film that you have seen: ten films to watch next appear."
         if self._list.empty:
             return "No film fits both filters: choose another genre or decade."
         changed = self._list["movie_id"].tolist() != before
         first = label(self._list["title"][0], self._list["year"][0])
-        return f"{len(session.profile.ratings)} rated. " + (
+        rated = len(session.profile.ratings)
+        seen = len({*session.profile.seen}.difference(session.profile.ratings))
+        return f"{rated} rated{f', {seen} more seen' if seen else ''}. " + (
             f"A new list: {first} first." if changed else "The list is the same as before."
         )
 

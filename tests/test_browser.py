@@ -160,6 +160,22 @@ def rate_with_the_keyboard(page, panel, *stars: int) -> None:
     expect(panel.locator(".saelib-place .saelib-title:visible")).to_have_count(10)
 
 
+def tick_with_the_keyboard(page, panel) -> None:
+    """Tick the first title: it is asked about next, and goes from the list if it stands there."""
+    tick = panel.get_by_role("checkbox", name="seen").first
+    tick.focus()
+    page.keyboard.press("Space")
+    expect(panel.get_by_role("status")).to_contain_text("1 more seen.")
+    name = tick.evaluate("e => e.ariaLabel").removesuffix(", seen")
+    assert name not in titles(panel)
+    more = panel.get_by_role("button", name="More films")
+    more.focus()
+    page.keyboard.press("Enter")
+    expect(panel.get_by_role("slider", name=f"{name}, stars")).to_have_attribute(
+        "aria-valuetext", "seen"
+    )
+
+
 def first_to_not_seen(page, panel, n_left: int) -> tuple[list[str], list[str]]:
     """Move the first slider back with Home; return the list before and after."""
     before = titles(panel)
@@ -207,8 +223,11 @@ def test_a_person_with_a_keyboard_in_jupyterlab(lab, page, tmp_path):
     choose_a_gender(page, panel)
     before, after = first_to_not_seen(page, panel, 4)
     assert after != before
+    tick_with_the_keyboard(page, panel)
+    after = titles(panel)
     file = saved(page, panel, tmp_path)
     assert len(Profile.load(file).ratings) == 4
+    assert len(Profile.load(file).seen) == 1
     assert not serious(page), json.dumps(serious(page), indent=1)
 
     page.reload()
@@ -228,6 +247,8 @@ def test_a_page_without_code(site, page, tmp_path):
     choose_a_gender(page, panel)
     before, after = first_to_not_seen(page, panel, 4)
     assert after != before
+    tick_with_the_keyboard(page, panel)
+    after = titles(panel)
     file = saved(page, panel, tmp_path)
 
     page.reload()
@@ -250,7 +271,7 @@ def test_every_control_has_a_name_and_is_reached_with_tab(site, page):
     )
     named = "e => (e.ariaLabel || e.labels?.[0]?.textContent || e.textContent).trim()"
     names = [control.evaluate(named) for control in controls.all()]
-    assert len(names) == len(set(names)) == 30, "5 films, 10 recommendations, and 15 others"
+    assert len(names) == len(set(names)) == 41, "10 titles, 5 films, 10 recommendations, 16 others"
     assert all(names)
     page.locator("body").click(position={"x": 1, "y": 1})
     reached = set()

@@ -7,13 +7,14 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import count
 
 import pytest
 from conftest import write_release
 
 from saelib import cli, datasets
-from saelib.elicitation import next_films
+from saelib.elicitation import likely_seen, next_films
 from saelib.interview import interview
 from saelib.profile import Profile
 from saelib.recommendation import Recommender
@@ -262,28 +263,36 @@ def recommender(trained):
 
 def test_an_interview_from_first_to_last(recommender):
     who = Profile(dataset="ml-100k", gender="F", age=30, occupation="writer")
-    asked = next_films(recommender, who, 5)["movie_id"].astype(str)
-    profile = Person("F", "30", "writer", "5", "", "3", "1", "2").interviewed(recommender)
+    titles = likely_seen(recommender, who, 20)["movie_id"].astype(str)
+    seen = [titles[3], titles[0]]
+    asked = next_films(recommender, replace(who, seen=seen), 5)["movie_id"].astype(str)
+    assert {asked[0], asked[1]} == set(seen)
+    person = Person("F", "30", "writer", " 4, 1 4", "5", "", "3", "1", "2")
+    profile = person.interviewed(recommender)
     ratings = {asked[0]: 5, asked[2]: 3, asked[3]: 1, asked[4]: 2}
-    assert profile == Profile(ratings, "ml-100k", "F", 30, "writer")
+    assert profile == Profile(ratings, "ml-100k", "F", 30, "writer", seen)
+    names = recommender.films.set_index("movie_id")
+    assert f" 4  {names.loc[int(titles[3]), 'title']}" in "\n".join(person.heard)
 
 
 def test_later_questions_follow_the_answers(recommender):
     def later(stars: list[str]) -> tuple[str, ...]:
-        person = Person("", "", "", *stars, *["3"] * 20)
+        person = Person("", "", "", "", *stars, *["3"] * 20)
         person.interviewed(recommender, 25)
-        return tuple(person.prompts[8:])
+        return tuple(person.prompts[9:])
 
     assert later(["5", "1", "5", "1", "5"]) != later(["1", "5", "1", "5", "1"])
 
 
 def test_an_interview_ends_when_all_films_were_asked(recommender):
-    person = Person("", "", "", *["3"] * 100)
+    person = Person("", "", "", "", *["3"] * 100)
     assert len(person.interviewed(recommender, 100).ratings) == 40
 
 
 def test_wrong_answers_are_asked_again_with_the_valid_ones(recommender):
-    person = Person("x", "f", "old", "130", "30", "wiz", "wri", "6", "2.5", "nan", "five", "4", "q")
+    about = ("x", "f", "old", "130", "30", "wiz", "wri")
+    seen = ("21", "0", "1.5", "Titanic", "2 3")
+    person = Person(*about, *seen, "6", "2.5", "nan", "five", "4", "q")
     profile = person.interviewed(recommender)
     assert (profile.gender, profile.age, profile.occupation) == ("F", 30, "writer")
     assert list(profile.ratings.values()) == [4]
@@ -291,12 +300,14 @@ def test_wrong_answers_are_asked_again_with_the_valid_ones(recommender):
     assert "Expected one of: F, M; or Enter to skip. Got 'x'" in said
     assert said.count("Expected a whole number from 1 to 120") == 2
     assert "Expected one of: artist, other, writer; or Enter to skip. Got 'wiz'" in said
-    assert said.count("Expected 1 to 5, Enter (not seen), b (back) or q (finish)") == 4
+    assert said.count("Expected numbers from 1 to 20 with spaces between") == 4
+    assert len(profile.seen) == 2
+    assert said.count("Expected 1 to 5, Enter (no stars), b (back) or q (finish)") == 4
 
 
 def test_going_back_takes_the_answer_back(recommender):
     asked = next_films(recommender, Profile(), 5)["movie_id"].astype(str)
-    person = Person("", "", "", "b", "5", "4", "b", "b", "1", "q")
+    person = Person("", "", "", "", "b", "5", "4", "b", "b", "1", "q")
     profile = person.interviewed(recommender)
     assert profile == Profile({asked[0]: 1}, "ml-100k")
     assert "This is the first film." in person.heard
@@ -313,7 +324,7 @@ def test_finishing_early_keeps_what_was_told(answers, recommender):
 
 def test_rate_at_the_terminal_never_overwrites_a_profile(project, monkeypatch, capsys):
     for _ in range(2):
-        monkeypatch.setattr("sys.stdin", io.StringIO("\n\n\n5\n1\n4\nq\n"))
+        monkeypatch.setattr("sys.stdin", io.StringIO("\n\n\n\n5\n1\n4\nq\n"))
         cli.main(["rate", "--films", "5"])
     out = capsys.readouterr().out
     assert len(re.findall(r"^ +\d+\. .* ★", out, re.MULTILINE)) == 20

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from saelib.elicitation import next_films
+from saelib.elicitation import likely_seen, next_films
 from saelib.profile import Profile
 from saelib.rating_model import FoldIn
 from saelib.recommendation import Recommender
@@ -39,19 +39,63 @@ def test_the_questions_depend_on_the_answers(recommender):
     assert ids(likes) != ids(dislikes)
 
 
+def test_films_seen_are_asked_first_and_then_others(recommender):
+    seen = ["80", "90", "200", "210", "220"]
+    profile = Profile({"90": 2, "300": 4}, seen=seen)
+    films = ids(next_films(recommender, profile, 7, ["220"]))
+    assert set(films[:3]) == {"80", "200", "210"}
+    assert len(set(films)) == 7
+    assert not set(films) & {"90", "300", "220"}
+    assert ids(next_films(recommender, profile, 2, ["220"])) == films[:2]
+
+
+def test_of_the_films_seen_those_come_first_that_leave_least_uncertain(recommender):
+    """The first one takes most variance away from the scores of all that were seen."""
+    seen = [str(i) for i in range(10, 401, 30)]
+    profile = Profile({"80": 5}, seen=seen)
+    [fold_in] = [n for n in recommender.trained.rating.networks if isinstance(n, FoldIn)]
+    scores, codes, covariance = fold_in.posterior(*recommender.encode(profile))
+    of_seen = codes[[recommender.position(film) for film in seen]]
+    left = {}
+    for film in seen:
+        i = recommender.position(film)
+        above = 1 / (1 + np.exp(fold_in.thresholds - scores[i]))
+        p = -np.diff(above, prepend=1, append=0)
+        slopes = np.pad(above * (1 - above), 1)
+        curvature = (p * (slopes[:-1] + slopes[1:])).sum()
+        answered = np.linalg.inv(
+            np.linalg.inv(covariance) + curvature * np.outer(codes[i], codes[i])
+        )
+        left[film] = np.trace(of_seen @ answered @ of_seen.T)
+    assert ids(next_films(recommender, profile, 1)) == [min(left, key=left.get)]
+
+
+def test_what_was_likely_seen_follows_what_was_told(recommender):
+    likely = ids(likely_seen(recommender, Profile(), 8, ["10"]))
+    counts = recommender.films.set_index("movie_id")["n_ratings"]
+    assert counts[[int(film) for film in likely]].mean() > counts.mean()
+    profile = Profile({likely[0]: 5}, seen=[likely[1]])
+    others = ids(likely_seen(recommender, profile, 40, ["10"]))
+    assert len(others) == 37
+    assert not set(others) & {"10", *likely[:2]}
+    assert others[:6] != likely[2:]
+
+
 def test_an_answer_makes_the_vector_as_certain_as_the_posterior_says(recommender):
     """The variance that `posterior` gives is the inverse curvature of the log posterior."""
     [fold_in] = [n for n in recommender.trained.rating.networks if isinstance(n, FoldIn)]
     row, person = recommender.encode(Profile({"80": 5, "90": 2}))
-    expected, vector, covariance = fold_in.posterior(row, person)
-    codes = fold_in.codes[row.indices].astype(float)
+    scores, codes, covariance = fold_in.posterior(row, person)
+    vector = np.append(fold_in.vectors(row, person)[0], 0)  # the bias is where it was expected
+    at_zero = (scores - codes @ vector)[row.indices]
+    assert (codes[:, -1] == fold_in.level).all() and fold_in.level > 0
 
     def log_posterior(v):
-        below, above = fold_in._sides(expected[row.indices] + codes @ v, row.data)
+        below, above = fold_in._sides(at_zero + codes[row.indices] @ v, row.data)
         return np.log(below - above).sum() - v @ v / 2
 
-    step, size = 1e-3, len(vector)
-    axes = np.eye(size)[:4] * step
+    step, size = 1e-2, len(vector)
+    axes = np.eye(size)[-4:] * step
     for i, a in enumerate(axes):
         for j, b in enumerate(axes):
             curved = (
@@ -60,7 +104,7 @@ def test_an_answer_makes_the_vector_as_certain_as_the_posterior_says(recommender
                 - log_posterior(vector - a + b)
                 + log_posterior(vector - a - b)
             ) / (4 * step**2)
-            assert -np.linalg.inv(covariance)[i, j] == pytest.approx(curved, abs=1e-3)
+            assert -np.linalg.inv(covariance)[-4:, -4:][i, j] == pytest.approx(curved, abs=1e-3)
     nothing = fold_in.posterior(*recommender.encode(Profile(), empty=True))[2]
     assert np.trace(covariance) < np.trace(nothing) == pytest.approx(size)
 
@@ -69,4 +113,8 @@ def test_a_model_without_a_network_over_films_still_asks(data):
     recommender = Recommender(train(data, "plain", epochs=1, progress=False))
     first = ids(next_films(recommender, Profile(), 5))
     assert len(first) == 5
+    seen = ids(next_films(recommender, Profile({"80": 3}, seen=["80", "20", "30"]), 5))
+    assert seen[:2] == ["20", "30"]
+    assert len(set(seen)) == 5
+    assert len(likely_seen(recommender, Profile(), 5, first)) == 5
     assert not set(first) & set(ids(next_films(recommender, Profile(), 5, first)))

@@ -341,11 +341,11 @@ def test_a_truncated_model_and_others_safetensors_are_refused(trained, tmp_path)
     with pytest.raises(CheckpointError, match="damaged"):
         TrainedModel.load(path)
     save_file({"a": torch.ones(2)}, path)
-    with pytest.raises(CheckpointError, match=r"'saelib model 3'.*it says None"):
+    with pytest.raises(CheckpointError, match=r"'saelib model 4'.*it says None"):
         TrainedModel.load(path)
     network = {"kind": "StackedAutoencoder", "settings": {"n_columns": 3, "layers": 2}}
     about = {"scale": [1, 5, 1], "networks": [network]}
-    save_file({"a": torch.ones(2)}, path, {"format": "saelib model 3", "about": json.dumps(about)})
+    save_file({"a": torch.ones(2)}, path, {"format": "saelib model 4", "about": json.dumps(about)})
     with pytest.raises(CheckpointError, match="does not fit this version"):
         TrainedModel.load(path)
     with pytest.raises(CheckpointError, match=r"nowhere\.safetensors is not there"):

@@ -75,7 +75,8 @@ def test_the_adventurous_end_asks_only_for_liking(recommender):
 
 
 def test_why_is_what_leaving_a_rating_out_does(recommender):
-    profile = Profile({"80": 5, "90": 4, "100": 1, "110": 2, "120": 5})
+    seen = ["130", "140"]
+    profile = Profile({"80": 5, "90": 4, "100": 1, "110": 2, "120": 5}, seen=seen)
     films = recommender.recommend(profile, n=4)["movie_id"].tolist()
     reasons = recommender.why(profile, films, n=5)
     lists = recommender.trained.lists
@@ -88,11 +89,44 @@ def test_why_is_what_leaving_a_rating_out_does(recommender):
         expected = {}
         for left_out in profile.ratings:
             rest = {k: v for k, v in profile.ratings.items() if k != left_out}
-            share = 1 - score(Profile(rest), film) / whole
+            share = 1 - score(Profile(rest, seen=seen), film) / whole
             if share > 0:
                 expected[recommender.labels[recommender.position(left_out)]] = share
         assert dict(found) == pytest.approx(expected, abs=1e-5)
         assert [s for _, s in found] == sorted((s for _, s in found), reverse=True)
+
+
+def test_a_film_seen_without_stars_counts_for_choosing_and_not_as_a_rating(recommender):
+    plain, told = Profile(RATINGS), Profile(RATINGS, seen=["110", "120", "80"])
+    row, _ = recommender.encode(told)
+    assert dict(zip(row.indices.tolist(), row.data.tolist())) == {7: 5, 8: 4, 9: 1, 10: 0, 11: 0}
+    assert not set(recommender.recommend(told, 40)["movie_id"]) & {110, 120, 80, 90, 100}
+    [people, fold_in] = recommender.trained.rating.networks
+    (before, person), (after, _) = recommender.encode(plain), recommender.encode(told)
+    see = recommender.trained.lists.see
+    assert not np.allclose(see(before, person), see(after, person))
+    assert np.array_equal(people.predict(before, person), people.predict(after, person))
+    # Of the network over films, only the fingerprint knows of them.
+    assert not np.allclose(fold_in.scores(before, person), fold_in.scores(after, person))
+    blind = replace(fold_in, by_feature=np.zeros_like(fold_in.by_feature))
+    assert np.array_equal(blind.scores(before, person), blind.scores(after, person))
+    for ours, theirs in zip(blind.posterior(before, person), blind.posterior(after, person)):
+        assert np.array_equal(ours, theirs)
+    taste = recommender.trained.taste
+    assert taste.place(before, person) == taste.place(after, person)
+
+
+def test_films_seen_are_enough_for_a_list_where_the_model_knows_what_people_choose(
+    recommender, data
+):
+    films = recommender.recommend(Profile(seen=["80", "90"]))
+    assert len(films) == 10
+    assert recommender.why(Profile(seen=["80"]), films["movie_id"]) == [[]] * 10
+    with pytest.raises(ProfileError, match="no film 'nonsense'"):
+        recommender.recommend(Profile(seen=["nonsense"]))
+    plain = Recommender(train(data, "plain", epochs=1, progress=False))
+    with pytest.raises(ProfileError, match="profile is empty"):
+        plain.recommend(Profile(seen=["80"]))
 
 
 @pytest.mark.parametrize(
@@ -212,7 +246,7 @@ def test_half_stars_where_the_release_has_them():
 
 def test_a_profile_file_goes_out_and_comes_back(tmp_path):
     path = tmp_path / "me.json"
-    profile = Profile({"80": 5, "90": 3}, "ml-100k", "F", 30, "writer")
+    profile = Profile({"80": 5, "90": 3}, "ml-100k", "F", 30, "writer", ["100", "110"])
     profile.save(path)
     assert Profile.load(path) == profile
     Profile({"80": 5}).save(path)
@@ -237,6 +271,8 @@ def test_a_profile_file_goes_out_and_comes_back(tmp_path):
         ('{"ratings": {"80": 5, "80": 4}}', "is ambiguous: '80' stands in it 2 times"),
         ('{"rating": {"80": 5}}', "unknown entry 'rating'"),
         ('{"ratings": {}, "age": "old"}', "the age 'old'; expected years as a number"),
+        ('{"seen": "80"}', 'another "seen" than a list'),
+        ('{"seen": [80, 5.5]}', 'another "seen" than a list'),
         ('{"ratings": {}, "gender": 1}', "the gender 1; expected text or null"),
     ],
 )

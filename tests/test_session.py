@@ -46,6 +46,8 @@ def test_a_refused_change_changes_nothing(session):
         lambda: session.rate(80, float("nan")),
         lambda: session.rate("no such film", 5),
         lambda: session.reject("no such film"),
+        lambda: session.tick("no such film"),
+        lambda: session.take(Profile({"80": 5}, seen=["no such film"])),
         lambda: session.tell(occupation="wizard"),
         lambda: session.tell(age=500),
         lambda: session.take(Profile({"80": 5}, dataset="ml-1m")),
@@ -99,6 +101,45 @@ def test_films_on_the_table(session):
     assert session.films == first
 
 
+def test_films_to_tick(session):
+    session.more(4)
+    session.offer(6)
+    first = session.to_tick
+    assert not session.can_undo  # the first ones are no change
+    assert len(first) == 6
+    assert not set(first) & set(session.films)
+    session.tick(first[2])
+    assert session.has_seen(first[2])
+    assert session.profile.seen == [first[2]]
+    assert len(session.recommendations()) == 10
+    session.offer(6)
+    second = session.to_tick
+    assert second[0] == first[2]
+    assert len(second) == 7
+    assert not set(second[1:]) & {*first, *session.films}
+    session.tick(second[3])
+    session.more(4)
+    assert set(session.films[:2]) == {first[2], second[3]}, "those seen come first"
+    session.rate(second[3], 4)
+    session.tick(second[3], False)
+    assert (session.profile.ratings, session.profile.seen) == ({}, [first[2]])
+    session.undo()
+    assert session.profile == Profile({second[3]: 4}, "ml-100k", seen=[first[2], second[3]])
+    for films in (second, second, second, second, first):
+        assert session.to_tick == films
+        session.undo()
+    assert session.profile == Profile(dataset="ml-100k")
+
+
+def test_a_film_that_was_asked_in_vain_is_asked_again_once_it_was_ticked(session):
+    session.more(4)
+    film = session.films[0]
+    session.more(4)
+    session.tick(film)
+    session.more(1)
+    assert session.films == [film]
+
+
 def test_why_names_ratings_that_were_given(session):
     session.tell(gender="F")
     films = session.recommendations(3)["movie_id"]
@@ -135,10 +176,10 @@ class Sitting(RuleBasedStateMachine):
     @initialize()
     def begin(self):
         self.session = Session(Recommender(self.trained))
-        self.ratings, self.rejected, self.past = {}, [], []
+        self.ratings, self.rejected, self.seen, self.past = {}, [], [], []
 
     def remember(self):
-        self.past.append((dict(self.ratings), list(self.rejected)))
+        self.past.append((dict(self.ratings), list(self.rejected), list(self.seen)))
 
     @rule(film=FILMS, stars=st.integers(1, 5))
     def rate(self, film, stars):
@@ -161,10 +202,21 @@ class Sitting(RuleBasedStateMachine):
             self.rejected.append(film)
         self.session.reject(film)
 
+    @rule(film=FILMS, seen=st.booleans())
+    def tick(self, film, seen):
+        if (film in {*self.seen, *self.ratings}) != seen:
+            self.remember()
+            if seen:
+                self.seen.append(film)
+            else:
+                self.ratings.pop(film, None)
+                self.seen = [other for other in self.seen if other != film]
+        self.session.tick(film, seen)
+
     @precondition(lambda self: self.past)
     @rule()
     def undo(self):
-        self.ratings, self.rejected = self.past.pop()
+        self.ratings, self.rejected, self.seen = self.past.pop()
         self.session.undo()
 
     @rule()
@@ -182,10 +234,11 @@ class Sitting(RuleBasedStateMachine):
     def the_list_is_right(self):
         assert self.session.profile.ratings == self.ratings
         films = self.session.recommendations(40)
-        assert not set(films["movie_id"].astype(str)) & {*self.ratings, *self.rejected}
+        assert self.session.profile.seen == self.seen
+        unwanted = {*self.ratings, *self.rejected, *self.seen}
+        assert not set(films["movie_id"].astype(str)) & unwanted
         assert films["score"].is_monotonic_decreasing
-        if self.ratings:
-            assert len(films) == 40 - len({*self.ratings, *self.rejected})
+        assert len(films) == (40 - len(unwanted) if self.ratings or self.seen else 0)
 
 
 def test_any_sequence_of_changes(trained):

@@ -89,6 +89,46 @@ def test_a_slider_moves_and_the_list_follows(panel):
     assert panel.session.profile.ratings == {}
 
 
+def test_a_tick_counts_and_its_stars_are_asked_for(panel):
+    assert len(panel.ticks) == len(panel.titles.children) == 10
+    ticked = panel.ticks[3].description
+    panel.ticks[3].value = True
+    before = shown(panel)
+    assert len(before) == 10
+    assert ticked not in before
+    assert panel.status.value == f"0 rated, 1 more seen. A new list: {before[0]} first."
+    panel.others.click()
+    assert panel.ticks[0].description == ticked
+    assert [tick.value for tick in panel.ticks] == [True] + [False] * 10
+    panel.more.click()
+    assert titles(panel)[0] == ticked
+    assert [panel.sliders[0].label, panel.sliders[1].label] == ["seen", "not seen"]
+    panel.sliders[0].value = 4
+    assert panel.status.value.startswith("1 rated. ")
+    panel.ticks[0].value = False
+    assert (panel.sliders[0].value, panel.sliders[0].label) == (0, "not seen")
+    assert panel.session.profile == Profile(dataset="ml-100k")
+    assert shown(panel) == []
+    panel.undo.click()
+    assert panel.ticks[0].value
+    assert (panel.sliders[0].value, panel.sliders[0].options[0]) == (4, ("seen", 0))
+
+
+def test_what_was_seen_is_saved_and_loaded(panel, trained):
+    panel.ticks[3].value = panel.ticks[5].value = True
+    panel.sliders[0].value = 2
+    names = {panel.ticks[3].description, panel.ticks[5].description}
+    other = RatingPanel(Recommender(trained))
+    upload(other, content(panel.save))
+    assert shown(other) == shown(panel)
+    assert {tick.description for tick in other.ticks if tick.value} == names
+    assert len(other.ticks) == 12
+    other.restart.click()
+    assert not any(tick.value for tick in other.ticks)
+    assert len(other.ticks) == 10
+    other.close()
+
+
 def test_each_film_stands_with_stars_bars_genres_and_reasons(panel):
     rate(panel, 5, 4, 1)
     html = panel.places[0].text.value

@@ -1,12 +1,16 @@
 """Which questions tell most? Simulated people answer about films that they really rated.
 
-    python tests/benchmarks/elicitation.py --dataset ml-100k --people 90
+    python tests/benchmarks/elicitation.py --dataset ml-100k --seed 0
+    python tests/benchmarks/elicitation.py --dataset ml-100k --seed 0 --protocol blind
 
 A tenth of the people is held out. Half of each one's ratings can be answered, the other half is
-predicted after 5, 10 and 20 answers; a film of which there is no answer was 'not seen', and the
-next film is asked, until there are enough answers or no more films. Prints one JSON object for
-each way of asking and number of answers: RMSE, questions asked on average, and the share of the
-first 20 questions that were answered. `random` draws from the whole catalogue.
+predicted after 5, 10 and 20 answers. `seen`: the person first says which films of the first half
+they have seen, and the answers are stars of some of these; whichever these are, the model knows
+the same films as seen. `blind`: nothing is known of what they have seen, any film may be asked,
+and one of which there is no answer was 'not seen'. Ways of asking: `adaptive`, as the panel and
+`rate` do, 5 films between two looks at the answers; `popular`, the most rated films first;
+`random`, the mean of 3 draws. Prints one JSON object for each way and number of answers: RMSE, and
+the questions asked on average.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ from __future__ import annotations
 import argparse
 import json
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 
@@ -26,30 +31,31 @@ from saelib.recommendation import Recommender
 from saelib.trained_model import train
 
 ANSWERS = (5, 10, 20)
-AT_ONCE = 5  # questions between two looks at the answers
-FIRST = 20  # questions of which it is told how many were answered
+AT_ONCE = 5
+DRAWS = 3  # of random films for each person
 
 
-def interview(ask, answers: dict[str, float], most: int) -> list[tuple[str, int]]:
+def interview(ask, answers: dict[str, float], seen: list[str]) -> list[tuple[str, int]]:
     """(film, number of the question) of each answer, in order. ask: (profile, asked) -> films."""
-    profile, asked, given = Profile(), [], []
-    while len(given) < min(most, len(answers)):
+    profile, asked, given = Profile(seen=seen), [], []
+    while len(given) < min(max(ANSWERS), len(answers)):
         films = ask(profile, asked)
         if not films:
             break
         for film in films:
             asked.append(film)
-            if film in answers and len(given) < most:
+            if film in answers and len(given) < max(ANSWERS):
                 profile.ratings[film] = answers[film]
                 given.append((film, len(asked)))
     return given
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--dataset", default="ml-100k")
-    parser.add_argument("--people", type=int, default=90)
+    parser.add_argument("--people", type=int, help="the first so many; all if left out")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--protocol", choices=["seen", "blind"], default="seen")
     options = parser.parse_args()
     data = datasets.load(options.dataset)
     matrix = RatingMatrix.from_movielens(data)
@@ -71,31 +77,28 @@ def main() -> None:
     for name in ("adaptive", "popular", "random"):
         errors: dict[int, list] = {n: [] for n in ANSWERS}
         questions: dict[int, list] = {n: [] for n in ANSWERS}
-        seen = []
-        for row in range(len(new)):
+        for row, draw in product(range(len(new)), range(DRAWS if name == "random" else 1)):
             span = slice(inputs.indptr[row], inputs.indptr[row + 1])
             answers = dict(zip(ids[inputs.indices[span]], inputs.data[span].tolist()))
-            if name == "random":
-                rng = np.random.default_rng([options.seed, row])
-                ask = in_order(rng.permutation(ids).tolist())
-            else:
-                ask = adaptive if name == "adaptive" else in_order(popular)
-            given = interview(ask, answers, max(ANSWERS))
-            seen.append(sum(number <= FIRST for _, number in given) / FIRST)
+            seen = list(answers) if options.protocol == "seen" else []
+            ask = adaptive
+            if name != "adaptive":
+                rng = np.random.default_rng([options.seed, row, draw])
+                order = popular if name == "popular" else rng.permutation(ids).tolist()
+                ask = in_order([film for film in order if film in answers] if seen else order)
+            given = interview(ask, answers, seen)
             span = slice(targets.indptr[row], targets.indptr[row + 1])
             for n in ANSWERS:
-                profile = Profile({film: answers[film] for film, _ in given[:n]})
-                stars = recommender.predict(profile) if profile.ratings else None
-                if stars is None:
-                    continue
-                errors[n].append((stars[targets.indices[span]], targets.data[span]))
-                questions[n].append(given[:n][-1][1])
+                ratings = {film: answers[film] for film, _ in given[:n]}
+                if ratings:
+                    stars = recommender.predict(Profile(ratings, seen=seen))
+                    errors[n].append((stars[targets.indices[span]], targets.data[span]))
+                    questions[n].append(given[:n][-1][1])
         for n in ANSWERS:
             predicted, actual = (np.concatenate(part) for part in zip(*errors[n]))
-            line = {"dataset": data.name, "seed": options.seed, "asking": name, "answers": n}
-            line |= {"rmse": round(rmse(predicted, actual), 4)}
-            line |= {"questions": round(float(np.mean(questions[n])), 1), "people": len(errors[n])}
-            line |= {"seen": round(float(np.mean(seen)), 3)}
+            line = {"dataset": data.name, "seed": options.seed, "protocol": options.protocol}
+            line |= {"asking": name, "answers": n, "rmse": round(rmse(predicted, actual), 4)}
+            line |= {"questions": round(float(np.mean(questions[n])), 1), "people": len(new)}
             print(json.dumps(line), flush=True)
 
 
