@@ -159,8 +159,8 @@ class RatingPanel(ipw.VBox):
         )
         alt = escape(f"Map of {len(people.people)} people; genres on it: {', '.join(people.names)}")
         taste += f'<img alt="{alt}" src="data:image/png;base64,{picture}">'
-        rate.append(_classed(ipw.VBox([ipw.HTML(taste), self.mark]), "saelib-map"))
-        watch = [ipw.HTML(best), self.genre, self.decade, known, *self.places]
+        map_ = _classed(ipw.VBox([ipw.HTML(taste), self.mark]), "saelib-map")
+        watch = [ipw.HTML(best), self.genre, self.decade, known, *self.places, map_]
         buttons = [self.undo, self.restart, self.save, self.upload, self.download]
         self.children = [
             _InPage(),

@@ -234,7 +234,7 @@ def test_a_person_with_a_keyboard_in_jupyterlab(lab, page, tmp_path):
     panel = run_notebook(page, lab)
     assert titles(panel) == []
     load(page, panel, file)
-    expect(panel.get_by_role("status")).to_contain_text("4 rated.")
+    expect(panel.get_by_role("status")).to_contain_text("4 rated, 1 more seen.")
     assert titles(panel) == after
     expect(panel.get_by_label("Gender")).to_have_value("female")
 
@@ -255,7 +255,7 @@ def test_a_page_without_code(site, page, tmp_path):
     panel = the_panel(page)
     assert titles(panel) == []
     load(page, panel, file)
-    expect(panel.get_by_role("status")).to_contain_text("4 rated.")
+    expect(panel.get_by_role("status")).to_contain_text("4 rated, 1 more seen.")
     assert titles(panel) == after
     assert not serious(page), json.dumps(serious(page), indent=1)
 

@@ -1,16 +1,19 @@
 """Which questions tell most? Simulated people answer about films that they really rated.
 
-    python tests/benchmarks/elicitation.py --dataset ml-100k --seed 0
-    python tests/benchmarks/elicitation.py --dataset ml-100k --seed 0 --protocol blind
+    python tests/benchmarks/elicitation.py --dataset ml-100k --seed 0 --protocols seen blind
 
 A tenth of the people is held out. Half of each one's ratings can be answered, the other half is
-predicted after 5, 10 and 20 answers. `seen`: the person first says which films of the first half
-they have seen, and the answers are stars of some of these; whichever these are, the model knows
-the same films as seen. `blind`: nothing is known of what they have seen, any film may be asked,
-and one of which there is no answer was 'not seen'. Ways of asking: `adaptive`, as the panel and
-`rate` do, 5 films between two looks at the answers; `popular`, the most rated films first;
-`random`, the mean of 3 draws. Prints one JSON object for each way and number of answers: RMSE, and
-the questions asked on average.
+predicted after 5, 10 and 20 answers. What is known of the first half depends on the protocol:
+
+- seen: the person first says which of these films they have seen; the answers are stars of some of
+  them. Whichever these are, the model knows the same films as seen.
+- shown: the same, but the person can tick only what is shown: 100 titles, 20 at a time, those most
+  likely seen (`likely_seen`).
+- blind: nothing. Any film may be asked, and one of which there is no answer was 'not seen'.
+
+Ways of asking: `adaptive`, as the panel and `rate` do, 5 films between two looks at the answers;
+`popular`, the most rated films first; `random`, the mean of 3 draws. Prints one JSON object for
+each protocol, way and number of answers: RMSE, and the questions asked on average.
 """
 
 from __future__ import annotations
@@ -23,16 +26,18 @@ from itertools import product
 import numpy as np
 
 from saelib import datasets
-from saelib.elicitation import next_films
+from saelib.elicitation import likely_seen, next_films
 from saelib.evaluation import rmse
 from saelib.preprocessing import RatingMatrix, split_rows, split_users
 from saelib.profile import Profile
 from saelib.recommendation import Recommender
 from saelib.trained_model import train
 
+PROTOCOLS = ("seen", "shown", "blind")
 ANSWERS = (5, 10, 20)
 AT_ONCE = 5
 DRAWS = 3  # of random films for each person
+SHOWN, PAGE = 100, 20  # titles to tick
 
 
 def interview(ask, answers: dict[str, float], seen: list[str]) -> list[tuple[str, int]]:
@@ -50,12 +55,22 @@ def interview(ask, answers: dict[str, float], seen: list[str]) -> list[tuple[str
     return given
 
 
+def ticked(recommender: Recommender, answers: dict[str, float]) -> list[str]:
+    """Those of the films that are among SHOWN titles, PAGE at a time."""
+    profile, shown = Profile(), []
+    while len(shown) < SHOWN:
+        page = likely_seen(recommender, profile, PAGE, shown)["movie_id"].astype(str).tolist()
+        shown += page
+        profile.seen += [film for film in page if film in answers]
+    return profile.seen
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--dataset", default="ml-100k")
     parser.add_argument("--people", type=int, help="the first so many; all if left out")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--protocol", choices=["seen", "blind"], default="seen")
+    parser.add_argument("--protocols", nargs="+", choices=PROTOCOLS, default=["seen"])
     options = parser.parse_args()
     data = datasets.load(options.dataset)
     matrix = RatingMatrix.from_movielens(data)
@@ -74,19 +89,21 @@ def main() -> None:
     def in_order(order: list[str]):
         return lambda profile, asked: order[len(asked) : len(asked) + AT_ONCE]
 
-    for name in ("adaptive", "popular", "random"):
+    for protocol, way in product(options.protocols, ("adaptive", "popular", "random")):
         errors: dict[int, list] = {n: [] for n in ANSWERS}
         questions: dict[int, list] = {n: [] for n in ANSWERS}
-        for row, draw in product(range(len(new)), range(DRAWS if name == "random" else 1)):
+        for row, draw in product(range(len(new)), range(DRAWS if way == "random" else 1)):
             span = slice(inputs.indptr[row], inputs.indptr[row + 1])
             answers = dict(zip(ids[inputs.indices[span]], inputs.data[span].tolist()))
-            seen = list(answers) if options.protocol == "seen" else []
-            ask = adaptive
-            if name != "adaptive":
-                rng = np.random.default_rng([options.seed, row, draw])
-                order = popular if name == "popular" else rng.permutation(ids).tolist()
-                ask = in_order([film for film in order if film in answers] if seen else order)
-            given = interview(ask, answers, seen)
+            seen = [] if protocol == "blind" else list(answers)
+            if protocol == "shown":
+                seen = ticked(recommender, answers)
+                answers = {film: answers[film] for film in seen}
+            rng = np.random.default_rng([options.seed, row, draw])
+            order = rng.permutation(ids).tolist() if way == "random" else popular
+            if protocol != "blind":
+                order = [film for film in order if film in answers]
+            given = interview(adaptive if way == "adaptive" else in_order(order), answers, seen)
             span = slice(targets.indptr[row], targets.indptr[row + 1])
             for n in ANSWERS:
                 ratings = {film: answers[film] for film, _ in given[:n]}
@@ -96,8 +113,8 @@ def main() -> None:
                     questions[n].append(given[:n][-1][1])
         for n in ANSWERS:
             predicted, actual = (np.concatenate(part) for part in zip(*errors[n]))
-            line = {"dataset": data.name, "seed": options.seed, "protocol": options.protocol}
-            line |= {"asking": name, "answers": n, "rmse": round(rmse(predicted, actual), 4)}
+            line = {"dataset": data.name, "seed": options.seed, "protocol": protocol}
+            line |= {"asking": way, "answers": n, "rmse": round(rmse(predicted, actual), 4)}
             line |= {"questions": round(float(np.mean(questions[n])), 1), "people": len(new)}
             print(json.dumps(line), flush=True)
 
