@@ -39,26 +39,27 @@ def next_films(
 ) -> pd.DataFrame:
     """n films to ask stars of next, given what was told, without those asked or rated.
 
-    An answer about film j narrows the distribution of the person's vector and bias (see
-    `FoldIn.posterior`), and so the scores of all films. A film is worth P(see j) x the variance
-    that its answer would take away, summed over all films weighted by P(see): the A-optimal design
-    of a Bayesian experiment (Chaloner and Verdinelli 1995), as active collaborative filtering does
-    since Boutilier et al. 2003. After each choice the variance is brought up to date as if it had
-    been answered, so that the n films tell different things.
+    An answer narrows the distribution of the person's vector and bias (see `FoldIn.posterior`),
+    and so the scores of all films. Films are chosen by the variance that their answers would take
+    away: the A-optimal design of a Bayesian experiment (Chaloner and Verdinelli 1995), as active
+    collaborative filtering does since Boutilier et al. 2003. After each choice the variance is
+    brought up to date as if it had been answered, so that the n films tell different things.
 
-    First come films that the person has seen (`profile.seen`), and only they count: they are a
-    sample of those that this person watches, so stars that tell about them tell about the others.
-    Where none of them is left, all films come in question. Models without a network over films ask
-    what `Recommender.films_to_ask` asks, after those seen.
+    First come films that the person has seen (`profile.seen`), and the variance of their scores
+    is what counts: of all films, they are most like those that this person watches. Where none of
+    them is left, all films come in question, each worth P(see) x the variance that it takes away;
+    and the variance of each counts by P(see), too. Models without a network over films ask what
+    `Recommender.films_to_ask` asks, after those seen.
 
     Returns columns movie_id, title, year, genres.
     """
     closed = {recommender.position(film) for film in [*profile.ratings, *asked]}
     seen = np.zeros(len(recommender.films))
     seen[[recommender.position(film) for film in profile.seen]] = 1
+    seen[list(closed)] = 0
     fold_in = next((m for m in recommender.trained.rating.networks if isinstance(m, FoldIn)), None)
     if fold_in is None or recommender.trained.lists is None:
-        chosen = [int(i) for i in np.flatnonzero(seen) if i not in closed][:n]
+        chosen = np.flatnonzero(seen)[:n].tolist()
         known = [str(recommender.films["movie_id"][i]) for i in closed.union(chosen)]
         others = recommender.films_to_ask(n, known)["movie_id"][: n - len(chosen)]
         return _rows(recommender, chosen + [recommender.position(film) for film in others])
@@ -66,14 +67,16 @@ def next_films(
     see = recommender.trained.lists.see(row, person)[0]
     scores, codes, covariance = fold_in.posterior(row, person)
     precision = _sharpness(scores, fold_in.thresholds)
-    known = recommender.films["n_ratings"].to_numpy() > 0
+    see[recommender.films["n_ratings"] == 0] = 0
     taken = {recommender.labels[i] for i in closed}
     chosen = []
     told = codes @ covariance  # (n_items, rank): how film j's score moves the vector
     variance = (told * codes).sum(axis=1)
     for weight in (seen, see):
-        allowed = known & (weight > 0)
+        allowed = weight > 0
         allowed[[*closed, *chosen]] = False
+        if not allowed.any() or len(chosen) == n:
+            continue
         weighted = (codes * weight[:, None]).T @ codes
         total = ((told @ weighted) * told).sum(axis=1)
         while len(chosen) < n and allowed.any():

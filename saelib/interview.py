@@ -36,8 +36,8 @@ def interview(
             profile.gender = _choice("Gender", GENDERS, ask, say, {"female": "F", "male": "M"})
             profile.age = _age(ask, say)
             profile.occupation = _choice("Occupation", recommender.occupations, ask, say)
-        _ask_seen(recommender, profile, ask, say)
-        _ask_films(recommender, n_films, profile, ask, say)
+        not_seen = _ask_seen(recommender, profile, ask, say)
+        _ask_films(recommender, n_films, profile, not_seen, ask, say)
     except (_Finished, EOFError, KeyboardInterrupt):
         say("")
     return profile
@@ -47,28 +47,37 @@ class _Finished(Exception):  # noqa: N818 - no error, a way out of two loops
     """The person has typed 'q'."""
 
 
-def _ask_seen(recommender, profile, ask, say) -> None:
+def _ask_seen(recommender, profile, ask, say) -> list[str]:
+    """Take the films seen into the profile; return those that were not, if any was."""
     films = likely_seen(recommender, profile, TITLES)
+    ids = films["movie_id"].astype(str).tolist()
+    names = [label(film.title, film.year) for film in films.itertuples()]
     say("\nWhich of these films have you seen?")
-    for number, film in enumerate(films.itertuples(), start=1):
-        say(f"{number:2}  {label(film.title, film.year)}")
+    for number, name in enumerate(names, start=1):
+        say(f"{number:2}  {name}")
     while True:
         line = ask("Their numbers, such as 1 4 7 (Enter: none): ").strip()
         if line.lower() == "q":
             raise _Finished
         words = re.findall(r"[^\s,]+", line)
         if all(word.isdecimal() and 1 <= int(word) <= len(films) for word in words):
-            numbers = dict.fromkeys(int(word) for word in words)
-            profile.seen = [str(films["movie_id"][number - 1]) for number in numbers]
-            return
-        say(f"Expected numbers from 1 to {len(films)} with spaces between; got {line!r}.")
+            numbers = list(dict.fromkeys(int(word) for word in words))
+            profile.seen = [ids[number - 1] for number in numbers]
+            if not numbers:
+                return []
+            say(f"  {'; '.join(names[number - 1] for number in numbers)}")
+            return [film for film in ids if film not in profile.seen]
+        say(
+            f"Expected numbers from 1 to {len(films)} with spaces between, Enter (none) or "
+            f"q (finish); got {line!r}."
+        )
 
 
-def _ask_films(recommender, n_films, profile, ask, say) -> None:
+def _ask_films(recommender, n_films, profile, not_seen, ask, say) -> None:
     low, high, step = recommender.scale
-    scale = f"{low:g} to {high:g}" + (f" in steps of {step:g}" if step != 1 else "")
+    scale = f"{low:g} to {high:g}" + (" in whole stars" if step == 1 else f" in steps of {step:g}")
     say(
-        f"\nHow did you like these {n_films} films? Stars from {scale}; "
+        f"\nHow did you like these films, the ones that you have seen first? Stars from {scale};\n"
         "Enter: not seen or no stars, b: back, q: finish."
     )
     films: list[pd.Series] = []
@@ -76,7 +85,7 @@ def _ask_films(recommender, n_films, profile, ask, say) -> None:
     while len(answers) < n_films:
         if len(answers) == len(films):  # the next questions depend on the answers so far
             n = min(AT_ONCE, n_films - len(films))
-            asked = [film["movie_id"] for film in films]
+            asked = [*not_seen, *(film["movie_id"] for film in films)]
             films += [film for _, film in next_films(recommender, profile, n, asked).iterrows()]
             if len(answers) == len(films):
                 return

@@ -14,7 +14,7 @@ from saelib.errors import ProfileError
 
 @dataclass
 class Profile:
-    """What a person told: stars by film, and who they are if they like.
+    """What a person told: stars by film, films seen, and who they are if they like.
 
     ratings: film -> stars; a film is named by its movie_id ('50' or 50) or by its title, with or
     without the year ('Star Wars (1977)'). dataset: the release the movie_ids are of. seen: films

@@ -90,8 +90,8 @@ class Recommender:
     def encode(self, profile: Profile, *, empty: bool = False) -> tuple[csr_array, np.ndarray]:
         """The model's inputs for one person: (1, n_items) stars, (1, n_demographics) one-hot.
 
-        A film seen, but not rated, is a stored 0 among the stars: the models of which films
-        people choose take it in, those of stars do not. empty: whether a profile with nothing to
+        A film seen, but not rated, is a stored 0 among the stars: EASE and the fingerprint of
+        `FoldIn` take it in, networks over people do not. empty: whether a profile with nothing to
         go by is allowed.
         Raises ProfileError: another release's profile, unknown or repeated films, stars off the
         scale, demographics outside their lists, nothing to go by.

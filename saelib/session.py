@@ -99,9 +99,11 @@ class Session:
         """Say that a film was seen, or that it was not: then its stars go, too. ProfileError."""
         name = self._id(film)
         if self.has_seen(name) != seen:
-            profile = self._change().profile
+            state = self._change()
+            profile = state.profile
             if seen:
                 profile.seen.append(name)
+                state.asked = [other for other in state.asked if other != name]  # ask once more
             else:
                 profile.seen = [other for other in profile.seen if other != name]
                 profile.ratings.pop(name, None)
@@ -178,15 +180,20 @@ class Session:
         row, _ = self.recommender.encode(profile, empty=True)
         ids = self.recommender.films["movie_id"].astype(str)
         ratings = {ids[i]: _whole(s) for i, s in zip(row.indices, row.data.tolist()) if s}
-        seen = [ids[i] for i, stars in zip(row.indices, row.data) if not stars]
+        seen = list(dict.fromkeys(self._id(film) for film in profile.seen))
         self._change()
         dataset = self.recommender.dataset
         profile = replace(profile, ratings=ratings, dataset=dataset, seen=seen)
         self._state = _State(profile, films=list(ratings), to_tick=list(seen))
 
     def questions(self, n: int = 5) -> pd.DataFrame:
-        """The next n films to ask about: movie_id, title, year, genres. See `next_films`."""
-        known = {*self._state.asked}.difference(self.profile.seen).union(self._state.films)
+        """The next n films to ask about: movie_id, title, year, genres. See `next_films`.
+
+        Who ticks films has not seen the others among which they stood: these are not asked about.
+        """
+        known = {*self._state.asked, *self._state.films}
+        if self.profile.seen:
+            known.update(set(self._state.offered).difference(self.profile.seen))
         films = next_films(self.recommender, self.profile, n, known)
         self._state.asked += films["movie_id"].astype(str).tolist()
         return films

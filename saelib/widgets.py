@@ -137,8 +137,8 @@ class RatingPanel(ipw.VBox):
         about.layout.display = None if self.session.knows_people else "none"
         seen = heading(
             "Which have you seen?",
-            "What you tick counts, too. Then press More films: you are asked for the stars that "
-            "tell most.",
+            "A tick counts even without stars. Then press More films, and you are asked for the "
+            "stars that tell most.",
         )
         rate = [ipw.HTML(seen), self.titles, self.others]
         table = heading("Rate films", "Those that you have seen; the others can stay as they are.")
@@ -147,7 +147,7 @@ class RatingPanel(ipw.VBox):
             "Your recommendations",
             "Best first: films that you are likely to come across, and to like. The bars show how "
             "likely each number of stars is. In brackets: how much of a film's score is due to "
-            "that rating of yours.",
+            "that rating of yours, few stars included.",
         )
         known = ipw.VBox([self.well_known])
         known.layout.display = None if self.session.recommender.trained.lists else "none"
@@ -220,8 +220,12 @@ class RatingPanel(ipw.VBox):
     def _rate(self, number: int) -> None:
         self.session.rate(self.session.films[number], self._seen[self.sliders[number]] or None)
 
-    def _tick(self, number: int) -> None:
+    def _tick(self, number: int) -> str | None:
+        before = len(self.session.profile.ratings)
         self.session.tick(self.session.to_tick[number], self._seen[self.ticks[number]])
+        if len(self.session.profile.ratings) < before:
+            return "Not seen: its stars are gone, too. Undo brings them back."
+        return None
 
     def _others(self) -> str:
         self.session.offer()

@@ -265,7 +265,8 @@ def test_an_interview_from_first_to_last(recommender):
     who = Profile(dataset="ml-100k", gender="F", age=30, occupation="writer")
     titles = likely_seen(recommender, who, 20)["movie_id"].astype(str)
     seen = [titles[3], titles[0]]
-    asked = next_films(recommender, replace(who, seen=seen), 5)["movie_id"].astype(str)
+    others = [film for film in titles if film not in seen]
+    asked = next_films(recommender, replace(who, seen=seen), 5, others)["movie_id"].astype(str)
     assert {asked[0], asked[1]} == set(seen)
     person = Person("F", "30", "writer", " 4, 1 4", "5", "", "3", "1", "2")
     profile = person.interviewed(recommender)
@@ -300,9 +301,11 @@ def test_wrong_answers_are_asked_again_with_the_valid_ones(recommender):
     assert "Expected one of: F, M; or Enter to skip. Got 'x'" in said
     assert said.count("Expected a whole number from 1 to 120") == 2
     assert "Expected one of: artist, other, writer; or Enter to skip. Got 'wiz'" in said
-    assert said.count("Expected numbers from 1 to 20 with spaces between") == 4
+    assert said.count("Expected numbers from 1 to 20 with spaces between, Enter (none)") == 4
     assert len(profile.seen) == 2
-    assert said.count("Expected 1 to 5, Enter (no stars), b (back) or q (finish)") == 4
+    assert (
+        said.count("Expected 1 to 5 in whole stars, Enter (no stars), b (back) or q (finish)") == 4
+    )
 
 
 def test_going_back_takes_the_answer_back(recommender):

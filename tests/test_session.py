@@ -138,6 +138,20 @@ def test_a_film_that_was_asked_in_vain_is_asked_again_once_it_was_ticked(session
     session.tick(film)
     session.more(1)
     assert session.films == [film]
+    session.more(1)
+    assert session.films != [film], "but once only"
+
+
+def test_who_ticks_is_not_asked_about_what_they_have_not_ticked(session):
+    session.more(4)
+    session.offer(6)
+    ticked, *others = session.to_tick
+    asked = set(session.questions(30)["movie_id"].astype(str))
+    assert asked & set(others)
+    session.tick(ticked)
+    session.more(30)
+    assert ticked in session.films
+    assert not set(session.films) & set(others)
 
 
 def test_why_names_ratings_that_were_given(session):

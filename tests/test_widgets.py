@@ -106,6 +106,7 @@ def test_a_tick_counts_and_its_stars_are_asked_for(panel):
     panel.sliders[0].value = 4
     assert panel.status.value.startswith("1 rated. ")
     panel.ticks[0].value = False
+    assert "its stars are gone, too" in panel.status.value
     assert (panel.sliders[0].value, panel.sliders[0].label) == (0, "not seen")
     assert panel.session.profile == Profile(dataset="ml-100k")
     assert shown(panel) == []

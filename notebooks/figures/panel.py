@@ -1,4 +1,4 @@
-"""Draw panel.png: the rating panel as `make panel` shows it, with the example profile loaded.
+"""Draw panel.png: the panel as `make panel` shows it, with a profile loaded and three ticks.
 
     python -m saelib panel --no-browser &
     python notebooks/figures/panel.py
@@ -24,5 +24,11 @@ with sync_playwright() as playwright:
         panel.get_by_role("button", name="Load profile").click()
     chooser.value.set_files(HERE.parent / "example_profile.json")
     expect(panel.get_by_role("status")).to_contain_text("10 rated.")
+    for n in range(1, 4):
+        panel.get_by_role("checkbox", name="seen").nth(2 * n).click()
+        expect(panel.get_by_role("status")).to_contain_text(f"10 rated, {n} more seen.")
+    panel.get_by_role("button", name="More films").click()
+    expect(panel.get_by_role("slider", name="stars")).to_have_count(15)
+    expect(panel.get_by_role("status")).to_contain_text("Other films to rate")
     panel.screenshot(path=HERE / "panel.png")
     browser.close()
