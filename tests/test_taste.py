@@ -81,6 +81,16 @@ def test_a_saved_map_is_the_same(data, recipe, tmp_path):
     assert again.taste.place(*inputs) == trained.taste.place(*inputs)
 
 
+def test_films_seen_without_stars_do_not_move_a_person(trained):
+    recommender = Recommender(trained)
+    rated = {str(film): 1 + film % 3 for film in range(10, 201, 10)}
+    places = [
+        trained.taste.place(*recommender.encode(Profile(rated, seen=seen)))
+        for seen in ([], [str(film) for film in range(210, 401, 10)])
+    ]
+    assert places[0] == places[1]
+
+
 def test_someone_who_told_little_or_nothing_has_a_place_too(trained):
     recommender = Recommender(trained)
     for profile in (Profile(), Profile({"80": 5}), Profile(age=30)):
