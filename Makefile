@@ -10,7 +10,7 @@ SAELIB := $(BIN)/python -m saelib
 # As in saelib/__init__.py, for notebooks that import torch first.
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: run test browser lab panel data notebooks clean
+.PHONY: run test browser fuzz lab panel data notebooks clean
 .DEFAULT_GOAL := run
 
 $(VENV)/.ready: pyproject.toml constraints.txt
@@ -44,6 +44,10 @@ test: data browser
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/python -m pytest tests notebooks --ignore=notebooks/exercises --nbval --nbval-current-env --nbval-cell-timeout=300
+
+# The properties of the tests with many more examples: FUZZ_EXAMPLES=100000 make fuzz
+fuzz: data
+	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-50000} $(BIN)/python -m pytest tests -m fuzz
 
 lab: data
 	$(BIN)/jupyter lab notebooks

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import defaultdict
 from pathlib import Path
@@ -10,12 +11,27 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 
 from saelib import datasets
 from saelib.datasets import MovieLens, Release
 from saelib.trained_model import train
 
 torch.set_num_threads(1)
+
+# Examples of each property; `make fuzz` asks for more.
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", 2000))
+
+
+def fuzz(test):
+    """Mark a property that `make fuzz` tries with many more examples than `make test`."""
+    patient = settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+    )
+    return pytest.mark.fuzz(patient(test))
+
 
 TITLES = [
     "Toy Story (1995)",
