@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
 
 from saelib.choice import Ease, ListModel
 from saelib.datasets import MovieLens
@@ -23,7 +22,9 @@ from saelib.storage import read_tensors, write_tensors
 from saelib.taste import TasteMap, code_layer
 from saelib.training import History, held_out_loss
 
-FORMAT = "saelib model 4"
+FORMAT = "saelib model 5"
+
+Arrays = dict[str, np.ndarray]
 
 
 @dataclass
@@ -60,7 +61,8 @@ class TrainedModel:
             if isinstance(network, FoldIn):
                 found, settings = _take_apart(network)
             else:
-                found, settings = network.state_dict(), network.settings
+                found = {name: value.numpy() for name, value in network.state_dict().items()}
+                settings = network.settings
             tensors |= {f"network{number}.{name}": value for name, value in found.items()}
             networks.append({"kind": type(network).__name__, "settings": settings})
         about = {key: getattr(self, key) for key in ("dataset", "recipe", "seed", "scale")}
@@ -71,12 +73,11 @@ class TrainedModel:
             tensors |= {f"choice.{name}": value for name, value in found.items()}
         found, about["taste"] = _take_apart(self.taste, "network")
         tensors |= {f"taste.{name}": value for name, value in found.items()}
-        tensors["user_ids"] = torch.from_numpy(self.user_ids.astype(np.int64))
+        tensors["user_ids"] = self.user_ids.astype(np.int64)
         for column in ("movie_id", "n_ratings"):
-            tensors[f"films.{column}"] = torch.from_numpy(films[column].to_numpy(np.int64).copy())
-        years = films["year"].fillna(0).to_numpy(np.int64)
-        tensors["films.year"] = torch.from_numpy(years)  # 0: unknown
-        tensors["films.spread"] = torch.from_numpy(films["spread"].to_numpy(np.float32).copy())
+            tensors[f"films.{column}"] = films[column].to_numpy(np.int64)
+        tensors["films.year"] = films["year"].fillna(0).to_numpy(np.int64)  # 0: unknown
+        tensors["films.spread"] = films["spread"].to_numpy(np.float32)
         about |= {key: films[key].tolist() for key in ("title", "genres")}
         about |= {"occupations": self.occupations, "histories": [asdict(h) for h in self.histories]}
         write_tensors(path, tensors, {"format": FORMAT, "about": json.dumps(about)})
@@ -95,7 +96,8 @@ class TrainedModel:
                     networks.append(_put_together(FoldIn, found, network["settings"]))
                 else:
                     model = StackedAutoencoder(**network["settings"])
-                    model.load_state_dict(found)
+                    weights = {name: torch.from_numpy(value) for name, value in found.items()}
+                    model.load_state_dict(weights)
                     networks.append(model.eval())
             rating, lists = RatingModel(networks), None
             if "choice" in about:
@@ -103,15 +105,15 @@ class TrainedModel:
                 lists = ListModel(choice, rating, scale)
             settings = about["taste"] | {"network": code_layer(rating)}
             taste = _put_together(TasteMap, _under("taste.", tensors), settings)
-            year = pd.Series(tensors["films.year"].numpy(), dtype="Int64")
+            year = pd.Series(tensors["films.year"], dtype="Int64")
             films = pd.DataFrame(
                 {
-                    "movie_id": tensors["films.movie_id"].numpy(),
+                    "movie_id": tensors["films.movie_id"],
                     "title": pd.Series(about["title"], dtype=str),
                     "year": year.mask(year == 0),
                     "genres": pd.Series(about["genres"], dtype=str),
-                    "n_ratings": tensors["films.n_ratings"].numpy(),
-                    "spread": tensors["films.spread"].numpy(),
+                    "n_ratings": tensors["films.n_ratings"],
+                    "spread": tensors["films.spread"],
                 }
             )
             return cls(
@@ -123,7 +125,7 @@ class TrainedModel:
                 about["seed"],
                 scale,
                 films,
-                tensors["user_ids"].numpy(),
+                tensors["user_ids"],
                 about["occupations"],
                 [History(**history) for history in about["histories"]],
                 about["held_out_rmse"],
@@ -140,21 +142,21 @@ class TrainedModel:
         return any(history.interrupted for history in self.histories)
 
 
-def _take_apart(thing: FoldIn | Ease | TasteMap, *without: str) -> tuple[dict[str, Tensor], dict]:
-    """The arrays of a dataclass as tensors, and all else that it holds; `without` some fields."""
+def _take_apart(thing: FoldIn | Ease | TasteMap, *without: str) -> tuple[Arrays, dict]:
+    """The arrays of a dataclass, and all else that it holds; `without` some fields."""
     names = [field.name for field in fields(thing) if field.name not in without]
     values = {name: getattr(thing, name) for name in names}
-    arrays = {k: torch.from_numpy(v) for k, v in values.items() if isinstance(v, np.ndarray)}
+    arrays = {k: v for k, v in values.items() if isinstance(v, np.ndarray)}
     return arrays, {k: v for k, v in values.items() if k not in arrays}
 
 
-def _put_together(kind: type, arrays: dict[str, Tensor], settings: dict):
+def _put_together(kind: type, arrays: Arrays, settings: dict):
     if "scale" in settings:
         settings = settings | {"scale": tuple(settings["scale"])}
-    return kind(**{name: array.numpy() for name, array in arrays.items()}, **settings)
+    return kind(**arrays, **settings)
 
 
-def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def _under(prefix: str, tensors: Arrays) -> Arrays:
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
 

@@ -22,6 +22,7 @@ from saelib.preprocessing import BiasBaseline
 from saelib.recipes import Recipe
 from saelib.storage import read_tensors, write_tensors
 
+FORMAT = "saelib training 2"  # of the checkpoints
 MAX_BATCH = 512  # rows; keeps a dense batch of ratings small even for 87,000 films
 
 
@@ -264,14 +265,14 @@ def _save_state(path, belongs, model, optimizer, history, best) -> None:
     tensors |= {f"best.{k}": v for k, v in best.items()}
     for index, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{k}": v for k, v in state.items()}
-    metadata = {"format": "saelib training 1", "history": json.dumps(asdict(history)), **belongs}
-    write_tensors(path, tensors, metadata)
+    metadata = {"format": FORMAT, "history": json.dumps(asdict(history)), **belongs}
+    write_tensors(path, {k: v.numpy() for k, v in tensors.items()}, metadata)
 
 
 def _load_state(path, belongs, model, optimizer) -> tuple[History, dict[str, Tensor]]:
     if not Path(path).exists():
         raise CheckpointError(f"There is nothing to resume: {path} is not there. Start afresh.")
-    tensors, metadata = read_tensors(path, "saelib training 1")
+    tensors, metadata = read_tensors(path, FORMAT)
     for key, value in belongs.items():
         if metadata.get(key) != value:
             raise CheckpointError(
@@ -279,9 +280,9 @@ def _load_state(path, belongs, model, optimizer) -> tuple[History, dict[str, Ten
                 "and seed, or start afresh without resuming."
             )
     groups: dict[str, dict] = {"model": {}, "best": {}, "optimizer": {}}
-    for name, tensor in tensors.items():
+    for name, array in tensors.items():
         group, key = name.split(".", 1)
-        groups[group][key] = tensor
+        groups[group][key] = torch.from_numpy(array)
     model.load_state_dict(groups["model"])
     memory = optimizer.state_dict()
     for key, tensor in groups["optimizer"].items():

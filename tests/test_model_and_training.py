@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import pickle
+import resource
+from contextlib import contextmanager
 from dataclasses import replace
 from operator import attrgetter
 
@@ -16,13 +17,14 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from saelib import storage, training
+from saelib import training
 from saelib.errors import CheckpointError, SaelibError
 from saelib.features import N_DEMOGRAPHICS, TrainingSet, encode_demographics
 from saelib.heads import masked_loss
 from saelib.model import StackedAutoencoder
 from saelib.preprocessing import BiasBaseline, RatingMatrix, split_ratings
 from saelib.recipes import RECIPES, Recipe
+from saelib.storage import read_tensors, write_tensors
 from saelib.trained_model import TrainedModel, train
 from saelib.training import build, fit, held_out_loss, hide_inputs, orient
 
@@ -341,29 +343,75 @@ def test_a_truncated_model_and_others_safetensors_are_refused(trained, tmp_path)
     with pytest.raises(CheckpointError, match="damaged"):
         TrainedModel.load(path)
     save_file({"a": torch.ones(2)}, path)
-    with pytest.raises(CheckpointError, match=r"'saelib model 4'.*it says None"):
+    with pytest.raises(CheckpointError, match=r"'saelib model 5'.*it says None"):
         TrainedModel.load(path)
     network = {"kind": "StackedAutoencoder", "settings": {"n_columns": 3, "layers": 2}}
     about = {"scale": [1, 5, 1], "networks": [network]}
-    save_file({"a": torch.ones(2)}, path, {"format": "saelib model 4", "about": json.dumps(about)})
+    metadata = {"format": "saelib model 5", "about": json.dumps(about)}
+    write_tensors(path, {"a": np.ones(2)}, metadata)
     with pytest.raises(CheckpointError, match="does not fit this version"):
         TrainedModel.load(path)
     with pytest.raises(CheckpointError, match=r"nowhere\.safetensors is not there"):
         TrainedModel.load(tmp_path / "nowhere.safetensors")
 
 
-def test_the_old_model_survives_a_full_disk(trained, tmp_path, monkeypatch):
+@contextmanager
+def files_of_at_most(n: int):
+    """As on a full disk: writing beyond n bytes of a file fails."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_the_old_model_survives_a_full_disk(trained, tmp_path):
     path = tmp_path / "model.safetensors"
     trained.save(path)
     before = path.read_bytes()
-
-    def full(tensors, filename, metadata):
-        with open(filename, "wb") as file:
-            file.write(b"half")
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(storage, "save_file", full)
-    with pytest.raises(CheckpointError, match="No space left on device"):
+    with files_of_at_most(1000), pytest.raises(CheckpointError, match="File too large"):
         trained.save(path)
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["model.safetensors"]
+
+
+def test_what_a_killed_writer_left_is_cleared_and_what_another_one_writes_is_not(tmp_path):
+    old, new = tmp_path / ".saelib-1.part", tmp_path / ".saelib-2.part"
+    for part in (old, new):
+        part.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    write_tensors(tmp_path / "model.safetensors", {"a": np.ones(2)}, {})
+    assert {p.name for p in tmp_path.iterdir()} == {".saelib-2.part", "model.safetensors"}
+
+
+def test_a_model_that_is_no_numbers_is_not_saved(trained, tmp_path):
+    spread = trained.films["spread"].copy()
+    spread[3] = np.nan
+    broken = replace(trained, films=trained.films.assign(spread=spread))
+    with pytest.raises(CheckpointError, match=r"films\.spread holds numbers that are not finite"):
+        broken.save(tmp_path / "model.safetensors")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("kind", ["a weight", "a text", "the name of an array"])
+def test_a_file_that_is_not_as_it_was_written_is_refused(kind, tmp_path):
+    path = tmp_path / "file"
+    written = {"weights": np.ones((2, 3), dtype=np.float32), "n": np.array(3)}
+    write_tensors(path, written, {"format": "a kind", "title": "Fargo"})
+    read, metadata = read_tensors(path, "a kind")
+    assert {name: array.tolist() for name, array in read.items()} == {
+        "weights": [[1, 1, 1], [1, 1, 1]],
+        "n": 3,
+    }
+    assert metadata == {"format": "a kind", "title": "Fargo"}
+    content = path.read_bytes()
+    path.write_bytes(
+        {
+            "a weight": content[:-1] + bytes([content[-1] ^ 1]),
+            "a text": content.replace(b"Fargo", b"Cargo"),
+            "the name of an array": content.replace(b"weights", b"heights"),
+        }[kind]
+    )
+    with pytest.raises(CheckpointError, match="damaged: it is not as it was written"):
+        read_tensors(path, "a kind")
