@@ -13,7 +13,8 @@ import numpy as np
 from scipy.sparse import csr_array, diags_array, hstack
 
 from saelib.features import TrainingSet
-from saelib.rating_model import ALL, Films, RatingModel
+from saelib.fold_in import ALL, Films
+from saelib.rating_model import RatingModel
 
 MAX_FILMS = 10_000  # the most seen ones; their weights fill 400 MB
 LIKED = 4.0  # stars from which on a film counts as liked

@@ -202,9 +202,9 @@ def _fetch(options: argparse.Namespace) -> None:
 def _train(options: argparse.Namespace) -> None:
     from saelib.datasets import load
     from saelib.evaluation import bias, evaluate_ratings
+    from saelib.learn import train
     from saelib.plots import plot_histories
     from saelib.recipes import find_recipe
-    from saelib.trained_model import train
 
     # What can be wrong with the request is said before anything is downloaded or trained.
     recipes = find_recipe(options.recipe, options.epochs, stars=True)

@@ -9,7 +9,6 @@ import pandas as pd
 from scipy.special import expit
 
 from saelib.profile import Profile
-from saelib.rating_model import FoldIn
 from saelib.recommendation import Recommender
 
 
@@ -57,7 +56,7 @@ def next_films(
     seen = np.zeros(len(recommender.films))
     seen[[recommender.position(film) for film in profile.seen]] = 1
     seen[list(closed)] = 0
-    fold_in = next((m for m in recommender.trained.rating.networks if isinstance(m, FoldIn)), None)
+    fold_in = recommender.trained.rating.fold_in
     if fold_in is None or recommender.trained.lists is None:
         chosen = np.flatnonzero(seen)[:n].tolist()
         known = [str(recommender.films["movie_id"][i]) for i in closed.union(chosen)]
@@ -65,7 +64,8 @@ def next_films(
         return _rows(recommender, chosen + [recommender.position(film) for film in others])
     row, person = recommender.encode(profile, empty=True)
     see = recommender.trained.lists.see(row, person)[0]
-    scores, codes, covariance = fold_in.posterior(row, person)
+    scores, covariance = fold_in.posterior(row, person)
+    codes = fold_in.codes.astype(np.float64)
     precision = _sharpness(scores, fold_in.thresholds)
     see[recommender.films["n_ratings"] == 0] = 0
     taken = {recommender.labels[i] for i in closed}

@@ -17,6 +17,7 @@ from saelib.choice import LIKED, Ease, ListModel
 from saelib.datasets import MovieLens, read_split
 from saelib.errors import SaelibError
 from saelib.features import TrainingSet
+from saelib.learn import fit_networks
 from saelib.preprocessing import (
     BiasBaseline,
     RatingMatrix,
@@ -25,7 +26,6 @@ from saelib.preprocessing import (
     split_rows,
     split_users,
 )
-from saelib.rating_model import fit_networks
 from saelib.recipes import find_recipe
 
 # (n, n_items) ratings shown and (n, n_demographics) or None -> (n, n_items) scores

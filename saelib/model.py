@@ -14,7 +14,7 @@ import torch
 from scipy.sparse import csr_array
 from torch import Tensor, nn
 
-from saelib.heads import HEADS
+from saelib.heads import HEADS, OrderedStars
 from saelib.preprocessing import BiasBaseline
 
 ACTIVATIONS = {"relu": torch.relu, "tanh": torch.tanh}
@@ -202,15 +202,54 @@ class StackedAutoencoder(nn.Module):
             lambda scores: self.head.probabilities(scores[:, columns]), rows, row_features
         )
 
+    def person_codes(self, rows: csr_array, row_features: np.ndarray | None = None) -> np.ndarray:
+        """(n_rows, hidden[-1]) the latent codes of people, where rows are people."""
+        return self._in_batches(lambda code: code, rows, row_features, self.encode)
+
+    def decoder_codes(self, rows: csr_array, row_features: np.ndarray | None = None) -> np.ndarray:
+        """(n_rows, hidden[0]) float64: what the last layer multiplies by the columns' vectors."""
+        codes = self._in_batches(self.last_code, rows, row_features, self.encode)
+        return codes.astype(np.float64)
+
+    def column_vectors(self) -> np.ndarray:
+        """(n_columns, hidden[0] + 1) float64: the columns' own vectors, the output bias last."""
+        with torch.no_grad():
+            vectors = torch.hstack([self.outputs.weight, self.outputs.bias[:, None]])
+        return vectors.numpy().astype(np.float64)
+
+    @property
+    def is_ordered(self) -> bool:
+        """Whether it predicts a distribution over stars, not only a number."""
+        return isinstance(self.head, OrderedStars)
+
+    @property
+    def uses_demographics(self) -> bool:
+        """Whether it makes a difference who a person is, where rows are people."""
+        return self.n_row_features > 0
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All weights and buffers by name."""
+        return {name: value.numpy() for name, value in self.state_dict().items()}
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, np.ndarray], settings: dict) -> StackedAutoencoder:
+        """The network that has these `settings` and `arrays`."""
+        network = cls(**settings)
+        network.load_state_dict({name: torch.from_numpy(value) for name, value in arrays.items()})
+        return network.eval()
+
     @torch.no_grad()
-    def _in_batches(self, meaning, rows: csr_array, row_features: np.ndarray | None) -> np.ndarray:
+    def _in_batches(
+        self, meaning, rows: csr_array, row_features: np.ndarray | None, network=None
+    ) -> np.ndarray:
+        """What `meaning` makes of the network's output, dropout off; network: forward or a part."""
         was_training = self.training
         self.eval()
         found = []
         for start in range(0, rows.shape[0], BATCH):
             batch = slice(start, start + BATCH)
             known = None if row_features is None else torch.from_numpy(row_features[batch])
-            scores = self(torch.from_numpy(rows[batch].toarray()), known)
-            found.append(meaning(scores).numpy())
+            output = (network or self)(torch.from_numpy(rows[batch].toarray()), known)
+            found.append(meaning(output).numpy())
         self.train(was_training)
         return np.concatenate(found)

@@ -12,8 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from saelib.history import History
 from saelib.taste import TasteMap
-from saelib.training import History
 
 # Okabe and Ito's colours, told apart by colour-blind readers; mid-tones stand on light and dark.
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#7F7F7F"

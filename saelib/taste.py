@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from scipy.sparse import csr_array
 
 from saelib.features import TrainingSet
-from saelib.model import BATCH, StackedAutoencoder
+from saelib.fold_in import FoldIn
 from saelib.preprocessing import BiasBaseline
-from saelib.rating_model import FoldIn, RatingModel
+from saelib.rating_model import RatingModel
+
+if TYPE_CHECKING:
+    from saelib.model import StackedAutoencoder
 
 SHRINKAGE = 10  # films of a genre after which a person's liking of it is half trusted
 WIDTH = 0.5  # of a neighbourhood, in standard deviations of the people's places
@@ -49,7 +52,7 @@ class TasteMap:
     def fit(cls, rating: RatingModel, data: TrainingSet, genres: Sequence[str]) -> TasteMap:
         """Of a rating model and what it was trained on. genres: of each film, 'Comedy|Drama'."""
         network = code_layer(rating)
-        codes = _codes(network, data.ratings, data.people)
+        codes = network.person_codes(data.ratings, data.people)
         lengths = _lengths(data.ratings)
         by_length = (lengths - lengths.mean()) @ codes / max(lengths.var() * len(lengths), 1e-9)
         centre = codes.mean(axis=0) - lengths.mean() * by_length
@@ -64,7 +67,7 @@ class TasteMap:
 
     def place(self, row: csr_array, person: np.ndarray | None = None) -> tuple[float, float]:
         """(x, y) of one more person: row (1, n_items) of stars, person (1, n_demographics)."""
-        code = _codes(self.network, row, person)
+        code = self.network.person_codes(row, person)
         # Nothing is known of lengths that no row in training had: they count as the nearest.
         code = code - self.centre - _lengths(row).clip(*self.lengths)[:, None] * self.by_length
         x, y = (code @ self.axes)[0]
@@ -77,26 +80,8 @@ class TasteMap:
 
 
 def code_layer(rating: RatingModel) -> StackedAutoencoder | FoldIn:
-    """The network whose codes are of people: the first that reads them, or else a `FoldIn`."""
-    reads_people = [n for n in rating.networks if isinstance(n, StackedAutoencoder)]
-    return (reads_people or rating.networks)[0]
-
-
-@torch.no_grad()
-def _codes(
-    network: StackedAutoencoder | FoldIn, rows: csr_array, people: np.ndarray | None
-) -> np.ndarray:
-    """(n, n_code) float64 of n people, from their stars (n, n_items)."""
-    if isinstance(network, FoldIn):
-        return network.vectors(rows, people)
-    network.eval()
-    found = []
-    for start in range(0, rows.shape[0], BATCH):
-        part = slice(start, start + BATCH)
-        told = people is not None and network.n_row_features > 0
-        known = torch.from_numpy(people[part]) if told else None
-        found.append(network.encode(torch.from_numpy(rows[part].toarray()), known).numpy())
-    return np.concatenate(found).astype(np.float64)
+    """The network whose codes are of people: the first one; a `FoldIn` finds them by folding in."""
+    return rating.networks[0]
 
 
 def _lengths(rows: csr_array) -> np.ndarray:

@@ -1,26 +1,25 @@
-"""From a release to a model that recommends: train it, save it in one file, load it again."""
+"""All that recommending needs, in one file. A model of `FoldIn`s loads without torch."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-import torch
 
 from saelib.choice import Ease, ListModel
-from saelib.datasets import MovieLens
 from saelib.errors import CheckpointError
-from saelib.features import TrainingSet
-from saelib.model import StackedAutoencoder
-from saelib.preprocessing import RatingMatrix, split_ratings
-from saelib.rating_model import FoldIn, RatingModel, fit_networks
-from saelib.recipes import find_recipe
+from saelib.fold_in import FoldIn
+from saelib.history import History
+from saelib.rating_model import RatingModel
 from saelib.storage import read_tensors, write_tensors
 from saelib.taste import TasteMap, code_layer
-from saelib.training import History, held_out_loss
+
+if TYPE_CHECKING:
+    from saelib.model import StackedAutoencoder
 
 FORMAT = "saelib model 5"
 
@@ -61,8 +60,7 @@ class TrainedModel:
             if isinstance(network, FoldIn):
                 found, settings = _take_apart(network)
             else:
-                found = {name: value.numpy() for name, value in network.state_dict().items()}
-                settings = network.settings
+                found, settings = network.arrays(), network.settings
             tensors |= {f"network{number}.{name}": value for name, value in found.items()}
             networks.append({"kind": type(network).__name__, "settings": settings})
         about = {key: getattr(self, key) for key in ("dataset", "recipe", "seed", "scale")}
@@ -89,16 +87,10 @@ class TrainedModel:
         try:
             about = json.loads(metadata["about"])
             scale = tuple(about["scale"])
-            networks = []
-            for number, network in enumerate(about["networks"]):
-                found = _under(f"network{number}.", tensors)
-                if network["kind"] == "FoldIn":
-                    networks.append(_put_together(FoldIn, found, network["settings"]))
-                else:
-                    model = StackedAutoencoder(**network["settings"])
-                    weights = {name: torch.from_numpy(value) for name, value in found.items()}
-                    model.load_state_dict(weights)
-                    networks.append(model.eval())
+            networks = [
+                _network(found["kind"], _under(f"network{number}.", tensors), found["settings"])
+                for number, found in enumerate(about["networks"])
+            ]
             rating, lists = RatingModel(networks), None
             if "choice" in about:
                 choice = _put_together(Ease, _under("choice.", tensors), about["choice"])
@@ -142,6 +134,14 @@ class TrainedModel:
         return any(history.interrupted for history in self.histories)
 
 
+def _network(kind: str, arrays: Arrays, settings: dict) -> FoldIn | StackedAutoencoder:
+    if kind == "FoldIn":
+        return _put_together(FoldIn, arrays, settings)
+    from saelib.model import StackedAutoencoder  # with torch, which no `FoldIn` waits for
+
+    return StackedAutoencoder.from_arrays(arrays, settings)
+
+
 def _take_apart(thing: FoldIn | Ease | TasteMap, *without: str) -> tuple[Arrays, dict]:
     """The arrays of a dataclass, and all else that it holds; `without` some fields."""
     names = [field.name for field in fields(thing) if field.name not in without]
@@ -158,51 +158,3 @@ def _put_together(kind: type, arrays: Arrays, settings: dict):
 
 def _under(prefix: str, tensors: Arrays) -> Arrays:
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-
-
-def train(
-    data: MovieLens,
-    recipe: str = "default",
-    *,
-    seed: int = 0,
-    epochs: int | None = None,
-    checkpoint: Path | None = None,
-    resume: bool = False,
-    progress: bool = True,
-) -> TrainedModel:
-    """Train a recipe on nine tenths of a release; the other tenth chooses each network's epoch.
-
-    Raises SaelibError for an unknown recipe, and what `fit` raises.
-    """
-    recipes = find_recipe(recipe, epochs, stars=True)
-    training, held_out = split_ratings(len(data.ratings), seed)
-    known = TrainingSet.from_movielens(data, data.ratings.iloc[training])
-    validation = RatingMatrix.from_movielens(data, data.ratings.iloc[held_out]).csr
-    rating, histories = fit_networks(
-        recipes,
-        known,
-        validation=validation,
-        seed=seed,
-        checkpoint=checkpoint,
-        resume=resume,
-        progress=progress,
-    )
-    lists = ListModel.fit(known, rating) if rating.is_ordered else None
-    of_film = data.ratings.groupby("movie_id")["rating"].agg(n_ratings="size", spread="std")
-    films = data.movies.set_index("movie_id").loc[known.matrix.item_ids].join(of_film).reset_index()
-    films = films.fillna({"n_ratings": 0, "spread": 0}).astype({"n_ratings": "int64"})
-    occupations = [] if data.users is None else sorted(data.users["occupation"].unique())
-    return TrainedModel(
-        rating,
-        lists,
-        TasteMap.fit(rating, known, films["genres"]),
-        data.name,
-        recipe,
-        seed,
-        data.scale,
-        films,
-        known.matrix.user_ids,
-        occupations,
-        histories,
-        held_out_loss(rating, known.ratings, validation, known.people) ** 0.5,
-    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -17,6 +17,7 @@ from tqdm.auto import tqdm
 
 from saelib.errors import CheckpointError, SaelibError
 from saelib.features import Fingerprints, TrainingSet
+from saelib.history import History
 from saelib.model import StackedAutoencoder
 from saelib.preprocessing import BiasBaseline
 from saelib.recipes import Recipe
@@ -24,21 +25,6 @@ from saelib.storage import read_tensors, write_tensors
 
 FORMAT = "saelib training 2"  # of the checkpoints
 MAX_BATCH = 512  # rows; keeps a dense batch of ratings small even for 87,000 films
-
-
-@dataclass
-class History:
-    """Mean squared error after each epoch, in stars squared, whatever loss was trained on.
-
-    train_loss: mean over the epoch's steps, with dropout on. validation_loss: of held-out ratings,
-    dropout off. best_epoch counts from 1 and is the one whose weights the model keeps: the lowest
-    validation loss, or the last epoch where there are no validation ratings.
-    """
-
-    train_loss: list[float] = field(default_factory=list)
-    validation_loss: list[float] = field(default_factory=list)
-    best_epoch: int = 0
-    interrupted: bool = False
 
 
 def hide_inputs(ratings: Tensor, input_dropout: tuple[float, float]) -> Tensor:

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 
 from saelib import datasets
 from saelib.datasets import MovieLens, Release
-from saelib.trained_model import train
+from saelib.learn import train
 
 torch.set_num_threads(1)
 

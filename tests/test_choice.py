@@ -11,7 +11,7 @@ from scipy.sparse import csr_array
 from saelib import choice
 from saelib.choice import Ease, ListModel, ease_weights
 from saelib.features import TrainingSet
-from saelib.rating_model import fit_networks
+from saelib.learn import fit_networks
 from saelib.recipes import RECIPES
 
 

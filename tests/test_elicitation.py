@@ -6,12 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.special import expit
 
 from saelib.elicitation import likely_seen, next_films
+from saelib.fold_in import FoldIn
+from saelib.learn import train
 from saelib.profile import Profile
-from saelib.rating_model import FoldIn, RatingModel
+from saelib.rating_model import RatingModel
 from saelib.recommendation import Recommender
-from saelib.trained_model import train
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +65,8 @@ def test_of_the_films_seen_those_come_first_that_leave_least_uncertain(recommend
     films = rng.permutation(np.arange(10, 401, 10)).astype(str).tolist()
     rated, asked, seen = dict(zip(films[:3], [5, 1, 4])), films[3:15], films[15:25]
     profile = Profile(rated, seen=[*rated, *asked, *seen])
-    scores, codes, covariance = fold_in.posterior(*recommender.encode(profile))
+    scores, covariance = fold_in.posterior(*recommender.encode(profile))
+    codes = fold_in.codes.astype(float)
     of_seen = codes[[recommender.position(film) for film in seen]]
     left = {}
     for film in seen:
@@ -92,14 +95,17 @@ def test_an_answer_makes_the_vector_as_certain_as_the_posterior_says(recommender
     """The variance that `posterior` gives is the inverse curvature of the log posterior."""
     [fold_in] = [n for n in recommender.trained.rating.networks if isinstance(n, FoldIn)]
     row, person = recommender.encode(Profile({"80": 5, "90": 2}))
-    scores, codes, covariance = fold_in.posterior(row, person)
-    vector = np.append(fold_in.vectors(row, person)[0], 0)  # the bias is where it was expected
-    at_zero = (scores - codes @ vector)[row.indices]
-    assert (codes[:, -1] == fold_in.level).all() and fold_in.level > 0
+    _, covariance = fold_in.posterior(row, person)
+    codes, vector = fold_in.codes.astype(float), fold_in.person_codes(row, person)[0]
+    at_zero = fold_in.expected(row, person)[0, row.indices]
+    assert (codes[:, -1] == codes[0, -1]).all() and codes[0, -1] > 0, "the bias"
 
     def log_posterior(v):
-        below, above = fold_in._sides(at_zero + codes[row.indices] @ v, row.data)
-        return np.log(below - above).sum() - v @ v / 2
+        scores = at_zero + codes[row.indices] @ v
+        edges = np.concatenate([[-np.inf], fold_in.thresholds, [np.inf]])
+        level = row.data.astype(int) - 1
+        p = expit(scores - edges[level]) - expit(scores - edges[level + 1])
+        return np.log(p).sum() - v @ v / 2
 
     step, size = 1e-2, len(vector)
     axes = np.eye(size)[-4:] * step
@@ -112,7 +118,7 @@ def test_an_answer_makes_the_vector_as_certain_as_the_posterior_says(recommender
                 + log_posterior(vector - a - b)
             ) / (4 * step**2)
             assert -np.linalg.inv(covariance)[-4:, -4:][i, j] == pytest.approx(curved, abs=1e-3)
-    nothing = fold_in.posterior(*recommender.encode(Profile(), empty=True))[2]
+    nothing = fold_in.posterior(*recommender.encode(Profile(), empty=True))[1]
     assert np.trace(covariance) < np.trace(nothing) == pytest.approx(size)
 
 

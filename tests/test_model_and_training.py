@@ -21,11 +21,12 @@ from saelib import training
 from saelib.errors import CheckpointError, SaelibError
 from saelib.features import N_DEMOGRAPHICS, TrainingSet, encode_demographics
 from saelib.heads import masked_loss
+from saelib.learn import train
 from saelib.model import StackedAutoencoder
 from saelib.preprocessing import BiasBaseline, RatingMatrix, split_ratings
 from saelib.recipes import RECIPES, Recipe
 from saelib.storage import read_tensors, write_tensors
-from saelib.trained_model import TrainedModel, train
+from saelib.trained_model import TrainedModel
 from saelib.training import build, fit, held_out_loss, hide_inputs, orient
 
 SMALL = Recipe(hidden=(8,), one_cycle=False, n_batches=5, epochs=6)

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from matplotlib.patches import Rectangle
 
+from saelib.history import History
 from saelib.plots import plot_cells, plot_errors, plot_histories, plot_history, show
-from saelib.training import History
 
 matplotlib.use("agg")
 HISTORY = History(train_loss=[4.0, 1.0, 0.25], validation_loss=[4.0, 1.0, 2.25], best_epoch=2)

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from saelib.errors import ProfileError
+from saelib.learn import train
 from saelib.profile import Profile, label
 from saelib.recommendation import Recommender
-from saelib.trained_model import train
 
 
 @pytest.fixture(scope="module")

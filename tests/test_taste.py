@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from saelib.features import TrainingSet
+from saelib.learn import train
 from saelib.plots import map_image, map_share, plot_taste
 from saelib.preprocessing import split_ratings
 from saelib.profile import Profile
 from saelib.recommendation import Recommender
 from saelib.taste import APART
-from saelib.trained_model import TrainedModel, train
+from saelib.trained_model import TrainedModel
 
 matplotlib.use("Agg")
 

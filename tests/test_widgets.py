@@ -23,10 +23,10 @@ from ipywidgets.widgets import widget as ipywidgets_core
 
 from saelib import widgets
 from saelib.datasets import MovieLens
+from saelib.learn import train
 from saelib.plots import map_share
 from saelib.profile import Profile
 from saelib.recommendation import Recommender
-from saelib.trained_model import train
 from saelib.widgets import RatingPanel
 
 

@@ -6,8 +6,8 @@ import matplotlib.pyplot as plt
 
 from saelib.datasets import load
 from saelib.evaluation import evaluate
+from saelib.learn import train
 from saelib.plots import STYLE, plot_errors, plot_history
-from saelib.trained_model import train
 
 data = load("ml-100k")
 errors = evaluate(data, "ratings", ["plain", "default"], seed=0)

@@ -21,8 +21,9 @@ from saelib import datasets
 from saelib.choice import Ease, ListModel
 from saelib.evaluation import ndcg
 from saelib.features import TrainingSet
+from saelib.fold_in import FoldIn
 from saelib.preprocessing import RatingMatrix, split_ratings, split_rows, split_users
-from saelib.rating_model import FoldIn, RatingModel
+from saelib.rating_model import RatingModel
 from saelib.recipes import FILMS, PEOPLE, Recipe
 from saelib.training import build, fit, held_out_loss, orient
 

@@ -28,10 +28,10 @@ import numpy as np
 from saelib import datasets
 from saelib.elicitation import likely_seen, next_films
 from saelib.evaluation import rmse
+from saelib.learn import train
 from saelib.preprocessing import RatingMatrix, split_rows, split_users
 from saelib.profile import Profile
 from saelib.recommendation import Recommender
-from saelib.trained_model import train
 
 PROTOCOLS = ("seen", "shown", "blind")
 ANSWERS = (5, 10, 20)

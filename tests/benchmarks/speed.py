@@ -27,10 +27,10 @@ from torch import nn
 from saelib import datasets, layouts
 from saelib.features import TrainingSet
 from saelib.heads import masked_loss
+from saelib.learn import train
 from saelib.profile import Profile
 from saelib.recipes import RECIPES
 from saelib.recommendation import Recommender
-from saelib.trained_model import train
 from saelib.training import build, fit, hide_inputs, orient
 
 
