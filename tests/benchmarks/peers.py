@@ -24,21 +24,26 @@ from saelib.evaluation import evaluate_ranking, rmse
 from saelib.features import TrainingSet
 from saelib.preprocessing import split_ratings
 
-# -- How will you like it? Each: (training ratings, test ratings, data, seed) -> stars ---------
+# -- How will you like it? ---------------------------------------------------------------------
+# Each: (training ratings, test ratings, data, seed) -> predicted stars, seconds of training.
+
+Stars = tuple[np.ndarray, float]
 
 
 def surprise_peer(make):
     """A model of scikit-surprise (Hug 2020)."""
 
-    def predict(train: pd.DataFrame, test: pd.DataFrame, data: MovieLens, seed: int) -> np.ndarray:
+    def predict(train: pd.DataFrame, test: pd.DataFrame, data: MovieLens, seed: int) -> Stars:
         from surprise import Dataset, Reader
 
+        started = time.perf_counter()
         columns = ["user_id", "movie_id", "rating"]
         reader = Reader(rating_scale=data.scale[:2])
         trainset = Dataset.load_from_df(train[columns], reader).build_full_trainset()
         model = make(seed).fit(trainset)
+        seconds = time.perf_counter() - started
         pairs = test[columns].itertuples(index=False, name=None)
-        return np.array([model.predict(user, film).est for user, film, _ in pairs])
+        return np.array([model.predict(user, film).est for user, film, _ in pairs]), seconds
 
     return predict
 
@@ -68,12 +73,13 @@ def knn_baseline(seed: int):
     return KNNBaseline(k=40, sim_options=options, verbose=False)
 
 
-def myfm_peer(side: bool):
+def myfm_peer(side: bool, n_samples: int = 300):
     """Bayesian factorisation machines (myFM; Rendle, Zhang and Koren 2019)."""
 
-    def predict(train: pd.DataFrame, test: pd.DataFrame, data: MovieLens, seed: int) -> np.ndarray:
+    def predict(train: pd.DataFrame, test: pd.DataFrame, data: MovieLens, seed: int) -> Stars:
         import myfm
 
+        started = time.perf_counter()
         known = TrainingSet.from_movielens(data, train)
         n_users, n_items = known.ratings.shape
         mask = csr_array(known.ratings > 0, dtype=np.float64)
@@ -106,11 +112,12 @@ def myfm_peer(side: bool):
             None,
             train["rating"].to_numpy(np.float64),
             X_rel=rows(train),
-            n_iter=300,
-            n_kept_samples=300,
+            n_iter=n_samples,
+            n_kept_samples=n_samples,
             group_shapes=groups,
         )
-        return model.predict(None, rows(test))
+        seconds = time.perf_counter() - started
+        return model.predict(None, rows(test)), seconds
 
     return predict
 
@@ -170,8 +177,9 @@ def main() -> None:
                 else:
                     order = split_ratings(len(data.ratings), seed)
                     parts = [data.ratings.iloc[part] for part in order]
-                stars = peers[name](*parts, data, seed).clip(*data.scale[:2])
-                result = about | {"model": name, "rmse": rmse(stars, parts[1]["rating"])}
+                stars, _ = peers[name](*parts, data, seed)
+                error = rmse(stars.clip(*data.scale[:2]), parts[1]["rating"])
+                result = about | {"model": name, "rmse": error}
             if options.split:
                 result["split"] = options.split
             print(
