@@ -134,6 +134,18 @@ def test_cells_are_short(path):
     assert not long
 
 
+@pytest.mark.parametrize("path", SOLUTIONS, ids=lambda p: p.stem)
+def test_what_follows_a_solution_is_part_of_it(path):
+    """Between an answer and the next exercise stands nothing that an exercise may show."""
+    answered = False
+    for cell in read(path).cells:
+        if cell.source.startswith("## Exercise"):
+            answered = False
+        solution = "solution" in cell.metadata.get("tags", [])
+        answered = answered or solution
+        assert solution or not answered, cell.source
+
+
 def test_the_exercises_are_made_from_the_solutions():
     command = [sys.executable, str(NOTEBOOKS / "make_exercises.py"), "--check"]
     done = subprocess.run(command, capture_output=True, text=True)
