@@ -32,6 +32,7 @@ def exercise(solution: nbformat.NotebookNode) -> nbformat.NotebookNode:
         cell.metadata = {}
         cells.append(cell)
     made.cells = cells
+    made.metadata.pop("widgets", None)  # the state of a panel that an answer has shown
     made.cells[0].source = made.cells[0].source.replace("# Solutions:", "# Exercises:")
     return made
 

@@ -10,6 +10,8 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -114,7 +116,9 @@ def parser() -> argparse.ArgumentParser:
         "the error of unseen ratings and the gain of each.",
     )
     dataset(ladder)
-    ladder.add_argument("--seed", type=int, default=0, help="of everything random (default: 0)")
+    ladder.add_argument(
+        "--seeds", nargs="+", type=int, default=[0], help="one or several (default: 0)"
+    )
     ladder.add_argument("--json", action="store_true", help="one JSON object a line")
 
     recommend = command("recommend", _recommend, "Recommend films for a profile file.")
@@ -279,20 +283,26 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 
 def _ladder(options: argparse.Namespace) -> None:
+    import pandas as pd
+
     from saelib.datasets import load
     from saelib.evaluation import ladder
 
     data = load(options.dataset)
-    if not options.json:
-        print(f"RMSE of unseen ratings, {options.dataset}, seed {options.seed}\n")
-        print("model            RMSE     gain")
-    for rung in ladder(data, options.seed, progress=sys.stderr.isatty()):
-        if options.json:
+    rungs = ladder(data, options.seeds, progress=sys.stderr.isatty())
+    if options.json:
+        for rung in rungs:
             rung = {k: None if v != v else v for k, v in rung.items()}  # JSON has no NaN
             print(json.dumps(rung), flush=True)
-        else:
-            gain = "       " if rung["gain"] != rung["gain"] else f"{rung['gain']:+7.4f}"
-            print(f"{rung['model']:14} {rung['rmse']:.4f}  {gain}  {rung['idea']}", flush=True)
+        return
+    seeds = ", ".join(map(str, options.seeds))
+    print(f"RMSE of unseen ratings, {options.dataset}, mean of seeds {seeds}; gain over the rung")
+    print("before on the same seed, ± its standard error where there are several\n")
+    print("model            RMSE              gain")
+    for model, rows in groupby(rungs, key=itemgetter("model")):
+        rung = pd.DataFrame(rows)
+        gain = " ± ".join(f"{x:.4f}" for x in rung["gain"].agg(["mean", "sem"]).dropna())
+        print(f"{model:14} {rung['rmse'].mean():.4f}  {gain:>16}  {rung['idea'][0]}", flush=True)
 
 
 def _recommend(options: argparse.Namespace) -> None:

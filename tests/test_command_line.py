@@ -146,6 +146,30 @@ def test_fetch_says_what_is_there(registry, tmp_path, capsys):
     assert "Licence: research use" in out
 
 
+def test_the_ladder_prints_means_and_standard_errors_over_the_seeds(project, monkeypatch, capsys):
+    from saelib import evaluation
+
+    def rungs(data, seeds, progress):
+        for model, error in (("bias", 0.9), ("sae-plain", 1.0)):
+            for seed in seeds:
+                gain = float("nan") if model == "bias" else -0.1 - 0.02 * seed
+                yield {"model": model, "idea": f"what {model} is", "rmse": error, "gain": gain}
+
+    monkeypatch.setattr(datasets, "load", lambda name: None)
+    monkeypatch.setattr(evaluation, "ladder", rungs)
+    cli.main(["ladder", "--seeds", "0", "1"])
+    out = capsys.readouterr().out
+    assert "ml-100k, mean of seeds 0, 1;" in out
+    # Gains of -.10 and -.12: mean -.11, standard error .02 / 2.
+    assert re.search(r"^sae-plain +1\.0000 +-0\.1100 ± 0\.0100 +what sae-plain is$", out, re.M)
+    assert re.search(r"^bias +0\.9000 +what bias is$", out, re.M)
+    cli.main(["ladder"])
+    assert re.search(r"^sae-plain +1\.0000 +-0\.1000 +what", capsys.readouterr().out, re.M)
+    cli.main(["ladder", "--seeds", "0", "1", "--json"])
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["gain"] for row in rows] == pytest.approx([None, None, -0.1, -0.12])
+
+
 def test_train_saves_a_model_a_plot_and_says_the_errors(project, monkeypatch, data, capsys):
     monkeypatch.setattr(datasets, "load", lambda name: data)
     cli.main(["train", "--recipe", "plain", "--epochs", "2"])

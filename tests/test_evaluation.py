@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from sklearn.metrics import ndcg_score, root_mean_squared_error
 from saelib import evaluation
 from saelib.errors import SaelibError
 from saelib.evaluation import (
+    LADDER,
     N_INPUTS,
     autoencoder,
     bias,
@@ -24,6 +26,7 @@ from saelib.evaluation import (
     evaluate_ratings,
     global_mean,
     item_mean,
+    ladder,
     ndcg,
     popularity,
     recall,
@@ -32,6 +35,7 @@ from saelib.evaluation import (
 )
 from saelib.features import TrainingSet
 from saelib.preprocessing import RatingMatrix, split_ratings, split_users
+from saelib.recipes import RECIPES
 
 
 def test_rmse_by_hand_and_by_scikit_learn():
@@ -207,6 +211,32 @@ def test_evaluate_names_the_models_and_summary_gives_mean_and_spread(data):
     ranking = evaluate(data, "ranking", [], 0)
     assert "popularity" in ranking["model"].tolist()
     json.dumps(ranking.to_dict("records"))
+
+
+def test_a_gain_on_the_ladder_is_that_of_the_same_seed(data, monkeypatch):
+    monkeypatch.setattr(evaluation, "LADDER", {"plain": "worse", "mask": "better"})
+    learners = {"plain": global_mean, "mask": item_mean}
+    monkeypatch.setattr(evaluation, "autoencoder", lambda name, progress: learners[name])
+    rows = list(ladder(data, (3, 5)))
+    assert [row["seed"] for row in rows] == [3, 5] * 3
+    models = ["bias", "sae-plain", "sae-mask"]
+    assert [row["model"] for row in rows[::2]] == [row["model"] for row in rows[1::2]] == models
+    for seed, of_seed in ((3, rows[::2]), (5, rows[1::2])):
+        climbed = {"bias": bias, "sae-plain": global_mean, "sae-mask": item_mean}
+        errors = evaluate_ratings(data, climbed, seed)["rmse"]
+        assert [row["rmse"] for row in of_seed] == errors.tolist()
+        np.testing.assert_allclose([row["gain"] for row in of_seed], -errors.diff())
+
+
+def test_a_rung_that_changes_more_than_one_thing_says_so():
+    """A field of the recipe is one thing, and so is averaging two networks."""
+    for before, name in pairwise(LADDER):
+        old, new = RECIPES[before], RECIPES[name]
+        if len(old) == len(new) == 1:
+            changed = [
+                field for field, value in vars(new[0]).items() if value != vars(old[0])[field]
+            ]
+            assert ("; besides: " in LADDER[name]) == (len(changed) > 1), (name, changed)
 
 
 def test_u1_is_for_ml_100k_ratings_only(data, tmp_path):

@@ -13,8 +13,14 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import nbformat
+import numpy as np
+import pandas as pd
 import pytest
+import torch
 from conftest import PRINTED_MINUTES, RunningTimes, too_slow
+
+from saelib.recipes import RECIPES
+from saelib.training import _set_pace
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 SERIES = sorted(NOTEBOOKS.glob("*.ipynb"))
@@ -134,6 +140,33 @@ def test_cells_are_short(path):
     assert not long
 
 
+@pytest.mark.parametrize("path", SOLUTIONS, ids=lambda p: p.stem)
+def test_what_follows_a_solution_is_part_of_it(path):
+    """Between an answer and the next exercise stands nothing that an exercise may show."""
+    answered = False
+    for cell in read(path).cells:
+        if cell.source.startswith("## Exercise"):
+            answered = False
+        solution = "solution" in cell.metadata.get("tags", [])
+        answered = answered or solution
+        assert solution or not answered, cell.source
+
+
+def test_the_schedule_written_out_in_notebook_06_is_that_of_the_training():
+    [cell] = [
+        c for c in code_cells(NOTEBOOKS / "06_climb_the_ladder.ipynb") if "rise =" in c.source
+    ]
+    names = {"np": np, "pd": pd}
+    exec(cell.source, names)
+    recipe = RECIPES["decay"][0]
+    optimizer = torch.optim.AdamW([torch.ones(1, requires_grad=True)])
+    n_steps = recipe.epochs * recipe.n_batches
+    assert len(names["rate"]) == n_steps
+    for step, rate in enumerate(names["rate"]):
+        _set_pace(optimizer, recipe, step / n_steps)
+        assert optimizer.param_groups[0]["lr"] == pytest.approx(rate)
+
+
 def test_the_exercises_are_made_from_the_solutions():
     command = [sys.executable, str(NOTEBOOKS / "make_exercises.py"), "--check"]
     done = subprocess.run(command, capture_output=True, text=True)
@@ -141,6 +174,8 @@ def test_the_exercises_are_made_from_the_solutions():
     for path in EXERCISES:
         exercise = path.read_text(encoding="utf-8")
         assert "# Your code here." in exercise
+        assert "widgets" not in read(path).metadata, "nor what an answer has shown"
+        assert not [output for cell in code_cells(path) for output in cell.outputs]
         for cell in read(NOTEBOOKS / "solutions" / path.name).cells:
             if "solution" in cell.metadata.get("tags", []):
                 assert cell.source not in "\n".join(c.source for c in read(path).cells)
