@@ -6,8 +6,12 @@ argparse, because `--seeds 0 1 2` takes a list. torch is imported by the command
 from __future__ import annotations
 
 import argparse
+import codecs
+import io
 import json
+import os
 import sys
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
@@ -23,11 +27,19 @@ if TYPE_CHECKING:
 DATASETS = "ml-100k, ml-1m, ml-latest-small, ml-10m, ml-20m, ml-25m or ml-32m"
 
 
+# What is printed where the output has no such characters.
+STAND_INS = {"★": "*", "→": "->", "±": "+/-", "…": "...", "·": "-"}
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command. An error of ours ends it with its message and exit status 1."""
-    options = parser().parse_args(arguments)
+    _prepare_streams()
     try:
-        options.run(options)
+        try:
+            options = parser().parse_args(arguments)
+            options.run(options)
+        finally:
+            sys.stdout.flush()  # a full disk is told of here, not when Python ends
     except SaelibError as error:
         print(f"Error: {error}", file=sys.stderr)
         sys.exit(1)
@@ -41,9 +53,34 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         print("\nStopped.", file=sys.stderr)
         sys.exit(130)
-    except BrokenPipeError:  # the reader, such as `head`, has enough
-        sys.stderr.close()
+    except OSError as error:
+        if not isinstance(error, BrokenPipeError):  # the reader, such as `head`, has enough
+            print(f"Error: {error}.", file=sys.stderr)
+        try:
+            sys.stdout.flush()
+        except OSError:  # what could not be written goes nowhere, or Python tries again at its end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+
+
+def _prepare_streams() -> None:
+    """Make printing possible where a stream is closed, or knows few characters."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, mode))
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace" if mode == "r" else "saelib-stand-ins")
+
+
+def _stand_in(error: UnicodeError) -> tuple[str, int]:
+    """For a character that the output lacks: one of STAND_INS, or without accents, or '?'."""
+    text = error.object[error.start : error.end]
+    plain = [unicodedata.normalize("NFKD", c).encode("ascii", "ignore").decode() for c in text]
+    return "".join(STAND_INS.get(c) or p or "?" for c, p in zip(text, plain)), error.end
+
+
+codecs.register_error("saelib-stand-ins", _stand_in)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -78,7 +115,7 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--recipe", default="default", help="default, plain, or a rung of the ladder"
     )
-    train.add_argument("--seed", type=int, default=0, help="of everything random (default: 0)")
+    train.add_argument("--seed", type=_seed, default=0, help="of everything random (default: 0)")
     train.add_argument("--epochs", type=int, help="passes over the data (default: the recipe's)")
     train.add_argument("--output", type=Path, help="(default: models/DATASET-RECIPE.safetensors)")
     train.add_argument("--resume", action="store_true", help="go on where a training was stopped")
@@ -101,7 +138,7 @@ def parser() -> argparse.ArgumentParser:
         help="which of our models, plain, default or a rung of the ladder (default: plain default)",
     )
     evaluate.add_argument(
-        "--seeds", nargs="+", type=int, default=[0], help="one or several (default: 0)"
+        "--seeds", nargs="+", type=_seed, default=[0], help="one or several (default: 0)"
     )
     evaluate.add_argument("--epochs", type=int, help="passes over the data (default: the recipe's)")
     evaluate.add_argument(
@@ -117,7 +154,7 @@ def parser() -> argparse.ArgumentParser:
     )
     dataset(ladder)
     ladder.add_argument(
-        "--seeds", nargs="+", type=int, default=[0], help="one or several (default: 0)"
+        "--seeds", nargs="+", type=_seed, default=[0], help="one or several (default: 0)"
     )
     ladder.add_argument("--json", action="store_true", help="one JSON object a line")
 
@@ -155,6 +192,16 @@ def parser() -> argparse.ArgumentParser:
     panel.add_argument("--dark", action="store_true", help="light letters on a dark page")
     panel.add_argument("--no-browser", action="store_true", help="print the address, open nothing")
     return top
+
+
+def _seed(text: str) -> int:
+    try:
+        seed = int(text)
+    except ValueError:
+        seed = -1
+    if not 0 <= seed < 2**32:
+        raise argparse.ArgumentTypeError(f"{text:.40} is no whole number from 0 to {2**32 - 1}")
+    return seed
 
 
 def model_path(dataset: str, recipe: str = "default") -> Path:
@@ -215,6 +262,11 @@ def _train(options: argparse.Namespace) -> None:
     output = options.output or model_path(options.dataset, options.recipe)
     if output.is_dir():
         raise CheckpointError(f"{output} is a folder; --output takes the name of a file.")
+    if output.suffix != ".safetensors":
+        raise CheckpointError(
+            f"--output takes the name of a file that ends in .safetensors; got {output}. The plot "
+            "and what --resume needs stand beside it, with other endings."
+        )
     data = load(options.dataset)
     checkpoint = output.with_suffix(".checkpoint")
     trained = train(
@@ -234,8 +286,8 @@ def _train(options: argparse.Namespace) -> None:
         )
     trained.save(output)
     if not trained.interrupted:  # only now: where saving fails, --resume still has everything
-        for file in checkpoint.parent.glob(f"{checkpoint.name}?"):
-            file.unlink()
+        for number in range(len(recipes)):
+            checkpoint.with_name(f"{checkpoint.name}{number}").unlink(missing_ok=True)
     baseline = evaluate_ratings(data, {"bias": bias}, options.seed)["rmse"][0]
     plot = output.with_suffix(".png")
     plot_histories(trained.histories, baseline=baseline).savefig(plot)
@@ -256,6 +308,8 @@ def _evaluate(options: argparse.Namespace) -> None:
     from saelib.datasets import fetch, read
     from saelib.evaluation import evaluate, summary
 
+    if len(set(options.seeds)) < len(options.seeds):
+        raise SaelibError("--seeds names a seed twice: the spread would be smaller than it is.")
     folder = fetch(options.dataset)
     data = read(folder, options.dataset)
     if options.no_demographics:
@@ -317,7 +371,7 @@ def _recommend(options: argparse.Namespace) -> None:
     if options.json:
         for film in films.to_dict("records"):
             year = None if pd.isna(film["year"]) else int(film["year"])
-            print(json.dumps(film | {"year": year}, ensure_ascii=False))
+            print(json.dumps(film | {"year": year}))
     else:
         _print_films(films)
 
@@ -325,6 +379,9 @@ def _recommend(options: argparse.Namespace) -> None:
 def _print_films(films: pd.DataFrame) -> None:
     from saelib.profile import label
 
+    if films.empty:
+        print("No film is left to recommend: all of them were rated or seen.")
+        return
     names = [label(title, year) for title, year in zip(films["title"], films["year"])]
     genres = films["genres"].str.replace("|", ", ")
     width = max(map(len, names))
@@ -337,20 +394,40 @@ def _rate(options: argparse.Namespace) -> None:
     from saelib.profile import Profile
     from saelib.recommendation import Recommender
 
-    if options.save.is_dir():
-        raise ProfileError(f"{options.save} is a folder; --save takes a file name.")
     for option, value in (("--films", options.films), ("-n", options.n)):
         if value < 1:
             raise ProfileError(f"{option} must be at least 1; got {value}.")
+    path = _free_path(options.save)
+    try:  # before anybody answers questions for nothing
+        path.touch(exist_ok=False)
+        path.unlink()
+    except OSError as error:
+        raise ProfileError(
+            f"The profile could not be saved: {error}. Name another file with --save."
+        ) from error
     recommender = Recommender.load(_find_model(options.model, options.dataset))
-    profile = interview(recommender, options.films)
-    if profile == Profile(dataset=recommender.dataset):
+    nothing, trouble = Profile(dataset=recommender.dataset), None
+
+    def keep(profile: Profile) -> None:
+        nonlocal trouble
+        trouble = None
+        try:
+            if profile != nothing or path.exists():
+                profile.save(path)
+        except ProfileError as error:  # told at the end: there may be space by then
+            trouble = error
+
+    profile = interview(recommender, options.films, keep=keep)
+    if profile == nothing:
+        path.unlink(missing_ok=True)
         print("Nothing was told, so there is nothing to go by.")
         return
-    path = _free_path(options.save)
-    profile.save(path)
-    print(f"\nYour profile: {path}\nYour recommendations, best first:\n")
+    keep(profile)
+    where = path if trouble is None else f"not saved; as it would be:\n\n{profile.to_json()}"
+    print(f"\nYour profile: {where}\nYour recommendations, best first:\n")
     _print_films(recommender.recommend(profile, options.n))
+    if trouble is not None:
+        raise trouble
 
 
 def _panel(options: argparse.Namespace) -> None:

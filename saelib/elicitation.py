@@ -59,7 +59,7 @@ def next_films(
     fold_in = recommender.trained.rating.fold_in
     if fold_in is None or recommender.trained.lists is None:
         chosen = np.flatnonzero(seen)[:n].tolist()
-        known = [str(recommender.films["movie_id"][i]) for i in closed.union(chosen)]
+        known = recommender.films["movie_id"][[*closed, *chosen]].tolist()
         others = recommender.films_to_ask(n, known)["movie_id"][: n - len(chosen)]
         return _rows(recommender, chosen + [recommender.position(film) for film in others])
     row, person = recommender.encode(profile, empty=True)

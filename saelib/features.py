@@ -42,7 +42,7 @@ def age_bracket(age: float) -> int:
     Raises ProfileError outside 1 to 120.
     """
     if not 1 <= age <= 120:
-        raise ProfileError(f"Age {age:g} is out of range; expected years from 1 to 120.")
+        raise ProfileError(f"Age {age!s:.20} is out of range; expected years from 1 to 120.")
     return int(np.searchsorted(AGE_BRACKETS, age, side="right")) - 1
 
 

@@ -23,21 +23,27 @@ def interview(
     n_films: int = 20,
     ask: Callable[[str], str] = input,
     say: Callable[[str], None] = print,
+    keep: Callable[[Profile], None] = lambda profile: None,
 ) -> Profile:
     """Ask for demographics (where the model knows them), films seen, stars; return the answers.
 
     ask: shows a prompt and returns the line typed. A wrong answer is asked again with the valid
-    ones. 'q', the end of input or Ctrl-C finishes early and keeps what was answered.
+    ones. 'q', the end of input or Ctrl-C finishes early and keeps what was answered. keep: gets
+    the profile so far after each answer, so that nothing is lost whatever happens.
     """
     profile = Profile(dataset=recommender.dataset)
     try:
         if recommender.occupations:
             say("Who are you? The answers stay on this machine. Enter: skip a question, q: finish.")
             profile.gender = _choice("Gender", GENDERS, ask, say, {"female": "F", "male": "M"})
+            keep(profile)
             profile.age = _age(ask, say)
+            keep(profile)
             profile.occupation = _choice("Occupation", recommender.occupations, ask, say)
+            keep(profile)
         not_seen = _ask_seen(recommender, profile, ask, say)
-        _ask_films(recommender, n_films, profile, not_seen, ask, say)
+        keep(profile)
+        _ask_films(recommender, n_films, profile, not_seen, ask, say, keep)
     except (_Finished, EOFError, KeyboardInterrupt):
         say("")
     return profile
@@ -50,7 +56,7 @@ class _Finished(Exception):  # noqa: N818 - no error, a way out of two loops
 def _ask_seen(recommender, profile, ask, say) -> list[str]:
     """Take the films seen into the profile; return those that were not, if any was."""
     films = likely_seen(recommender, profile, TITLES)
-    ids = films["movie_id"].astype(str).tolist()
+    ids = [_name(recommender, film) for film in films["movie_id"]]
     names = [label(film.title, film.year) for film in films.itertuples()]
     say("\nWhich of these films have you seen?")
     for number, name in enumerate(names, start=1):
@@ -73,7 +79,7 @@ def _ask_seen(recommender, profile, ask, say) -> list[str]:
         )
 
 
-def _ask_films(recommender, n_films, profile, not_seen, ask, say) -> None:
+def _ask_films(recommender, n_films, profile, not_seen, ask, say, keep) -> None:
     low, high, step = recommender.scale
     scale = f"{low:g} to {high:g}" + (" in whole stars" if step == 1 else f" in steps of {step:g}")
     say(
@@ -96,7 +102,8 @@ def _ask_films(recommender, n_films, profile, not_seen, ask, say) -> None:
         if line.lower() == "b":
             if answers:
                 answers.pop()
-                profile.ratings.pop(str(films[len(answers)]["movie_id"]), None)
+                profile.ratings.pop(_name(recommender, films[len(answers)]["movie_id"]), None)
+                keep(profile)
             else:
                 say("This is the first film.")
             continue
@@ -110,7 +117,12 @@ def _ask_films(recommender, n_films, profile, not_seen, ask, say) -> None:
         answers.append(stars)
         if stars is not None:
             whole = int(stars) if stars == int(stars) else stars
-            profile.ratings[str(film["movie_id"])] = whole
+            profile.ratings[_name(recommender, film["movie_id"])] = whole
+            keep(profile)
+
+
+def _name(recommender: Recommender, film: int) -> str:
+    return recommender.name(recommender.position(film))
 
 
 def _number(line: str) -> float:

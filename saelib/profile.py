@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import reprlib
 from collections import Counter
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -10,6 +11,10 @@ from pathlib import Path
 import pandas as pd
 
 from saelib.errors import ProfileError
+from saelib.storage import write_whole
+
+MAX_BYTES = 10_000_000  # a rating of every film there is takes a tenth of that
+MAX_TEXT = 100  # characters of what is shown in a message
 
 
 @dataclass
@@ -17,8 +22,10 @@ class Profile:
     """What a person told: stars by film, films seen, and who they are if they like.
 
     ratings: film -> stars; a film is named by its movie_id ('50' or 50) or by its title, with or
-    without the year ('Star Wars (1977)'). dataset: the release the movie_ids are of. seen: films
-    that the person has seen, whether or not they gave stars; rated ones need not stand there.
+    without the year ('Star Wars (1977)'). A text that is the movie_id of one film and the title of
+    another names neither: 'id:300' and '300 (2007)' do. dataset: the release the movie_ids are
+    of. seen: films that the person has seen, whether or not they gave stars; rated ones need not
+    stand there.
     """
 
     ratings: dict[str, float] = field(default_factory=dict)
@@ -32,12 +39,15 @@ class Profile:
     def from_json(cls, text: str | bytes, source: str = "The profile") -> Profile:
         """Read `{"dataset": "ml-100k", "ratings": {"50": 5}, "seen": ["96"], "age": 30, …}`.
 
-        Raises ProfileError: not JSON (bytes: in UTF-8), another shape, a film twice.
+        Raises ProfileError: not JSON (bytes: in UTF-8), another shape, a film twice, too long.
         """
         example = 'expected {"dataset": "ml-100k", "ratings": {"50": 5}, "age": 30}'
+        if len(text) > MAX_BYTES:
+            raise ProfileError(f"{source} is longer than {MAX_BYTES:,} bytes; {example}.")
         try:
             text = text.decode() if isinstance(text, bytes) else text
-            told = json.loads(text, object_pairs_hook=_without_repeats)
+            # Some editors put a mark of three bytes before UTF-8.
+            told = json.loads(text.removeprefix("\ufeff"), object_pairs_hook=_without_repeats)
         except ProfileError as error:
             raise ProfileError(f"{source} is ambiguous: {error}") from None
         except (ValueError, RecursionError) as error:
@@ -46,23 +56,27 @@ class Profile:
             raise ProfileError(f"{source} has another shape than a profile; {example}.")
         unknown = set(told) - {field.name for field in fields(cls)}
         if unknown:
-            raise ProfileError(f"{source} has the unknown entry {sorted(unknown)[0]!r}; {example}.")
+            raise ProfileError(f"{source} has the unknown entry {short(min(unknown))}; {example}.")
         seen = told.get("seen", [])
         if not isinstance(seen, list) or not all(type(film) in (str, int) for film in seen):
             raise ProfileError(f'{source} has another "seen" than a list like ["50", "96"].')
         age = told.get("age")
         if age is not None and (isinstance(age, bool) or not isinstance(age, (int, float))):
-            raise ProfileError(f"{source} has the age {age!r}; expected years as a number.")
+            raise ProfileError(f"{source} has the age {short(age)}; expected years as a number.")
         for key in ("dataset", "gender", "occupation"):
-            if not isinstance(told.get(key), (str, type(None))):
-                raise ProfileError(f"{source} has the {key} {told[key]!r}; expected text or null.")
+            value = told.get(key)
+            if value is not None and not (isinstance(value, str) and len(value) <= MAX_TEXT):
+                raise ProfileError(
+                    f"{source} has the {key} {short(value)}; expected a short text or null."
+                )
         return cls(**{"ratings": {}} | told)
 
     @classmethod
     def load(cls, path: Path) -> Profile:
         """Read a profile file. Raises ProfileError, also where it cannot be read."""
         try:
-            text = Path(path).read_text(encoding="utf-8")
+            with open(path, "rb") as file:
+                text = file.read(MAX_BYTES + 1).decode()
         except (OSError, UnicodeDecodeError) as error:
             raise ProfileError(f"Cannot read the profile {path}: {error}.") from error
         return cls.from_json(text, str(path))
@@ -75,9 +89,9 @@ class Profile:
         return json.dumps({k: v for k, v in told.items() if v is not None}, indent=2) + "\n"
 
     def save(self, path: Path) -> None:
-        """Write the profile as JSON. Raises ProfileError where it cannot be written."""
+        """Write the profile as JSON, whole or not at all. Raises ProfileError."""
         try:
-            Path(path).write_text(self.to_json(), encoding="utf-8")
+            write_whole(path, self.to_json().encode())
         except OSError as error:
             raise ProfileError(f"Cannot write the profile {path}: {error}.") from error
 
@@ -86,8 +100,15 @@ def _without_repeats(pairs: list[tuple[str, object]]) -> dict:
     counts = Counter(key for key, _ in pairs)
     for key, n in counts.items():
         if n > 1:
-            raise ProfileError(f"{key!r} stands in it {n} times; each may stand once.")
+            raise ProfileError(f"{short(key)} stands in it {n} times; each may stand once.")
     return dict(pairs)
+
+
+def short(value: object) -> str:
+    """As `repr`, but no longer than fits in a message."""
+    shown = reprlib.Repr()
+    shown.maxstring = shown.maxlong = shown.maxother = MAX_TEXT
+    return shown.repr(value)
 
 
 def label(title: str, year: int | None) -> str:

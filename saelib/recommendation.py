@@ -16,9 +16,10 @@ from scipy.sparse import csr_array
 
 from saelib.errors import ProfileError
 from saelib.features import encode_person
-from saelib.profile import Profile, label
+from saelib.profile import MAX_TEXT, Profile, label, short
 from saelib.trained_model import TrainedModel
 
+ID = "id:"  # before a movie_id that is also a title
 ARTICLES = {"the", "a", "an", "le", "la", "les", "l", "der", "die", "das", "el", "il", "un", "une"}
 
 
@@ -58,23 +59,32 @@ class Recommender:
         return cls(TrainedModel.load(path))
 
     def position(self, film: str | int) -> int:
-        """The column of a film named by movie_id or title. Raises ProfileError if not unique."""
+        """The column of a film named by movie_id or title, see `Profile`.
+
+        Raises ProfileError where no film has this name, or several have.
+        """
         name = str(film).strip()
-        if name in self._by_id:
-            return self._by_id[name]
-        found = self._by_name.get(name.casefold(), [])
+        is_id = not isinstance(film, str) or name.startswith(ID)
+        found = set() if is_id else set(self._by_name.get(name.casefold(), []))
+        if (by_id := self._by_id.get(name.removeprefix(ID))) is not None:
+            found.add(by_id)
         if len(found) == 1:
-            return found[0]
+            return found.pop()
         if found:
-            options = "; ".join(f"{self.films['movie_id'][i]}: {self.labels[i]}" for i in found)
+            options = "; ".join(f"{self.name(i)}: {self.labels[i]}" for i in sorted(found))
             raise ProfileError(f"{name!r} names several films; give a movie_id ({options}).")
-        near = difflib.get_close_matches(name.casefold(), self._by_name, n=3, cutoff=0.6)
+        near = difflib.get_close_matches(name.casefold()[:MAX_TEXT], self._by_name, 3, 0.6)
         hint = "; ".join(dict.fromkeys(self.labels[self._by_name[other][0]] for other in near))
         raise ProfileError(
-            f"{self.dataset} has no film {name!r}; expected a movie_id or a title as the data set "
-            "writes it, such as 'Usual Suspects, The (1995)'."
+            f"{self.dataset} has no film {short(name)}; expected a movie_id or a title as the data "
+            "set writes it, such as 'Usual Suspects, The (1995)'."
             + (f" Did you mean: {hint}?" if hint else "")
         )
+
+    def name(self, position: int) -> str:
+        """The movie_id of a film as text: '50'; 'id:300' where '300' is also another's title."""
+        name = str(self.films["movie_id"][position])
+        return name if set(self._by_name.get(name, [])) <= {position} else ID + name
 
     def check_stars(self, film: str | int, stars: object) -> float:
         """The stars as a number on the release's scale. Raises ProfileError."""
@@ -82,8 +92,8 @@ class Recommender:
         number = isinstance(stars, (int, float)) and not isinstance(stars, bool)
         if not number or not (low <= stars <= high) or not math.isclose(stars % step, 0):
             raise ProfileError(
-                f"{stars!r} stars for {film!r} are not on the scale of {self.dataset}: expected "
-                f"{low:g} to {high:g} in steps of {step:g}."
+                f"{short(stars)} stars for {short(film)} are not on the scale of {self.dataset}: "
+                f"expected {low:g} to {high:g} in steps of {step:g}."
             )
         return float(stars)
 
@@ -98,14 +108,16 @@ class Recommender:
         """
         if profile.dataset not in (None, self.dataset):
             raise ProfileError(
-                f"The profile is of {profile.dataset}, the model of {self.dataset}; movie_ids "
-                f"differ between releases. Use a model trained on {profile.dataset}."
+                f"The profile is of {short(profile.dataset)}, the model of {self.dataset}; "
+                "movie_ids differ between releases. Use a model trained on the profile's."
             )
         stars: dict[int, float] = {}
         for film, value in profile.ratings.items():
             position = self.position(film)
             if position in stars:
-                raise ProfileError(f"{self.labels[position]} is rated twice (again as {film!r}).")
+                raise ProfileError(
+                    f"{self.labels[position]} is rated twice (again as {short(film)})."
+                )
             stars[position] = self.check_stars(film, value)
         seen = {self.position(film) for film in profile.seen} - set(stars)
         occupation = profile.occupation

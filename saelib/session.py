@@ -29,8 +29,8 @@ class _State:
 class Session:
     """A sitting with a recommender: tick, rate, tell, reject, undo, save, load. No widgets in it.
 
-    Films are named by movie_id as text. Every change is checked before it is made: where it is
-    refused with a ProfileError, nothing has changed.
+    Films are named by movie_id as text, see `Recommender.name`. Every change is checked before it
+    is made: where it is refused with a ProfileError, nothing has changed.
     """
 
     def __init__(self, recommender: Recommender):
@@ -117,9 +117,9 @@ class Session:
             self._change()
         state = self._state
         closed = {*state.offered, *state.to_tick, *state.films}
-        new = likely_seen(self.recommender, self.profile, n, closed)["movie_id"].astype(str)
-        state.offered += new.tolist()
-        state.to_tick = [film for film in state.to_tick if self.has_seen(film)] + new.tolist()
+        new = self._ids(likely_seen(self.recommender, self.profile, n, closed))
+        state.offered += new
+        state.to_tick = [film for film in state.to_tick if self.has_seen(film)] + new
 
     def add(self, film: str | int) -> None:
         """Put a film on the table, to be rated. Raises ProfileError."""
@@ -135,7 +135,7 @@ class Session:
         """
         if self._state.asked:
             self._change()
-        new = iter(self.questions(n)["movie_id"].astype(str))
+        new = iter(self._ids(self.questions(n)))
         rated = self.profile.ratings
         kept = [film if film in rated else next(new, None) for film in self._state.films]
         self._state.films = [film for film in kept if film is not None] + list(new)
@@ -178,8 +178,8 @@ class Session:
     def take(self, profile: Profile) -> None:
         """Take a profile in place of what was told; titles become movie_ids. ProfileError."""
         row, _ = self.recommender.encode(profile, empty=True)
-        ids = self.recommender.films["movie_id"].astype(str)
-        ratings = {ids[i]: _whole(s) for i, s in zip(row.indices, row.data.tolist()) if s}
+        name = self.recommender.name
+        ratings = {name(i): _whole(s) for i, s in zip(row.indices, row.data.tolist()) if s}
         seen = list(dict.fromkeys(self._id(film) for film in profile.seen))
         self._change()
         dataset = self.recommender.dataset
@@ -195,7 +195,7 @@ class Session:
         if self.profile.seen:
             known.update(set(self._state.offered).difference(self.profile.seen))
         films = next_films(self.recommender, self.profile, n, known)
-        self._state.asked += films["movie_id"].astype(str).tolist()
+        self._state.asked += self._ids(films)
         return films
 
     def recommendations(self, n: int = 10, **wishes) -> pd.DataFrame:
@@ -227,7 +227,10 @@ class Session:
         return self.recommender.trained.taste.place(*self.recommender.encode(self.profile))
 
     def _id(self, film: str | int) -> str:
-        return str(self.recommender.films["movie_id"][self.recommender.position(film)])
+        return self.recommender.name(self.recommender.position(film))
+
+    def _ids(self, films: pd.DataFrame) -> list[str]:
+        return [self._id(film) for film in films["movie_id"]]
 
     def _change(self) -> _State:
         """Remember the state for `undo` and return the one to change."""

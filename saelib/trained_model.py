@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import csr_array
 
 from saelib.choice import Ease, ListModel
 from saelib.errors import CheckpointError
+from saelib.features import N_DEMOGRAPHICS
 from saelib.fold_in import FoldIn
 from saelib.history import History
 from saelib.rating_model import RatingModel
@@ -97,18 +99,11 @@ class TrainedModel:
                 lists = ListModel(choice, rating, scale)
             settings = about["taste"] | {"network": code_layer(rating)}
             taste = _put_together(TasteMap, _under("taste.", tensors), settings)
-            year = pd.Series(tensors["films.year"], dtype="Int64")
-            films = pd.DataFrame(
-                {
-                    "movie_id": tensors["films.movie_id"],
-                    "title": pd.Series(about["title"], dtype=str),
-                    "year": year.mask(year == 0),
-                    "genres": pd.Series(about["genres"], dtype=str),
-                    "n_ratings": tensors["films.n_ratings"],
-                    "spread": tensors["films.spread"],
-                }
-            )
-            return cls(
+            of_film = ("movie_id", "title", "year", "genres", "n_ratings", "spread")
+            films = {k: about[k] if k in about else tensors[f"films.{k}"] for k in of_film}
+            films = pd.DataFrame(films).astype({"title": str, "year": "Int64", "genres": str})
+            films["year"] = films["year"].mask(films["year"] == 0)
+            trained = cls(
                 rating,
                 lists,
                 taste,
@@ -122,11 +117,28 @@ class TrainedModel:
                 [History(**history) for history in about["histories"]],
                 about["held_out_rmse"],
             )
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            trained._try_out()
+            return trained
+        except Exception as error:  # whatever does not fit
             raise CheckpointError(
-                f"{path} does not fit this version of saelib ({error}). Train it again with "
+                f"{path} does not fit this version of saelib ({error!r}). Train it again with "
                 "`python -m saelib train`."
             ) from error
+
+    def _try_out(self) -> None:
+        """Use every part once. Raises whatever it may where they do not fit one another."""
+        low, high, step = self.scale
+        texts = [self.dataset, *self.occupations, *self.taste.names]
+        texts += [*self.films["title"], *self.films["genres"]]
+        if not (0 < low < high and step > 0 and all(type(text) is str for text in texts)):
+            raise ValueError("no scale of stars, or no text where one belongs")
+        row = csr_array(([high], ([0], [0])), shape=(1, len(self.films)), dtype=np.float32)
+        person = np.ones((1, N_DEMOGRAPHICS), dtype=np.float32)
+        for model in [self.rating.predict] + ([self.lists.scores] if self.lists else []):
+            found = model(row, person)
+            if found.shape != row.shape or not np.isfinite(found).all():
+                raise ValueError("no score for each film")
+        self.taste.near(self.taste.place(row, person), len(self.taste.places))
 
     @property
     def interrupted(self) -> bool:

@@ -161,6 +161,11 @@ def fit(
                     optimizer.step()
                     total += model.head.error(scores.detach(), batch) / n_batches
             if not math.isfinite(total):
+                if any(ratings[chosen].nnz == 0 for chosen in batches):
+                    raise SaelibError(
+                        f"There are too few ratings to train on: {ratings.nnz} in {n_rows} rows, "
+                        f"so that one of {n_batches} batches has none. Take more ratings."
+                    )
                 raise SaelibError(
                     f"The loss is {total} after epoch {epoch + 1}: training has diverged. Lower "
                     f"the learning rate ({recipe.learning_rate:g})."
@@ -199,7 +204,12 @@ def held_out_loss(
     held_out: csr_array,
     row_features: np.ndarray | None = None,
 ) -> float:
-    """Mean squared error of held-out ratings, stars squared, with `ratings` shown."""
+    """Mean squared error of held-out ratings, stars squared, with `ratings` shown.
+
+    Raises SaelibError where none are held out.
+    """
+    if held_out.nnz == 0:
+        raise SaelibError("No ratings are held out to measure on: there are too few of them.")
     total = 0.0
     for start in range(0, ratings.shape[0], 1024):
         part = slice(start, start + 1024)

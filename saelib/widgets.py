@@ -238,7 +238,7 @@ class RatingPanel(ipw.VBox):
     def _search(self) -> str:
         films = self.session.recommender.search(self._seen[self.query])
         names = map(label, films["title"], films["year"])
-        self.found.options = list(zip(names, films["movie_id"].astype(str)))
+        self.found.options = list(zip(names, films["movie_id"]))
         self.found.index = None if films.empty else 0
         self.results.layout.display = None if self._seen[self.query] else "none"
         return f"Found: {len(films)} films."

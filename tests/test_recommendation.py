@@ -212,7 +212,7 @@ BAD = [
         r"'Sabrina' names several films; give a movie_id \(60: .*1995.*70: .*1954",
     ),
     ({"10": 5, "Toy Story": 5}, {}, r"Toy Story \(1995\) is rated twice"),
-    ({"80": 5}, {"dataset": "ml-1m"}, "profile is of ml-1m, the model of ml-100k"),
+    ({"80": 5}, {"dataset": "ml-1m"}, "profile is of 'ml-1m', the model of ml-100k"),
     ({"80": 5}, {"gender": "x"}, "Gender 'x' is not known; expected one of F, M"),
     ({"80": 5}, {"age": 500}, "Age 500 is out of range"),
     (
@@ -273,7 +273,7 @@ def test_a_profile_file_goes_out_and_comes_back(tmp_path):
         ('{"ratings": {}, "age": "old"}', "the age 'old'; expected years as a number"),
         ('{"seen": "80"}', 'another "seen" than a list'),
         ('{"seen": [80, 5.5]}', 'another "seen" than a list'),
-        ('{"ratings": {}, "gender": 1}', "the gender 1; expected text or null"),
+        ('{"ratings": {}, "gender": 1}', "the gender 1; expected a short text or null"),
     ],
 )
 def test_a_file_that_is_no_profile(text, message, tmp_path):
