@@ -129,7 +129,9 @@ def parser() -> argparse.ArgumentParser:
         help="unseen ratings, unseen users, or the order of unseen films (default: ratings)",
     )
     evaluate.add_argument(
-        "--split", choices=["u1"], help="the published split of ml-100k instead of a seeded one"
+        "--split",
+        choices=["u1", "liang"],
+        help="a published split: u1 of ml-100k's ratings, or Liang et al.'s ranking of ml-20m",
     )
     evaluate.add_argument(
         "--recipe",

@@ -12,7 +12,7 @@ import pytest
 from conftest import made_up
 from sklearn.metrics import ndcg_score, root_mean_squared_error
 
-from saelib import evaluation
+from saelib import datasets, evaluation
 from saelib.errors import SaelibError
 from saelib.evaluation import (
     LADDER,
@@ -240,7 +240,7 @@ def test_a_rung_that_changes_more_than_one_thing_says_so():
 
 
 def test_u1_is_for_ml_100k_ratings_only(data, tmp_path):
-    with pytest.raises(SaelibError, match="--split u1 goes with --protocol ratings on ml-100k"):
+    with pytest.raises(SaelibError, match="--split u1 goes with --protocol ratings only"):
         evaluate(data, "ranking", [], 0, split=(tmp_path, "u1"))
     with pytest.raises(SaelibError, match="Unknown protocol 'x'"):
         evaluate(data, "x", [], 0)
@@ -269,3 +269,65 @@ def test_no_step_makes_a_dense_matrix_of_all_people(monkeypatch):
     model = Recorder()
     evaluate_ratings(made_up(), {"constant": model.learn}, seed=0)
     assert max(rows.shape[0] for rows in model.shown) == 7
+
+
+def test_the_split_of_liang_on_files_of_its_layout(registry, tmp_path, monkeypatch):
+    """Likes only, people with five of them, held-out people unknown; measured by other lines."""
+    made = made_up(90, 30, seed=3)
+    name = registry("csv", n_ratings=len(made.ratings))
+    text = made.ratings.set_axis(["userId", "movieId", "rating", "timestamp"], axis=1)
+    (tmp_path / "data" / name).mkdir(parents=True)
+    text.to_csv(tmp_path / "data" / name / "ratings.csv", index=False)
+    films = made.movies.assign(title=made.movies["title"] + " (1999)")
+    films = films[["movie_id", "title", "genres"]]
+    films.set_axis(["movieId", "title", "genres"], axis=1).to_csv(
+        tmp_path / "data" / name / "movies.csv", index=False
+    )
+    data = datasets.load(name)
+    with pytest.raises(SaelibError, match="--split liang holds out 20,000 people"):
+        evaluate(data, "ranking", [], 0, split=(tmp_path, "liang"))
+    monkeypatch.setattr(evaluation, "LIANG_HELD_OUT", 20)
+    met: dict = {}
+
+    def oracle(known, seed):  # knows the taste of everybody
+        met["known"], liked = known, data.ratings[data.ratings["rating"] >= 4]
+        everything = {user: set(of["movie_id"]) for user, of in liked.groupby("user_id")}
+
+        def predict(rows, people):
+            met["shown"] = [set(known.matrix.item_ids[rows[[i]].indices]) for i in range(20)]
+            scores = np.zeros(rows.shape)
+            for i, shown in enumerate(met["shown"]):
+                wanted = [films for films in everything.values() if shown <= films]
+                likes = np.isin(known.matrix.item_ids, list(set().union(*wanted)))
+                scores[i] = likes
+            return scores
+
+        return predict
+
+    table = evaluate_ranking(data, {"oracle": oracle, "popular": popularity}, 0, "liang")
+    known, shown = met["known"], met["shown"]
+    assert known.ratings.data.min() >= 4
+    counts = data.ratings.query("rating >= 4")["user_id"].value_counts()
+    eligible = counts.index[counts >= 5]
+    assert len(known.matrix.user_ids) == len(eligible) - 40
+    assert set(known.matrix.user_ids) <= set(eligible)
+    of = data.ratings.query("rating >= 4").groupby("user_id")["movie_id"].agg(set)
+    new = [user for user in eligible if user not in known.matrix.user_ids]
+    inputs = [s for s in shown if any(s < of[user] for user in new)]
+    assert len(inputs) == 20, "four fifths of the likes of people who are not known"
+    # The same of popularity, by the formulas of the paper.
+    popular = known.ratings.count_nonzero(axis=0)
+    recalls, gains = [], []
+    for films in shown:
+        [user] = [u for u in new if films < of[u] and len(of[u]) - len(films) == len(of[u]) // 5]
+        order = [i for i in np.argsort(-popular, kind="stable")]
+        order = [m for m in known.matrix.item_ids[order] if m not in films]
+        hit = np.array([m in of[user] for m in order])
+        left = (of[user] - films) & set(known.matrix.item_ids)
+        recalls.append(hit[:20].sum() / min(20, len(left)))
+        best = (1 / np.log2(np.arange(2, 2 + min(100, len(left))))).sum()
+        gains.append((hit[:100] / np.log2(np.arange(2, 2 + len(hit[:100])))).sum() / best)
+    row = table.set_index("model").loc["popular"]
+    assert row["recall@20"] == pytest.approx(np.mean(recalls))
+    assert row["ndcg@100"] == pytest.approx(np.mean(gains))
+    assert table.set_index("model").loc["oracle", "ndcg@100"] > row["ndcg@100"]
