@@ -76,15 +76,33 @@ class Ease:
         weights = ease_weights(gram, ridges)[:, : len(films)]
         return cls(films, weights.astype(np.float32), n_items)
 
-    def scores(self, rows: csr_array, told: np.ndarray | None = None) -> np.ndarray:
+    def scores(
+        self, rows: csr_array, told: np.ndarray | None = None, films: Films = ALL
+    ) -> np.ndarray:
         """(n, n_items) scores, higher for likelier films. rows: (n, n_items) ratings shown.
 
-        A film beyond the MAX_FILMS most seen ones gets the lowest score of its row.
+        A film beyond the MAX_FILMS most seen ones gets the lowest score of its row. films:
+        positions of the films wanted, by default all; few are quicker.
         """
-        found = _inputs(rows, self.films, told) @ self.weights
+        inputs, columns = _inputs(rows, self.films, told), self._columns()[films]
+        if films is not ALL and (columns >= 0).all():
+            return inputs @ self.weights[:, columns]
+        found = inputs @ self.weights
         scores = np.repeat(found.min(axis=1, keepdims=True), self.n_items, axis=1)
         scores[:, self.films] = found
-        return scores
+        return scores[:, films]
+
+    def pull(self, seen: np.ndarray, films: np.ndarray) -> np.ndarray:
+        """(n_seen, n_films): what having seen a film adds to the scores of others; positions."""
+        columns = self._columns()
+        pull = self.weights[np.ix_(columns[seen], columns[films])]
+        return pull * (columns[seen, None] >= 0) * (columns[films] >= 0)
+
+    def _columns(self) -> np.ndarray:
+        """(n_items,) where a film stands among those that it knows; -1: nowhere."""
+        columns = np.full(self.n_items, -1)
+        columns[self.films] = np.arange(len(self.films))
+        return columns
 
 
 def _inputs(ratings: csr_array, films: np.ndarray, told: np.ndarray | None) -> csr_array:
@@ -123,15 +141,17 @@ class ListModel:
         films: positions of the films wanted, by default all; few are quicker.
         """
         like = self.like(self.rating.distribution(rows, people, films))
-        return self.see(rows, people)[:, films] * like
+        return self.see(rows, people, films) * like
 
-    def see(self, rows: csr_array, people: np.ndarray | None = None) -> np.ndarray:
+    def see(
+        self, rows: csr_array, people: np.ndarray | None = None, films: Films = ALL
+    ) -> np.ndarray:
         """(n, n_items) P(see). EASE's regression may leave the range of a probability a little."""
         missing = self.choice.weights.shape[0] - len(self.choice.films) - 1
         if people is None and missing:
             people = np.zeros((rows.shape[0], missing), dtype=np.float32)
         told = self.told(rows, people if missing else None)
-        return self.choice.scores(rows, told).clip(1e-6, 1)
+        return self.choice.scores(rows, told, films).clip(1e-6, 1)
 
     def like(self, distribution: np.ndarray) -> np.ndarray:
         """P(at least 4 stars), (n, n_items), from P(stars), (n, n_items, n_levels)."""

@@ -19,6 +19,7 @@ from saelib.features import encode_person
 from saelib.profile import MAX_TEXT, Profile, label, short
 from saelib.trained_model import TrainedModel
 
+LEFT_OUT = 40  # ratings, one at a time, to see what each of them does
 ID = "id:"  # before a movie_id that is also a title
 ARTICLES = {"the", "a", "an", "le", "la", "les", "l", "der", "die", "das", "el", "il", "un", "une"}
 
@@ -196,12 +197,17 @@ class Recommender:
         """For each film, the person's own ratings that moved it up most.
 
         Each rating is left out in turn; what P(see) x P(at least 4 stars) loses by it, as a share
-        (.1: a tenth of it is due to this rating), is what that rating did. Returns up to n pairs
-        (label, share) a film, largest first, only shares above 0. Raises ProfileError.
+        (.1: a tenth of it is due to this rating), is what that rating did. Of more than
+        LEFT_OUT ratings, those are tried that have the greatest part in P(see). Returns up to n
+        pairs (label, share) a film, largest first, only shares above 0. Raises ProfileError.
         """
         row, person = self.encode(profile)
         positions = [self.position(film) for film in films]
         rated = np.flatnonzero(row.data)
+        if len(rated) > LEFT_OUT and self.trained.lists is not None and positions:
+            pull = self.trained.lists.choice.pull(row.indices[rated], np.array(positions))
+            of_each = np.argsort(-pull, axis=0, kind="stable")[: max(LEFT_OUT // len(films), n)]
+            rated = rated[np.unique(of_each)]
         kept = np.ones((len(rated) + 1, row.nnz), dtype=bool)  # the last row keeps everything
         kept[np.arange(len(rated)), rated] = False
         stored, ends = np.nonzero(kept)[1], kept.sum(axis=1).cumsum()
