@@ -190,7 +190,12 @@ def parser() -> argparse.ArgumentParser:
     )
     dataset(panel)
     model(panel)
-    panel.add_argument("--port", type=int, default=8866, help="of the page (default: 8866)")
+    panel.add_argument(
+        "--port", type=int, default=8866, help="of the page; the next one if in use (default: 8866)"
+    )
+    panel.add_argument(
+        "--visitors", type=int, default=12, help="at once; each needs 400 MB (default: 12)"
+    )
     panel.add_argument("--dark", action="store_true", help="light letters on a dark page")
     panel.add_argument("--no-browser", action="store_true", help="print the address, open nothing")
     return top
@@ -436,9 +441,19 @@ def _panel(options: argparse.Namespace) -> None:
     from saelib.page import serve
     from saelib.trained_model import TrainedModel
 
+    if not 1 <= options.port <= 65535:
+        raise SaelibError(f"--port must be from 1 to 65535; got {options.port}.")
+    if options.visitors < 1:
+        raise SaelibError(f"--visitors must be at least 1; got {options.visitors}.")
     path = _find_model(options.model, options.dataset)
     TrainedModel.load(path)  # what is wrong with it is said here, not to each visitor
-    serve(path, options.port, open_browser=not options.no_browser, dark=options.dark)
+    serve(
+        path,
+        options.port,
+        open_browser=not options.no_browser,
+        dark=options.dark,
+        visitors=options.visitors,
+    )
 
 
 def _free_path(path: Path) -> Path:

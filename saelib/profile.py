@@ -25,7 +25,7 @@ class Profile:
     without the year ('Star Wars (1977)'). A text that is the movie_id of one film and the title of
     another names neither: 'id:300' and '300 (2007)' do. dataset: the release the movie_ids are
     of. seen: films that the person has seen, whether or not they gave stars; rated ones need not
-    stand there.
+    stand there. rejected: films that the person is not interested in; they are never recommended.
     """
 
     ratings: dict[str, float] = field(default_factory=dict)
@@ -34,6 +34,7 @@ class Profile:
     age: float | None = None
     occupation: str | None = None
     seen: list[str] = field(default_factory=list)
+    rejected: list[str] = field(default_factory=list)
 
     @classmethod
     def from_json(cls, text: str | bytes, source: str = "The profile") -> Profile:
@@ -57,9 +58,10 @@ class Profile:
         unknown = set(told) - {field.name for field in fields(cls)}
         if unknown:
             raise ProfileError(f"{source} has the unknown entry {short(min(unknown))}; {example}.")
-        seen = told.get("seen", [])
-        if not isinstance(seen, list) or not all(type(film) in (str, int) for film in seen):
-            raise ProfileError(f'{source} has another "seen" than a list like ["50", "96"].')
+        for key in ("seen", "rejected"):
+            films = told.get(key, [])
+            if not isinstance(films, list) or not all(type(film) in (str, int) for film in films):
+                raise ProfileError(f'{source} has another "{key}" than a list like ["50", "96"].')
         age = told.get("age")
         if age is not None and (isinstance(age, bool) or not isinstance(age, (int, float))):
             raise ProfileError(f"{source} has the age {short(age)}; expected years as a number.")
@@ -85,7 +87,7 @@ class Profile:
         """The profile as JSON, as `from_json` reads it."""
         told = {"dataset": self.dataset, "ratings": self.ratings}
         told |= {key: getattr(self, key) for key in ("gender", "age", "occupation")}
-        told |= {"seen": self.seen or None}
+        told |= {"seen": self.seen or None, "rejected": self.rejected or None}
         return json.dumps({k: v for k, v in told.items() if v is not None}, indent=2) + "\n"
 
     def save(self, path: Path) -> None:

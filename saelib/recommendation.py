@@ -175,9 +175,8 @@ class Recommender:
         if distribution is not None:
             see = self.trained.lists.see(row, person)[0]
             score = see**well_known * self.trained.lists.like(distribution)
-        taken = {
-            self.labels[self.position(film)] for film in [*profile.ratings, *profile.seen, *without]
-        }
+        unwanted = [*profile.ratings, *profile.seen, *profile.rejected, *without]
+        taken = {self.labels[self.position(film)] for film in unwanted}
         best = []
         for position in np.argsort(-score, kind="stable"):
             if wanted[position] and self.labels[position] not in taken:

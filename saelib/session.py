@@ -1,4 +1,4 @@
-"""One person at the panel: what they told, what they do not want, and the way back."""
+"""One person at the panel: what they told, what they are asked, and the way back."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from saelib.recommendation import Recommender
 class _State:
     profile: Profile
     films: list[str] = field(default_factory=list)
-    rejected: list[str] = field(default_factory=list)
+    added: list[str] = field(default_factory=list)  # films on the table that nobody had to ask for
     asked: list[str] = field(default_factory=list)  # all that were on the table for their stars
     to_tick: list[str] = field(default_factory=list)
     offered: list[str] = field(default_factory=list)  # all that were there to be ticked
@@ -52,11 +52,6 @@ class Session:
     def to_tick(self) -> list[str]:
         """The films of which the person can say that they have seen them, ticked or not."""
         return list(self._state.to_tick)
-
-    @property
-    def rejected(self) -> list[str]:
-        """The films that the person is not interested in."""
-        return list(self._state.rejected)
 
     @property
     def knows_people(self) -> bool:
@@ -108,6 +103,19 @@ class Session:
                 profile.seen = [other for other in profile.seen if other != name]
                 profile.ratings.pop(name, None)
 
+    def saw(self, film: str | int) -> None:
+        """Say that a recommended film was seen: ticked, and on the table for its stars.
+
+        Raises ProfileError.
+        """
+        name = self._id(film)
+        if not self.has_seen(name):
+            state = self._change()
+            state.profile.seen.append(name)
+            for films in (state.films, state.added, state.to_tick):
+                if name not in films:
+                    films.append(name)
+
     def offer(self, n: int = 10) -> None:
         """Put the n films that were most likely seen among those to tick, for the others there.
 
@@ -122,22 +130,25 @@ class Session:
         state.to_tick = [film for film in state.to_tick if self.has_seen(film)] + new
 
     def add(self, film: str | int) -> None:
-        """Put a film on the table, to be rated. Raises ProfileError."""
+        """Put a film on the table, to be rated, and to stay there. Raises ProfileError."""
         name = self._id(film)
-        if name not in self._state.films:
-            self._change().films.append(name)
+        if name not in self._state.added:
+            state = self._change()
+            state.added.append(name)
+            if name not in state.films:
+                state.films.append(name)
 
     def more(self, n: int = 5) -> None:
-        """Put the next n questions on the table, in the places of the films not rated.
+        """Put the next n questions on the table, in the places of those not answered.
 
-        Rated films stay where they are. The first questions of a sitting, and those after a
-        restart or a load, belong to it: `undo` does not take them back alone.
+        Films that are rated, or were added, stay where they are. The first questions of a sitting,
+        and those after a restart or a load, belong to it: `undo` does not take them back alone.
         """
         if self._state.asked:
             self._change()
         new = iter(self._ids(self.questions(n)))
-        rated = self.profile.ratings
-        kept = [film if film in rated else next(new, None) for film in self._state.films]
+        stay = {*self.profile.ratings, *self._state.added}
+        kept = [film if film in stay else next(new, None) for film in self._state.films]
         self._state.films = [film for film in kept if film is not None] + list(new)
 
     def tell(
@@ -153,8 +164,8 @@ class Session:
     def reject(self, film: str | int) -> None:
         """Never recommend this film. Raises ProfileError."""
         name = self._id(film)
-        if name not in self._state.rejected:
-            self._change().rejected.append(name)
+        if name not in self.profile.rejected:
+            self._change().profile.rejected.append(name)
 
     def undo(self) -> None:
         """Take back the last change. Raises ProfileError where there is none."""
@@ -176,15 +187,21 @@ class Session:
         self.take(Profile.load(path))
 
     def take(self, profile: Profile) -> None:
-        """Take a profile in place of what was told; titles become movie_ids. ProfileError."""
+        """Take a profile in place of what was told; titles become movie_ids. ProfileError.
+
+        Films that were added to the table stay there.
+        """
         row, _ = self.recommender.encode(profile, empty=True)
         name = self.recommender.name
         ratings = {name(i): _whole(s) for i, s in zip(row.indices, row.data.tolist()) if s}
-        seen = list(dict.fromkeys(self._id(film) for film in profile.seen))
+        seen, rejected = (
+            list(dict.fromkeys(map(self._id, films))) for films in (profile.seen, profile.rejected)
+        )
+        table = list(dict.fromkeys([*ratings, *self._state.added]))
         self._change()
         dataset = self.recommender.dataset
-        profile = replace(profile, ratings=ratings, dataset=dataset, seen=seen)
-        self._state = _State(profile, films=list(ratings), to_tick=list(seen))
+        told = {"ratings": ratings, "dataset": dataset, "seen": seen, "rejected": rejected}
+        self._state = _State(replace(profile, **told), table, list(table), to_tick=list(seen))
 
     def questions(self, n: int = 5) -> pd.DataFrame:
         """The next n films to ask about: movie_id, title, year, genres. See `next_films`.
@@ -199,14 +216,14 @@ class Session:
         return films
 
     def recommendations(self, n: int = 10, **wishes) -> pd.DataFrame:
-        """The n best films as `Recommender.recommend` gives them, none of them rejected.
+        """The n best films as `Recommender.recommend` gives them.
 
         wishes: genres, decades, well_known. Empty where nothing was told yet.
         """
         profile = self.profile
         if not self.has_told:
             return pd.DataFrame(columns=["movie_id", "title", "year", "genres", "stars", "score"])
-        return self.recommender.recommend(profile, n, without=self._state.rejected, **wishes)
+        return self.recommender.recommend(profile, n, **wishes)
 
     def why(self, films: Collection[str | int], n: int = 3) -> list[list[tuple[str, float, float]]]:
         """For each film, the ratings that moved it up: label, stars given, and their share.

@@ -15,8 +15,10 @@ from typing import ClassVar
 
 import anywidget
 import ipywidgets as ipw
+import traitlets
 from IPython import get_ipython
 
+from saelib.errors import ProfileError
 from saelib.features import AGE_BRACKETS, AGE_LABELS, age_bracket
 from saelib.markup import card, link, map_mark, one_line, star_options
 from saelib.plots import map_image
@@ -25,6 +27,7 @@ from saelib.recommendation import Recommender
 from saelib.session import Session
 
 N_LISTED = 10
+MAX_UPLOAD = 5_000_000  # bytes; sockets of Jupyter break at 10 MiB, and a profile is far smaller
 UNTOLD = ("prefer not to say", "")  # None would mean to ipywidgets that nothing is chosen
 WELL_KNOWN = {
     "adventurous": 0.0,
@@ -98,6 +101,7 @@ class RatingPanel(ipw.VBox):
         for control in (self.genre, self.decade, self.well_known):
             self._on(control)
         for number, place in enumerate(self.places):
+            self._on(place.saw, lambda number=number: self._saw(number))
             self._on(place.reject, lambda number=number: self._reject(number))
         self._on(self.others, self._others)
         self._on(self.more, self._more)
@@ -162,8 +166,10 @@ class RatingPanel(ipw.VBox):
         map_ = _classed(ipw.VBox([ipw.HTML(taste), self.mark]), "saelib-map")
         watch = [ipw.HTML(best), self.genre, self.decade, known, *self.places, map_]
         buttons = [self.undo, self.restart, self.save, self.upload, self.download]
+        in_page = _InPage(upload=self.upload)
+        in_page.on_msg(lambda _, refused, buffers: self._do(lambda: self._refuse(**refused)))
         self.children = [
-            _InPage(),
+            in_page,
             _classed(ipw.HBox(buttons), "saelib-buttons"),
             _classed(self.status, "saelib-status"),
             _classed(self.alert, "saelib-alert"),
@@ -249,6 +255,12 @@ class RatingPanel(ipw.VBox):
         self.session.add(self.found.value)
         return f"{self.found.label} is among the films to rate."
 
+    def _saw(self, number: int) -> str:
+        film = self._list.loc[number]
+        self.session.saw(film["movie_id"])
+        name = label(film["title"], film["year"])
+        return f"{name} is among the films to rate: give it stars, or leave it as seen."
+
     def _reject(self, number: int) -> None:
         self.session.reject(self._list["movie_id"][number])
 
@@ -262,8 +274,19 @@ class RatingPanel(ipw.VBox):
 
     def _load(self) -> None:
         [file] = self._seen[self.upload]
+        if file["size"] > MAX_UPLOAD:
+            self._refuse(file["name"], file["size"])
         self.session.take(Profile.from_json(bytes(file["content"]), file["name"]))
         self._begin()
+
+    def _refuse(self, name: str, size: int | None) -> None:
+        """Say that a file cannot be loaded. size: in bytes; None where it could not be read."""
+        if size is None:
+            raise ProfileError(f"{name} could not be read by the browser; choose it again.")
+        raise ProfileError(
+            f"{name} is too large for a profile: {size / 1e6:.1f} MB; expected a file of at most "
+            f"{MAX_UPLOAD / 1e6:.0f} MB, as Save profile makes it."
+        )
 
     # -- What is shown ------------------------------------------------------------------------
 
@@ -324,7 +347,7 @@ class RatingPanel(ipw.VBox):
             "decades": [decade] if (decade := self._seen[self.decade]) else [],
             "well_known": self._seen[self.well_known],
         }
-        made_from = (session.profile.to_json(), session.rejected, wishes)
+        made_from = (session.profile.to_json(), wishes)
         before = self._list["movie_id"].tolist()
         if made_from != self._made_from:
             self._list = session.recommendations(N_LISTED, **wishes)
@@ -364,15 +387,17 @@ class _Place(ipw.HBox):
     """One place of the list, for one film after the other."""
 
     def __init__(self):
-        self.text, self.reject = ipw.HTML(), ipw.Button(description="Not interested")
-        super().__init__([self.text, self.reject])
+        self.text = ipw.HTML()
+        self.saw = ipw.Button(description="Seen it")
+        self.reject = ipw.Button(description="Not interested")
+        super().__init__([self.text, ipw.VBox([self.saw, self.reject])])
         _classed(self, "saelib-place")
         self.clear()
 
     def clear(self) -> None:
         """No film stands here; the place keeps its height."""
         self.layout.visibility = "hidden"
-        self.text.value = self.reject.tooltip = ""
+        self.text.value = self.saw.tooltip = self.reject.tooltip = ""
 
     def show(
         self,
@@ -384,15 +409,20 @@ class _Place(ipw.HBox):
         """film: of `Session.recommendations`. reasons: of `Session.why`."""
         self.text.value = card(rank, film, reasons, scale)
         name = label(film["title"], film["year"])
-        self.reject.tooltip = f"Not interested in {name}"
+        self.saw.tooltip, self.reject.tooltip = f"Seen it: {name}", f"Not interested in {name}"
         self.layout.visibility = "visible"
 
 
 class _InPage(anywidget.AnyWidget):
-    """Names for controls that ipywidgets leaves without, and the looks of the panel around it."""
+    """What is done in the page: names for controls, a look at files, a word when nobody answers.
+
+    It sends {name, size} of a file that it did not let through.
+    """
 
     _esm = Path(__file__).with_name("panel.js")
     _css = Path(__file__).with_name("panel.css")
+    upload = traitlets.Instance(ipw.FileUpload).tag(sync=True, **ipw.widget_serialization)
+    max_upload = traitlets.Int(MAX_UPLOAD).tag(sync=True)
 
 
 def _dropdown(name: str, options: list[tuple[str, object]]) -> ipw.Dropdown:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -46,8 +47,10 @@ def test_a_refused_change_changes_nothing(session):
         lambda: session.rate(80, float("nan")),
         lambda: session.rate("no such film", 5),
         lambda: session.reject("no such film"),
+        lambda: session.saw("no such film"),
         lambda: session.tick("no such film"),
         lambda: session.take(Profile({"80": 5}, seen=["no such film"])),
+        lambda: session.take(Profile({"80": 5}, rejected=["no such film"])),
         lambda: session.tell(occupation="wizard"),
         lambda: session.tell(age=500),
         lambda: session.take(Profile({"80": 5}, dataset="ml-1m")),
@@ -67,7 +70,81 @@ def test_a_rejected_film_goes_and_another_moves_up(session):
     first, second = session.recommendations()["movie_id"][:2]
     session.reject(first)
     assert session.recommendations()["movie_id"][0] == second
-    assert session.rejected == [str(first)]
+    assert session.profile.rejected == [str(first)]
+    session.undo()
+    assert session.recommendations()["movie_id"][0] == first
+
+
+def test_what_was_rejected_stays_so_in_a_file(session, tmp_path):
+    session.rate(80, 5)
+    first, second, third = session.recommendations()["movie_id"][:3]
+    session.reject(first)
+    session.reject(second)
+    session.save(tmp_path / "me.json")
+    other = Session(session.recommender)
+    other.load(tmp_path / "me.json")
+    assert other.recommendations()["movie_id"][0] == third
+    assert other.profile == session.profile
+    profile = Profile.load(tmp_path / "me.json")
+    assert session.recommender.recommend(profile)["movie_id"][0] == third
+    titles = Profile({"80": 5}, rejected=[session.recommender.labels[int(first) // 10 - 1]])
+    other.take(titles)
+    assert other.profile.rejected == [str(first)]
+    other.undo()
+    assert other.profile == session.profile
+    other.restart()
+    assert other.profile.rejected == []
+
+
+@pytest.mark.parametrize("films", ['"50"', "{}", "[5.5]", "[null]", "[true]", "[[]]"])
+def test_rejected_films_are_a_list_of_names(films):
+    with pytest.raises(ProfileError, match='another "rejected" than a list'):
+        Profile.from_json('{"ratings": {}, "rejected": ' + films + "}")
+
+
+def test_a_profile_without_rejected_films_reads_as_before():
+    text = '{"dataset": "ml-100k", "ratings": {"80": 5}}'
+    assert Profile.from_json(text) == Profile({"80": 5}, "ml-100k")
+    assert "rejected" not in Profile({"80": 5}).to_json()
+
+
+def test_a_recommended_film_that_was_seen_is_ticked_and_awaits_its_stars(session):
+    session.more(4)
+    session.offer(6)
+    session.rate(session.films[0], 5)
+    before = (copy.deepcopy(session.profile), session.films, session.to_tick)
+    film = str(session.recommendations()["movie_id"][0])
+    session.saw(film)
+    assert session.profile.seen == [film]
+    assert film in session.films
+    assert film in session.to_tick
+    assert film not in session.recommendations(40)["movie_id"].astype(str).tolist()
+    session.more(4)
+    assert film in session.films
+    session.undo()
+    session.saw(film)  # said before
+    session.undo()
+    assert (session.profile, session.films, session.to_tick) == before
+
+
+def test_more_films_and_loading_keep_what_was_added_by_hand(session):
+    session.more(4)
+    by_hand = session.films[2]
+    session.add(by_hand)  # it stood there already, as a question
+    other = next(film for film in map(str, range(10, 401, 10)) if film not in session.films)
+    session.add(other)
+    for _ in range(3):
+        session.more(4)
+    assert {by_hand, other} <= set(session.films)
+    session.take(Profile({"80": 5, "90": 4}))
+    session.more(4)
+    assert {by_hand, other, "80", "90"} <= set(session.films)
+    session.rate(80, None)
+    session.more(4)
+    assert {by_hand, other, "80", "90"} <= set(session.films)
+    session.restart()
+    session.more(4)
+    assert len(session.films) == 4
 
 
 def test_questions_are_new_ones_each_time(session):
@@ -90,7 +167,7 @@ def test_films_on_the_table(session):
     session.add(added)
     session.rate(first[0], 2)
     assert session.films == [*second, added, first[0]]
-    for films in ([*second, added], second, first):
+    for films in ([*second, added], second, second, first):
         session.undo()
         assert session.films == films
     session.take(Profile({"80": 5, "Toy Story (1995)": 3}))
@@ -216,6 +293,14 @@ class Sitting(RuleBasedStateMachine):
             self.rejected.append(film)
         self.session.reject(film)
 
+    @rule(film=FILMS)
+    def saw(self, film):
+        if film not in {*self.seen, *self.ratings}:
+            self.remember()
+            self.seen.append(film)
+        self.session.saw(film)
+        assert film in self.ratings or film in self.session.films or film in self.seen
+
     @rule(film=FILMS, seen=st.booleans())
     def tick(self, film, seen):
         if (film in {*self.seen, *self.ratings}) != seen:
@@ -240,8 +325,6 @@ class Sitting(RuleBasedStateMachine):
             self.session.save(Path(folder) / "me.json")
             other = Session(self.session.recommender)
             other.load(Path(folder) / "me.json")
-        for film in self.rejected:
-            other.reject(film)
         assert other.recommendations(40).equals(before)
 
     @invariant()

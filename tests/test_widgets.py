@@ -144,6 +144,7 @@ def test_each_film_stands_with_stars_bars_genres_and_reasons(panel):
         assert f'{name} <span role="img" aria-label="{stars} star' in html
         assert f"({share:.0%})" in html
     assert panel.places[0].reject.tooltip == f"Not interested in {shown(panel)[0]}"
+    assert panel.places[0].saw.tooltip == f"Seen it: {shown(panel)[0]}"
 
 
 def test_only_demographics_give_a_list_without_reasons(panel):
@@ -229,8 +230,31 @@ def test_not_interested_lets_another_film_move_up(panel):
     before = shown(panel)
     panel.places[0].reject.click()
     assert shown(panel)[:9] == before[1:]
+    text = content(panel.save)
     panel.undo.click()
     assert shown(panel) == before
+    upload(panel, text)
+    assert shown(panel)[:9] == before[1:]
+
+
+def test_a_recommendation_that_was_seen_moves_to_the_films_to_rate(panel):
+    rate(panel, 5)
+    before, film = shown(panel), panel._list["movie_id"][0]
+    panel.places[0].saw.click()
+    assert shown(panel)[:1] != before[:1]
+    assert panel.status.value.startswith(f"{before[0]} is among the films to rate")
+    assert {tick.description: tick.value for tick in panel.ticks}[before[0]]
+    slider = panel.sliders[titles(panel).index(before[0])]
+    assert (slider.label, slider.value) == ("seen", 0)
+    panel.more.click()
+    assert before[0] in titles(panel)
+    slider = panel.sliders[titles(panel).index(before[0])]
+    slider.value = 2
+    assert panel.session.profile.ratings[str(film)] == 2
+    for _ in range(3):
+        panel.undo.click()
+    assert shown(panel) == before
+    assert panel.session.profile.seen == []
 
 
 def test_undo_goes_all_the_way_back(panel):
@@ -287,7 +311,8 @@ def test_the_list_as_a_table(panel):
     ("file", "message"),
     [
         ('{"dataset": "ml-1m", "ratings": {"80": 5}}', "The profile is of ml-1m"),
-        (json.dumps({"ratings": {str(i): 5 for i in range(1_000_000)}}), "has no film '0'"),
+        (json.dumps({"ratings": {str(i): 5 for i in range(300_000)}}), "has no film '0'"),
+        (b" " * 5_000_001, "too large for a profile: 5.0 MB; expected a file of at most 5 MB"),
         ('{"ratings": {"80": NaN}}', "not on the scale"),
         ('{"ratings": {"80": 5}, "age": NaN}', "out of range"),
         ("<script>alert(1)</script>", "is not JSON"),
@@ -306,6 +331,20 @@ def test_a_profile_that_does_not_fit_is_one_line_and_changes_nothing(panel, file
     assert "<" not in panel.alert.value
     assert panel.status.value == ""
     assert (content(panel.save), shown(panel), titles(panel)) == before
+    panel.places[0].reject.click()
+    assert panel.alert.value == ""
+
+
+def test_a_file_that_the_page_did_not_let_through_is_one_line(panel):
+    rate(panel, 5, 2)
+    before = (content(panel.save), shown(panel))
+    in_page = panel.children[0]
+    assert in_page.max_upload < 10 * 2**20, "where sockets break"
+    in_page._handle_custom_msg({"name": "<i>me</i>.json", "size": 12_000_000}, [])
+    assert "<i>me</i>.json is too large for a profile: 12.0 MB" in unescape(panel.alert.value)
+    in_page._handle_custom_msg({"name": "The file", "size": None}, [])
+    assert "could not be read" in panel.alert.value
+    assert (content(panel.save), shown(panel)) == before
     panel.places[0].reject.click()
     assert panel.alert.value == ""
 
@@ -483,6 +522,11 @@ class Sitting(RuleBasedStateMachine):
         if number < len(shown(self.panel)):
             self.panel.places[number].reject.click()
 
+    @rule(number=st.integers(0, 9))
+    def saw(self, number):
+        if number < len(shown(self.panel)):
+            self.panel.places[number].saw.click()
+
     @rule(button=st.sampled_from(["more", "restart", "add"]))
     def click(self, button):
         getattr(self.panel, button).click()
@@ -502,10 +546,9 @@ class Sitting(RuleBasedStateMachine):
 
     @rule()
     def save_and_load(self):
-        if not self.panel.session.rejected:  # a profile does not hold these
-            before = shown(self.panel)
-            upload(self.panel, content(self.panel.save))
-            assert shown(self.panel) == before
+        before = shown(self.panel)
+        upload(self.panel, content(self.panel.save))
+        assert shown(self.panel) == before
 
     @invariant()
     def what_is_shown_is_right(self):
@@ -514,7 +557,8 @@ class Sitting(RuleBasedStateMachine):
         listed = panel._list
         assert not set(listed["movie_id"].astype(str)) & {
             *session.profile.ratings,
-            *session.rejected,
+            *session.profile.rejected,
+            *session.profile.seen,
         }
         assert listed["score"].is_monotonic_decreasing
         assert len(shown(panel)) == len(listed)
