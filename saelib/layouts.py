@@ -101,13 +101,16 @@ class _DamagedError(DataError):
 def _parse(path: Path, **csv) -> pd.DataFrame:
     """`pandas.read_csv` with the C engine, its errors turned into a DataError naming the file."""
     try:
-        return pd.read_csv(path, engine="c", **csv)
+        frame = pd.read_csv(path, engine="c", **csv)
     except UnicodeDecodeError as error:
         raise _DamagedError(f"{path} is not encoded as utf-8: {error}.") from error
     except (ValueError, OverflowError) as error:  # ParserError is a ValueError
         raise _DamagedError(f"{path} is damaged: {str(error).strip()}.") from error
     except OSError as error:
         raise DataError(f"Cannot read {path}: {error.strerror or error}.") from error
+    if not isinstance(frame.index, pd.RangeIndex):  # pandas takes a field too many for row labels
+        raise _DamagedError(f"{path} is damaged: its lines have more fields than it has columns.")
+    return frame
 
 
 def _read_lines(path: Path, encoding: str) -> list[str]:
@@ -286,7 +289,7 @@ def _renamed(frame: pd.DataFrame, names: dict, path: Path) -> pd.DataFrame:
 def _table(frame: pd.DataFrame, names: dict, path: Path) -> pd.DataFrame:
     """`_renamed` for texts below one header line: each field is there and stands on one line."""
     table = _renamed(frame, names, path)
-    torn = table.isna().any(axis=1)
+    torn = table.eq("").any(axis=1)
     for column in table:
         torn |= table[column].str.contains("\n", na=False)
     if torn.any():
