@@ -9,7 +9,7 @@ import sys
 import pandas as pd
 from packaging.requirements import Requirement
 
-from saelib.datasets import check_name, locate, models_folder
+from saelib.datasets import check_name, locate, models_folder, read
 from saelib.errors import DataError
 
 
@@ -40,7 +40,10 @@ def check_setup(dataset: str = "ml-100k") -> pd.DataFrame:
     check_name(dataset)
     todo = f"python -m saelib fetch --dataset {dataset}"
     try:
-        found = "on disk" if locate(dataset) else "not on disk"
+        folder = locate(dataset)
+        if folder is not None:
+            read(folder, dataset)  # that files are there does not mean that they are whole
+        found = "on disk" if folder else "not on disk"
     except DataError as error:
         found, todo = "damaged", str(error)
     rows.append((f"data set {dataset}", found, found == "on disk", todo))

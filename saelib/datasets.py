@@ -1,35 +1,23 @@
 """MovieLens releases: where they come from, and how each becomes the same three tables.
 
 `load(name)` looks for the files on disk, then asks GroupLens, then (for ml-100k only) takes the
-copy that the package `recbole` carries. Nothing is used before its checksum was verified.
+copy that the package `recbole` carries. What a release is known to hold is counted, what was
+unpacked here is compared with its digests.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
-import shutil
-import ssl
-import subprocess
-import sys
-import tempfile
-import zipfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
-import pooch
-import requests
 
-from saelib.errors import DataError, DownloadError
-from saelib.layouts import LAYOUTS, RATING_COLUMNS, read_ratings
-
-GROUPLENS = "https://files.grouplens.org/datasets/movielens"
-RECBOLE = "recbole==1.2.1"
-RECBOLE_SHA256 = "9c9948202011f37eb0a7c6768129313f00d6403ad221ec940d5e2d5d5f33a407"
-RECBOLE_FOLDER = "recbole/dataset_example/ml-100k"
-TIMEOUT = 20  # seconds without a byte before a download counts as failed
+from saelib.download import check_digests, grouplens, place, recbole
+from saelib.errors import DataError
+from saelib.layouts import LAYOUTS, Layout, fault, read_ratings
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -54,49 +42,75 @@ class MovieLens:
     scale: tuple[float, float, float]
 
 
+class Counts(NamedTuple):
+    """How many ratings there are, people who rated, and films in the table of films."""
+
+    ratings: int
+    people: int
+    films: int
+
+
+ON_REQUEST = "research use; no redistribution and no commercial use without permission"
+SAME_TERMS = (
+    "research use; may be redistributed, also transformed, under the same terms; no commercial use "
+    "without permission"
+)
+
+
 @dataclass(frozen=True)
 class Release:
-    """What is known of a release: its files, size, checksum and scale."""
+    """What is known of a release: its files, size, checksum, scale and licence."""
 
     title: str
     layout: str  # a key of LAYOUTS
-    n_ratings: int | None  # None: the release changes over time
+    counts: Counts | None  # None: the release changes over time
     checksum: str | None  # of the zip archive, 'algorithm:digest'
-    scale: tuple[float, float, float] = (1, 5, 1)
+    scale: tuple[float, float, float] = (0.5, 5, 0.5)
     archive_folder: str | None = None  # the folder inside the archive, where it is not the name
-    licence: str = "research use, no redistribution without permission, no commercial use"
+    licence: str = ON_REQUEST
 
 
 RELEASES: dict[str, Release] = {
     "ml-100k": Release(
         "MovieLens 100K",
         "ml-100k",
-        100_000,
+        Counts(100_000, 943, 1_682),
         "sha256:50d2a982c66986937beb9ffb3aa76efe955bf3d5c6b761f4e3a7cd717c6a3229",
+        scale=(1, 5, 1),
     ),
     "ml-1m": Release(
         "MovieLens 1M",
         "ml-1m",
-        1_000_209,
+        Counts(1_000_209, 6_040, 3_883),
         "sha256:a6898adb50b9ca05aa231689da44c217cb524e7ebd39d264c56e2832f2c54e20",
+        scale=(1, 5, 1),
     ),
-    "ml-latest-small": Release("MovieLens latest (small)", "csv", None, None, (0.5, 5, 0.5)),
+    "ml-latest-small": Release("MovieLens latest (small)", "csv", None, None, licence=SAME_TERMS),
     "ml-10m": Release(
         "MovieLens 10M",
         "ml-10m",
-        10_000_054,
+        Counts(10_000_054, 69_878, 10_681),
         "md5:ce571fd55effeba0271552578f2648bd",
-        (0.5, 5, 0.5),
-        "ml-10M100K",
+        archive_folder="ml-10M100K",
     ),
     "ml-20m": Release(
-        "MovieLens 20M", "csv", 20_000_263, "md5:cd245b17a1ae2cc31bb14903e1204af3", (0.5, 5, 0.5)
+        "MovieLens 20M",
+        "csv",
+        Counts(20_000_263, 138_493, 27_278),
+        "md5:cd245b17a1ae2cc31bb14903e1204af3",
     ),
     "ml-25m": Release(
-        "MovieLens 25M", "csv", 25_000_095, "md5:6b51fb2759a8657d3bfcbfc42b592ada", (0.5, 5, 0.5)
+        "MovieLens 25M",
+        "csv",
+        Counts(25_000_095, 162_541, 62_423),
+        "md5:6b51fb2759a8657d3bfcbfc42b592ada",
     ),
     "ml-32m": Release(
-        "MovieLens 32M", "csv", 32_000_204, "md5:d472be332d4daa821edc399621853b57", (0.5, 5, 0.5)
+        "MovieLens 32M",
+        "csv",
+        Counts(32_000_204, 200_948, 87_585),
+        "md5:d472be332d4daa821edc399621853b57",
+        licence=SAME_TERMS,
     ),
 }
 
@@ -113,46 +127,19 @@ def fetch(name: str = "ml-100k") -> Path:
     """Return the folder with the files of a release; download and verify them where needed.
 
     Looks in $SAELIB_DATA, then in `data/`; then downloads into `data/`, whole or not at all.
+    Raises DataError or DownloadError.
     """
     found = locate(name)
     if found is not None:
         return found
     release = _release(name)
-    tried = [f"{folder / name}: not there" for folder in _data_folders()]
-    target = _data_folders()[-1] / name
-    sources: list[tuple[str, Callable[[Path], Path]]] = [
-        (f"{GROUPLENS}/{name}.zip", lambda work: _from_grouplens(name, release, work))
-    ]
+    folder, files = release.archive_folder or name, LAYOUTS[release.layout].files
+    sources = [grouplens(name, release.checksum, folder, files)]
     if name == "ml-100k":
-        sources.append((f"the package {RECBOLE}", _from_recbole))
-
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        for left_over in target.parent.glob(f".{name}-*"):  # of a run that was killed
-            shutil.rmtree(left_over)
-        for number, (source, obtain) in enumerate(sources, start=1):
-            _say(f"{name}: fetching from {source} …")
-            # Beside the target, so that the last step is a rename: whole or not at all.
-            with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=target.parent) as work:
-                try:
-                    unpacked = obtain(Path(work))
-                except DownloadError as error:
-                    if number < len(sources):  # the last failure is told by the exception
-                        _say(f"{name}: {error}; there is another source")
-                    tried.append(f"{source}: {error}")
-                else:
-                    unpacked.rename(target)
-                    _say(f"{name}: verified and unpacked into {target}")
-                    return target
-    except OSError as error:
-        raise DataError(f"Cannot write {name} into {target.parent}: {error}.") from error
-
-    raise DownloadError(
-        f"Could not obtain {name}. Tried:\n  - "
-        + "\n  - ".join(tried)
-        + f"\nYou can also download {GROUPLENS}/{name}.zip in a browser and unpack it so that "
-        f"{target} holds its files, or point SAELIB_DATA at a folder that has {name}/."
-    )
+        sources.append(recbole(LAYOUTS["recbole"].files))
+    target = _data_folders()[-1] / name
+    place(target, sources, tried=[f"{folder / name}: not there" for folder in _data_folders()])
+    return target
 
 
 def locate(name: str) -> Path | None:
@@ -167,32 +154,65 @@ def locate(name: str) -> Path | None:
 def read(folder: Path, name: str) -> MovieLens:
     """Read the files of release `name` from `folder`.
 
-    Raises DataError naming the file and the fault: missing or unreadable file, missing column,
-    not a number, wrong encoding, number of ratings that is not the release's.
+    Raises DataError naming the file, and where it can the line, of the fault: missing or unreadable
+    file, missing column, not a number, wrong encoding, a line doubled, a person or film missing
+    from its table, other counts than the release's, other bytes than were unpacked.
     """
     folder, release = Path(folder), _release(name)
-    layout = _layout_of(folder, release)
-    if layout is None:
+    found = _layout_of(folder, release)
+    if found is None:
         raise DataError(f"{folder} holds no files of {name}; expected {release.layout} files.")
-    ratings, movies, users = LAYOUTS[layout].read(folder)
-    # A release that changes over time has no published count, but some ratings it must have.
-    complete = len(ratings) == release.n_ratings if release.n_ratings else len(ratings) > 0
-    if not complete:
-        published = f"{release.n_ratings:,}" if release.n_ratings else "some"
-        raise DataError(
-            f"{folder} holds {len(ratings):,} ratings where {name} has {published}: the ratings "
-            f"file is truncated or of another release. Delete the folder and run "
-            f"`python -m saelib fetch --dataset {name}`."
-        )
-    low, high, step = release.scale
+    layout = LAYOUTS[found]
+    check_digests(folder, layout.files)
+    data = MovieLens(name, *layout.read(folder), release.scale)
+    _check(data, layout, [folder / file for file in layout.files])
+    return data
+
+
+def _check(data: MovieLens, layout: Layout, files: list[Path]) -> None:
+    """Raise DataError if the tables are not complete, on the scale, and of one another."""
+    ratings, movies, users = data.ratings, data.movies, data.users
+    films = files[1]
+
+    def refuse(path: Path, faulty: np.ndarray | pd.Series, problem: str) -> None:
+        if faulty.any():
+            raise fault(path, int(np.argmax(faulty)) + layout.n_header, problem)
+
+    for path, table in zip(files, (ratings, movies, users)):
+        for column in table.columns.intersection(["user_id", "movie_id"]):
+            refuse(path, table[column] < 1, f"has a {column} below 1")
+    low, high, step = data.scale
     stars = ratings["rating"].to_numpy()
-    off_scale = (stars < low) | (stars > high) | (stars % step != 0)
-    if off_scale.any():
-        raise DataError(
-            f"{folder} has a rating of {stars[off_scale][0]:g} stars; {name} has {low:g} to "
-            f"{high:g} in steps of {step:g}."
-        )
-    return MovieLens(name, ratings, movies, users, release.scale)
+    with np.errstate(invalid="ignore"):  # infinity has no remainder
+        on_scale = (stars >= low) & (stars <= high) & (stars % step == 0)
+    if not on_scale.all():
+        problem = f"has {stars[~on_scale][0]:g} stars; {data.name} has {low:g} to {high:g}"
+        refuse(files[0], ~on_scale, f"{problem} in steps of {step:g}")
+    pairs = ratings["user_id"].to_numpy(np.int64) << 32 | ratings["movie_id"].to_numpy()
+    pairs.sort()
+    if (pairs[1:] == pairs[:-1]).any():
+        again = ratings.duplicated(["user_id", "movie_id"])
+        refuse(files[0], again, "rates a film that the same person has rated before")
+    refuse(films, movies["movie_id"].duplicated(), "lists a film that is listed before")
+    unlisted = ~ratings["movie_id"].isin(movies["movie_id"])
+    refuse(files[0], unlisted, f"rates a film that {films.name} does not list")
+    if users is not None:
+        people = files[2]
+        refuse(people, users["user_id"].duplicated(), "lists a person who is listed before")
+        unlisted = ~ratings["user_id"].isin(users["user_id"])
+        refuse(files[0], unlisted, f"is of a person whom {people.name} does not list")
+    holds = Counts(len(ratings), ratings["user_id"].nunique(), len(movies))
+    published = RELEASES[data.name].counts
+    for path, what, n, expected in zip(
+        (files[0], files[0], films), Counts._fields, holds, published or holds
+    ):
+        if n != expected or n == 0:
+            right = f"{expected:,}" if published else "some"
+            raise DataError(
+                f"{path} holds {n:,} {what} where {data.name} has {right}: it is truncated or of "
+                f"another release. Delete the folder {path.parent} and run "
+                f"`python -m saelib fetch --dataset {data.name}`."
+            )
 
 
 def read_split(folder: Path, part: str) -> pd.DataFrame:
@@ -204,10 +224,11 @@ def read_split(folder: Path, part: str) -> pd.DataFrame:
             "ml-100k, not with the package's copy. Unpack ml-100k.zip from GroupLens into a folder "
             "and point SAELIB_DATA at the folder above it, or leave --split out."
         )
-    return read_ratings(path, sep="\t", header=None, names=RATING_COLUMNS)
+    check_digests(path.parent, (part,))
+    return read_ratings(path)
 
 
-# -- Where the files are, and how they get there ---------------------------------------------
+# -- Where the files are ----------------------------------------------------------------------
 
 
 def check_name(name: str) -> None:
@@ -224,7 +245,13 @@ def _release(name: str) -> Release:
 def _data_folders() -> list[Path]:
     """$SAELIB_DATA if set, then the project's `data/`."""
     named = os.environ.get("SAELIB_DATA")
-    return ([Path(named).expanduser()] if named else []) + [_project() / "data"]
+    try:
+        return ([Path(named).expanduser()] if named else []) + [_project() / "data"]
+    except RuntimeError as error:
+        raise DataError(
+            f"SAELIB_DATA is {named!r}, but there is no such user's home folder. Name the folder "
+            "that holds ml-1m/ and so on, or unset it."
+        ) from error
 
 
 def models_folder() -> Path:
@@ -241,10 +268,18 @@ def _layout_of(folder: Path, release: Release) -> str | None:
     """Which layout lies in `folder`; None if it does not exist, DataError if it is incomplete."""
     try:
         present = {path.name for path in folder.iterdir()}
-    except (FileNotFoundError, NotADirectoryError):
+    except FileNotFoundError:
         return None
-    except PermissionError as error:
-        raise DataError(f"No permission to read {folder}. Change its mode or owner.") from error
+    except NotADirectoryError as error:
+        raise DataError(
+            f"{folder} cannot be read: it, or what should hold it, is a file, not a folder. Move "
+            "that away, or name another folder in SAELIB_DATA."
+        ) from error
+    except OSError as error:
+        raise DataError(
+            f"Cannot read {folder}: {error.strerror or error}. Change its mode or owner, or name "
+            "another folder in SAELIB_DATA."
+        ) from error
     layouts = [release.layout] + (["recbole"] if release.layout == "ml-100k" else [])
     for layout in layouts:
         if present.issuperset(LAYOUTS[layout].files):
@@ -254,75 +289,3 @@ def _layout_of(folder: Path, release: Release) -> str | None:
         f"{folder} is incomplete: {', '.join(missing)} missing. Delete the folder, then run "
         f"`python -m saelib fetch --dataset {folder.name}`."
     )
-
-
-def _from_grouplens(name: str, release: Release, work: Path) -> Path:
-    """Download the archive into `work`, verify, unpack; return the folder with the files."""
-    pooch.get_logger().setLevel("WARNING")
-    if release.checksum is None:
-        _say(f"{name}: this release changes over time, so there is no checksum to verify")
-    try:
-        archive = pooch.retrieve(
-            f"{GROUPLENS}/{name}.zip",
-            known_hash=release.checksum,
-            fname=f"{name}.zip",
-            path=work,
-            downloader=pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUT),
-        )
-    except requests.exceptions.SSLError as error:
-        raise DownloadError(
-            f"the server's TLS certificate is not valid ({_reason(error)}). GroupLens has let it "
-            "expire before (June 2024, August 2025, August 2026) and renewed it within days: try "
-            "again later. The certificate check stays on"
-        ) from error
-    except requests.exceptions.RequestException as error:
-        raise DownloadError(f"download failed ({_reason(error)}); run again to retry") from error
-    except ValueError as error:  # how pooch reports a checksum that does not match
-        raise DownloadError(
-            f"the archive's checksum is not the published one ({release.checksum}): damaged or "
-            "tampered with. It was removed and not used; run again to retry"
-        ) from error
-
-    try:
-        with zipfile.ZipFile(archive) as zipped:
-            zipped.extractall(work / "unpacked")
-    except (zipfile.BadZipFile, EOFError) as error:
-        raise DownloadError(f"the archive is not a readable zip file ({error})") from error
-    folder = work / "unpacked" / (release.archive_folder or name)
-    if not _layout_of(folder, release):
-        raise DownloadError(f"the archive does not hold the folder {folder.name}/")
-    return folder
-
-
-def _from_recbole(work: Path) -> Path:
-    """Take ml-100k out of the wheel of recbole, obtained by pip but never installed."""
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(work)]
-    command += ["--only-binary", ":all:", RECBOLE]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode != 0:
-        said = (done.stderr.strip().splitlines() or ["no output"])[-1]
-        raise DownloadError(f"pip could not download it ({said})")
-    wheel = next(work.glob("*.whl"))
-    if hashlib.sha256(wheel.read_bytes()).hexdigest() != RECBOLE_SHA256:
-        raise DownloadError("the wheel's checksum is not the expected one; it was not used")
-    folder = work / "ml-100k"
-    folder.mkdir()
-    with zipfile.ZipFile(wheel) as zipped:
-        for file in LAYOUTS["recbole"].files:
-            (folder / file).write_bytes(zipped.read(f"{RECBOLE_FOLDER}/{file}"))
-    return folder
-
-
-def _reason(error: BaseException) -> str:
-    """The innermost cause of a requests error, which wraps it several times."""
-    inner: BaseException = error
-    while True:
-        nested = [arg for arg in inner.args if isinstance(arg, BaseException)]
-        cause = getattr(inner, "reason", None)
-        if isinstance(inner, ssl.SSLError) or not (nested or isinstance(cause, BaseException)):
-            return f"{type(inner).__name__}: {inner}"
-        inner = cause if isinstance(cause, BaseException) else nested[-1]
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

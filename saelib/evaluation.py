@@ -16,7 +16,7 @@ from scipy.sparse import csr_array
 
 from saelib.choice import LIKED, Ease, ListModel
 from saelib.datasets import MovieLens, read_split
-from saelib.errors import SaelibError
+from saelib.errors import DataError, SaelibError
 from saelib.features import TrainingSet
 from saelib.learn import fit_networks
 from saelib.preprocessing import (
@@ -170,6 +170,12 @@ def evaluate_ratings(
         train, test = (data.ratings.iloc[part] for part in split_ratings(len(data.ratings), seed))
     else:
         train, test = (read_split(split[0], f"{split[1]}.{part}") for part in ("base", "test"))
+        if len(train) + len(test) != len(data.ratings):
+            raise DataError(
+                f"{split[1]}.base and {split[1]}.test in {split[0]} hold {len(train):,} and "
+                f"{len(test):,} ratings; together they should be all {len(data.ratings):,}. "
+                "Unpack GroupLens's archive anew."
+            )
     known = TrainingSet.from_movielens(data, train)
     shown, hidden = known.ratings, RatingMatrix.from_movielens(data, test).csr
     rows = []

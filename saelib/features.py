@@ -10,23 +10,15 @@ from scipy.sparse import csr_array
 from scipy.sparse.linalg import svds
 
 from saelib.datasets import MovieLens
-from saelib.errors import ProfileError
-from saelib.layouts import ML_1M_OCCUPATIONS
+from saelib.errors import DataError, ProfileError
+from saelib.layouts import GENDERS, OCCUPATIONS
 from saelib.preprocessing import RatingMatrix
 
 # -- Demographics -----------------------------------------------------------------------------
 
-GENDERS = ("F", "M")
 # Lower bounds in years, as ml-1m codes them; ml-100k's ages in years fall into the same brackets.
 AGE_BRACKETS = (1, 18, 25, 35, 45, 50, 56)
 AGE_LABELS = ("under 18", "18-24", "25-34", "35-44", "45-49", "50-55", "56+")
-# One list for both releases; names that both use stand in it once.
-ML_100K_OCCUPATIONS = (
-    "administrator artist doctor educator engineer entertainment executive healthcare homemaker "
-    "lawyer librarian marketing none other programmer retired salesman scientist student "
-    "technician writer"
-).split()
-OCCUPATIONS = tuple(dict.fromkeys(ML_100K_OCCUPATIONS + ML_1M_OCCUPATIONS))
 N_DEMOGRAPHICS = len(GENDERS) + len(AGE_BRACKETS) + len(OCCUPATIONS)
 # Where gender, age and occupation stand in a person's code.
 DEMOGRAPHIC_GROUPS = (
@@ -71,9 +63,15 @@ def encode_person(
 
 
 def encode_demographics(data: MovieLens, user_ids: np.ndarray) -> np.ndarray | None:
-    """(n_users, N_DEMOGRAPHICS) float32, one row per id; None where there are none."""
+    """(n_users, N_DEMOGRAPHICS) float32, one row per id; None where there are none.
+
+    Raises DataError for a person that `users` does not list.
+    """
     if data.users is None:
         return None
+    unlisted = np.setdiff1d(user_ids, data.users["user_id"])
+    if len(unlisted):
+        raise DataError(f"The users of {data.name} do not list user {unlisted[0]}, who has rated.")
     users = data.users.set_index("user_id").loc[user_ids]
     return np.stack(
         [encode_person(*who) for who in zip(users["gender"], users["age"], users["occupation"])]

@@ -32,11 +32,15 @@ class RatingMatrix:
 
         Rows are all users of the release and columns all its films, whatever part of the ratings
         is given, so that the matrices of a training and a test part line up.
-        Raises DataError for a film that `movies` does not list, or for a pair rated twice.
+        Raises DataError for a film that `movies` does not list or lists twice, or for a pair
+        rated twice.
         """
         ratings = data.ratings if ratings is None else ratings
         user_ids = np.unique(data.ratings["user_id"].to_numpy())
         item_ids = np.sort(data.movies["movie_id"].to_numpy())
+        twice = item_ids[1:][item_ids[1:] == item_ids[:-1]]
+        if len(twice):
+            raise DataError(f"The films of {data.name} list movie {twice[0]} twice.")
         return cls(
             _csr(
                 _positions(ratings["user_id"].to_numpy(), user_ids, "user"),
@@ -51,11 +55,8 @@ class RatingMatrix:
 
 def _positions(ids: np.ndarray, sorted_ids: np.ndarray, kind: str) -> np.ndarray:
     """Where each id stands in `sorted_ids`, as int32."""
-    table = np.full(int(sorted_ids[-1]) + 1, -1, dtype=np.int32)
-    table[sorted_ids] = np.arange(len(sorted_ids), dtype=np.int32)
-    known = (ids >= 0) & (ids < len(table))
-    positions = table[np.where(known, ids, 0)]
-    positions[~known] = -1
+    # Looked up by hash: a table from id to position would be as long as the largest id.
+    positions = pd.Index(sorted_ids).get_indexer(ids).astype(np.int32)
     if (positions < 0).any():
         raise DataError(
             f"A rating names {kind} {ids[positions < 0][0]}, which the data set does not list."

@@ -14,7 +14,7 @@ import torch
 from hypothesis import HealthCheck, settings
 
 from saelib import datasets
-from saelib.datasets import MovieLens, Release
+from saelib.datasets import Counts, MovieLens, Release
 from saelib.learn import train
 
 torch.set_num_threads(1)
@@ -108,7 +108,7 @@ def registry(monkeypatch, tmp_path):
 
     def register(layout: str, **kwargs) -> str:
         scale = (0.5, 5, 0.5) if layout in ("csv", "ml-10m") else (1, 5, 1)
-        fields = {"n_ratings": 3, "checksum": None, "scale": scale} | kwargs
+        fields = {"counts": Counts(3, 2, 2), "checksum": None, "scale": scale} | kwargs
         monkeypatch.setitem(datasets.RELEASES, "tiny", Release("Tiny", layout, **fields))
         return "tiny"
 
@@ -125,6 +125,20 @@ FILES = {
             "20|unknown||||1|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0\n"
         ).encode("latin-1"),
         "u.user": b"1|24|M|technician|85711\n2|53|F|other|94043\n",
+    },
+    "recbole": {
+        "ml-100k.inter": (
+            b"user_id:token\titem_id:token\trating:float\ttimestamp:float\n"
+            b"1\t20\t4\t880000001\n2\t10\t5\t880000002\n1\t10\t3\t880000003\n"
+        ),
+        "ml-100k.item": (
+            "item_id:token\tmovie_title:token_seq\trelease_year:token\tclass:token_seq\n"
+            "10\tMisérables, Les\t1995\tComedy Drama\n20\tunkonwn\tunkonwn\tunknown\n"
+        ).encode(),
+        "ml-100k.user": (
+            b"user_id:token\tage:token\tgender:token\toccupation:token\tzip_code:token\n"
+            b"1\t24\tM\ttechnician\t85711\n2\t53\tF\tother\t94043\n"
+        ),
     },
     "ml-1m": {
         "ratings.dat": b"1::20::4::880000001\n2::10::5::880000002\n1::10::3::880000003\n",

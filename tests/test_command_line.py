@@ -249,6 +249,16 @@ def test_check_passes_here_and_names_what_is_missing(registry, capsys):
     assert re.search(r"MISSING data set ml-100k +not on disk  → python -m saelib fetch", out)
 
 
+@pytest.mark.parametrize("content", [b"", b"1\t20\t4\t880000001\n"])
+def test_check_is_not_green_for_empty_or_cut_files(content, registry, tmp_path, capsys):
+    changed = dict.fromkeys(("u.data", "u.item", "u.user"), b"") | {"u.data": content}
+    write_release(tmp_path / "data" / "ml-100k", "ml-100k", **changed)
+    with pytest.raises(SystemExit):
+        cli.main(["check"])
+    out = capsys.readouterr().out
+    assert re.search(r"MISSING data set ml-100k +damaged  → .*u\.data", out)
+
+
 def test_check_is_green_where_the_data_is(ml_100k, capsys):
     cli.main(["check"])
     assert "MISSING" not in capsys.readouterr().out

@@ -253,6 +253,9 @@ def test_the_published_split_is_read(data, tmp_path):
     table = evaluate_ratings(data, {"mean": global_mean}, 0, split=(tmp_path, "u1"))
     stars = data.ratings["rating"].to_numpy()
     assert table["rmse"][0] == pytest.approx(rmse(stars[100:].mean(), stars[:100]), rel=1e-5)
+    (tmp_path / "u1.base").write_text((tmp_path / "u1.base").read_text().rpartition("\n1")[0])
+    with pytest.raises(SaelibError, match="together they should be all"):
+        evaluate_ratings(data, {"mean": global_mean}, 0, split=(tmp_path, "u1"))
 
 
 def test_default_beats_bias_on_ml_100k(ml_100k):

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy.sparse import csr_array
 
-from saelib.errors import ProfileError
+from saelib.errors import DataError, ProfileError
 from saelib.features import (
     AGE_BRACKETS,
     AGE_LABELS,
@@ -60,6 +60,8 @@ def test_each_user_is_encoded_in_the_row_of_their_id(data):
         who = data.users.set_index("user_id").loc[user]
         np.testing.assert_array_equal(code, encode_person(who.gender, who.age, who.occupation))
     assert encode_demographics(replace(data, users=None), ids) is None
+    with pytest.raises(DataError, match=r"users of ml-100k do not list user 1, who has rated"):
+        encode_demographics(replace(data, users=data.users.iloc[1:]), ids)
 
 
 @pytest.mark.parametrize(

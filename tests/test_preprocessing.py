@@ -42,6 +42,9 @@ def test_a_pair_rated_twice_and_a_film_not_listed_are_errors(data):
     movies = data.movies[data.movies["movie_id"] != missing]
     with pytest.raises(DataError, match=f"names movie {missing}, which"):
         RatingMatrix.from_movielens(replace(data, movies=movies))
+    movies = data.movies.iloc[[*range(len(data.movies)), 3]]
+    with pytest.raises(DataError, match=r"films of ml-100k list movie 40 twice"):
+        RatingMatrix.from_movielens(replace(data, movies=movies))
 
 
 def test_splits_are_seeded_disjoint_and_a_tenth():

@@ -57,8 +57,8 @@ def test_the_public_names_exist():
 
 def test_each_module_imports_only_from_those_before_it():
     order = (
-        "errors layouts datasets preprocessing features heads model storage recipes history "
-        "training fold_in rating_model choice taste trained_model learn evaluation profile "
+        "errors layouts download datasets preprocessing features heads model storage recipes "
+        "history training fold_in rating_model choice taste trained_model learn evaluation profile "
         "recommendation elicitation session plots markup widgets page checks interview cli __main__"
     ).split()
     assert {path.stem for path in (ROOT / "saelib").glob("*.py")} == {*order, "__init__"}
