@@ -3,20 +3,29 @@
 #   make test   style, unit tests, notebooks
 #   make lab    JupyterLab on the notebooks
 #   make panel  the rating panel as a page in the browser
+#   make matrix the fast tests in a fresh environment of each Python on this machine
 PYTHON ?= python3
 VENV ?= .venv
+CONSTRAINTS ?= constraints.txt
 BIN := $(VENV)/bin
 SAELIB := $(BIN)/python -m saelib
 # As in saelib/__init__.py, for notebooks that import torch first.
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: run test browser fuzz lab panel data notebooks clean
+# pip shows its progress at a terminal. Elsewhere that is hundreds of lines: of these only the large
+# downloads and the last steps, and failure where the last one is missing.
+INSTALL := $(BIN)/python -m pip install --disable-pip-version-check
+LARGE := awk '/ MB\)|^Installing|^Success/ { print substr($$0, 1, 99); fflush() } /^Successfully installed/ { done = 1 } END { exit !done }'
+
+.PHONY: run test browser fast matrix fuzz lab panel data notebooks lock clean
 .DEFAULT_GOAL := run
 
-$(VENV)/.ready: pyproject.toml constraints.txt
+$(VENV)/.ready: pyproject.toml $(CONSTRAINTS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say which: make PYTHON=python3.11")'
+	@echo "== Setting up $(VENV): about 130 packages, 2 GB on disk (torch with CUDA: 7 GB), 2 to 10 minutes"
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[notebooks,test]'
+	@set -- --constraint $(CONSTRAINTS) --editable '.[notebooks,test]'; \
+	  if [ -t 1 ]; then $(INSTALL) "$$@"; else $(INSTALL) "$$@" | $(LARGE); fi
 	@touch $@
 
 data: $(VENV)/.ready
@@ -45,6 +54,15 @@ test: data browser
 	$(BIN)/ruff format --check
 	$(BIN)/python -m pytest tests notebooks --ignore=notebooks/exercises --nbval --nbval-current-env --nbval-cell-timeout=300
 
+# Without browser and notebooks, with few examples of each property: two minutes.
+fast: $(VENV)/.ready
+	FUZZ_EXAMPLES=100 $(BIN)/python -m pytest tests --ignore=tests/test_browser.py
+
+# `make fast` in a fresh environment of each Python found here, and in one with the oldest versions
+# that pyproject.toml allows.
+matrix:
+	@$(PYTHON) tests/matrix.py
+
 # The properties of the tests with many more examples: FUZZ_EXAMPLES=100000 make fuzz
 fuzz: data
 	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-50000} $(BIN)/python -m pytest tests -m fuzz
@@ -60,6 +78,14 @@ panel: data
 notebooks: data
 	$(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False notebooks/*.ipynb notebooks/solutions/*.ipynb
 	$(BIN)/python notebooks/make_exercises.py
+
+# For authors: a new lock, of the newest versions that the oldest Python allows, so that newer ones
+# have them, too: make lock PYTHON=python3.11
+lock: clean
+	$(MAKE) $(VENV)/.ready CONSTRAINTS=/dev/null
+	{ grep '^#' constraints.txt; \
+	  $(BIN)/python -m pip freeze --all --exclude-editable | sed '/^pip==/d; s/+.*//'; } > $(VENV)/lock
+	mv $(VENV)/lock constraints.txt
 
 clean:
 	rm -rf $(VENV)

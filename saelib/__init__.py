@@ -8,6 +8,8 @@ beside.
 import os
 from importlib import import_module
 
+__version__ = "0.1.0"  # pyproject.toml reads it from here
+
 # Threads that wait for one another should sleep, not spin: where another program keeps a core
 # busy, spinning makes a training fifteen times slower. It must be set before torch is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -19,6 +19,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from saelib import __version__
 from saelib.errors import CheckpointError, ProfileError, SaelibError
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=16),
         epilog="Start with `train`, then `rate`. `COMMAND --help` explains each.",
     )
+    top.add_argument("--version", action="version", version=f"saelib {__version__}")
     commands = top.add_subparsers(title="commands", required=True)
 
     def command(name: str, run, summary: str) -> argparse.ArgumentParser:

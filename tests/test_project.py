@@ -2,50 +2,100 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import re
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
+import matrix
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
 
 import saelib
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def pins(lines) -> dict[str, str]:
+def toml() -> dict:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+def requirements() -> list[Requirement]:
+    """What the package, the notebooks and the tests need."""
+    extras = toml()["project"]["optional-dependencies"]
+    lines = toml()["project"]["dependencies"] + extras["notebooks"] + extras["test"]
+    return [Requirement(line) for line in lines]
+
+
+def lock_lines() -> list[str]:
+    return (ROOT / "constraints.txt").read_text().splitlines()
+
+
+def lock() -> dict[str, str]:
     """name -> version; fails on a line that pins nothing."""
-    found = {}
-    for line in lines:
-        name, version = re.fullmatch(r"([A-Za-z0-9._-]+)==([\w.]+)", line).groups()
-        found[name.lower().replace("_", "-")] = version
-    return found
+    lines = [line for line in lock_lines() if not line.startswith("#")]
+    found = [re.fullmatch(r"([A-Za-z0-9._-]+)==([\w.]+)", line).groups() for line in lines]
+    return {canonicalize_name(name): version for name, version in found}
 
 
-def project() -> dict:
-    return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+def test_the_lock_has_what_pyproject_wants_within_its_ranges():
+    for requirement in [*requirements(), *map(Requirement, toml()["build-system"]["requires"])]:
+        version = lock()[canonicalize_name(requirement.name)]
+        assert requirement.specifier.contains(version), requirement
 
 
-def wanted() -> dict[str, str]:
-    extras = project()["optional-dependencies"]
-    return pins(project()["dependencies"] + extras["notebooks"] + extras["test"])
+def test_the_locked_versions_take_the_oldest_python():
+    """3.11.0 included: Debian 12 has 3.11.2, and some packages begin with 3.11.5."""
+    oldest = toml()["project"]["requires-python"].removeprefix(">=")
+    checked = set()
+    for installed in importlib.metadata.distributions():
+        name = canonicalize_name(installed.name)
+        if lock().get(name) == installed.version.partition("+")[0]:
+            wanted = installed.metadata["Requires-Python"]
+            assert wanted is None or oldest in SpecifierSet(wanted), (name, wanted)
+            checked.add(name)
+    assert "pytest" in checked  # where the oldest versions of the ranges are installed, too
 
 
-def test_the_constraints_pin_what_pyproject_wants():
-    lines = (ROOT / "constraints.txt").read_text().splitlines()
-    constraints = pins(line for line in lines if not line.startswith("#"))
-    assert wanted().items() <= constraints.items()
-
-
-def test_conda_gets_the_same_versions():
+def test_only_the_lock_names_exact_versions():
+    assert not any("==" in str(requirement.specifier) for requirement in requirements())
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())
     [pip] = [d["pip"] for d in environment["dependencies"] if isinstance(d, dict)]
-    assert pins(line for line in pip if not line.startswith("--")) == wanted()
-    assert "--constraint constraints.txt" in pip
+    assert pip == ["--constraint constraints.txt", "--editable .[notebooks,test]"]
     [python] = [d for d in environment["dependencies"] if str(d).startswith("python=")]
-    assert python.removeprefix("python=") in project()["requires-python"]
+    assert python.removeprefix("python=") in toml()["project"]["requires-python"]
+    assert "--constraint constraints.txt" in (ROOT / "README.md").read_text()
+
+
+def test_the_matrix_tries_the_oldest_versions_of_the_ranges():
+    lines = ["# a lock", "NumPy==2.4.6", "some_test==1.2", "indirect==3"]
+    wanted = ["numpy>=2.0", "voila>=0.5.13,<0.6", "some-test"]
+    oldest = matrix.oldest_versions(wanted, lines)
+    assert oldest == ["numpy==2.0", "voila==0.5.13", "some-test==1.2"]
+    for line in toml()["project"]["dependencies"]:
+        [oldest] = matrix.oldest_versions([line], lock_lines())
+        assert Requirement(line).specifier.contains(oldest.partition("==")[2])
+        assert oldest != f"{Requirement(line).name}=={lock()[Requirement(line).name]}", (
+            f"{line}: no older version than the lock's is tried"
+        )
+
+
+def test_the_matrix_finds_this_python_once():
+    version, found = sys.version_info[:3], matrix.pythons()
+    assert len(found) == len(set(found))
+    assert [v for v, _ in found] == sorted(v for v, _ in found)
+    assert found[0][0] >= (3, 11)
+    assert version in [v for v, _ in found]
+
+
+def test_the_version_is_said_once():
+    assert importlib.metadata.version("saelib") == saelib.__version__
+    assert "version" not in toml()["project"]
 
 
 def test_the_public_names_exist():
