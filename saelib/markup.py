@@ -9,8 +9,8 @@ from html import escape
 import numpy as np
 
 from saelib.errors import SaelibError
-from saelib.plots import map_share
 from saelib.profile import label
+from saelib.taste import TasteMap, shares
 
 Scale = tuple[float, float, float]  # least stars, most stars, step
 
@@ -34,11 +34,24 @@ def card(rank: int, film: dict, reasons: Sequence[tuple[str, float, float]], sca
     )
 
 
+def map_picture(taste: TasteMap) -> str:
+    """SVG of the map: a dot for each person of the data set, and the genres' names."""
+    alt = escape(f"Map of {len(taste.people)} people; genres on it: {', '.join(taste.names)}")
+    # One path of dots, each a line of no length with round ends: thousands of people are few bytes.
+    dots = "".join(f"M{x} {y}h0" for x, y in np.rint(1000 * shares(taste.people)).astype(int))
+    names = "".join(
+        f'<text x="{x:.0f}" y="{y:.0f}">{escape(name)}</text>'
+        for name, (x, y) in zip(taste.names, 1000 * shares(taste.places))
+    )
+    picture = f'<svg viewBox="0 0 1000 1000" role="img" aria-label="{alt}">'
+    return f'{picture}<path d="{dots}"/>{names}</svg>'
+
+
 def map_mark(place: tuple[float, float] | None, names: Sequence[str]) -> str:
-    """The person's star upon `plots.map_image`, and in words which genres it is near."""
+    """The person's star upon `map_picture`, and in words which genres it is near."""
     if place is None:
         return '<p class="saelib-quiet">Rate a film, and you find yourself on the map.</p>'
-    left, top = map_share(place)
+    left, top = shares(np.array(place))
     star = f'<span class="saelib-you" style="left:{left:.1%};top:{top:.1%}">★</span>'
     words = f"The nearest names: {escape(' and '.join(names))}."
     words = f"<p>{words}</p>" if names else ""

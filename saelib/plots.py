@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from io import BytesIO
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -13,12 +12,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from saelib.history import History
-from saelib.taste import TasteMap
+from saelib.taste import EDGE, TasteMap
 
 # Okabe and Ito's colours, told apart by colour-blind readers; mid-tones stand on light and dark.
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#7F7F7F"
-
-MAP_EDGE = 2.8  # standard deviations; who is further out is drawn at the edge of the map
 
 STYLE = {
     "figure.figsize": (7, 4),
@@ -168,37 +165,19 @@ def plot_taste(
     """The people of a `TasteMap`, the genres liked here and there, and one more person's place."""
     with plt.rc_context(STYLE):
         ax = ax or plt.subplots(figsize=(7, 6), layout="constrained")[1]
-        dots = taste_map.people.clip(-MAP_EDGE, MAP_EDGE)
+        dots = taste_map.people.clip(-EDGE, EDGE)
         size = 6 + 3000 / max(len(dots), 200)
         ax.scatter(*dots.T, s=size, color=BLUE, alpha=0.4, linewidths=0, label="a person")
         for name, (x, y) in zip(taste_map.names, taste_map.places):
             back = {"boxstyle": "round,pad=0.2", "fc": "white", "ec": "none", "alpha": 0.8}
             ax.text(x, y, name, ha="center", va="center", color="black", weight="bold", bbox=back)
         if place is not None:
-            x, y = np.clip(place, -MAP_EDGE, MAP_EDGE)
+            x, y = np.clip(place, -EDGE, EDGE)
             look = {"marker": "*", "s": 320, "color": ORANGE, "edgecolors": "black", "zorder": 4}
             ax.scatter(x, y, label="you", **look)
-        edge = MAP_EDGE + 0.1
+        edge = EDGE + 0.1
         ax.set(xlim=(-edge, edge), ylim=(-edge, edge), aspect="equal")
         ax.set(xticks=[], yticks=[], title="People of similar taste stand close together")
         ax.set(xlabel="first axis of the code layer", ylabel="second axis")
         ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.06), ncols=2)
     return ax
-
-
-def map_image(taste_map: TasteMap) -> bytes:
-    """PNG of `plot_taste` from edge to edge; `map_share` says where upon it a person stands."""
-    figure = Figure(figsize=(4.2, 4.2), dpi=120)
-    ax = plot_taste(taste_map, ax=figure.add_axes((0, 0, 1, 1)))
-    ax.set_axis_off()
-    ax.get_legend().remove()
-    ax.set_title("")
-    image = BytesIO()
-    figure.savefig(image, format="png")
-    return image.getvalue()
-
-
-def map_share(place: tuple[float, float]) -> tuple[float, float]:
-    """A place upon `map_image`: shares of its width, from the left, and height, from the top."""
-    x, y = np.clip(place, -MAP_EDGE, MAP_EDGE) / (2 * (MAP_EDGE + 0.1))
-    return float(0.5 + x), float(0.5 - y)

@@ -21,6 +21,7 @@ SHRINKAGE = 10  # films of a genre after which a person's liking of it is half t
 WIDTH = 0.5  # of a neighbourhood, in standard deviations of the people's places
 APART = (1.1, 0.35)  # two names are further from each other than this, along one of the axes
 N_NAMES = 8
+EDGE = 2.8  # standard deviations; who is further out is drawn at the edge of the map
 SURE = 3.0  # standard errors by which a neighbourhood must like the genre that names it
 
 
@@ -77,6 +78,13 @@ class TasteMap:
         """The names that stand nearest to a place, the nearest first."""
         distance = np.square(self.places - np.array(place)).sum(axis=1)
         return [self.names[i] for i in np.argsort(distance, kind="stable")[:n]]
+
+
+def shares(places: np.ndarray) -> np.ndarray:
+    """(…, 2) places on a square picture: shares of its width, from the left, and height, from the
+    top. places: (…, 2) as of `TasteMap`; whoever is further out than the picture is at its edge."""
+    inside = np.clip(places, -EDGE, EDGE) / (2 * (EDGE + 0.1))
+    return 0.5 + inside * (1, -1)
 
 
 def code_layer(rating: RatingModel) -> StackedAutoencoder | FoldIn:

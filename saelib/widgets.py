@@ -7,7 +7,6 @@ its methods; then everything shown is brought in line with the session.
 from __future__ import annotations
 
 import threading
-from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from html import escape
 from pathlib import Path
@@ -20,8 +19,7 @@ from IPython import get_ipython
 
 from saelib.errors import ProfileError
 from saelib.features import AGE_BRACKETS, AGE_LABELS, age_bracket
-from saelib.markup import card, link, map_mark, one_line, star_options
-from saelib.plots import map_image
+from saelib.markup import card, link, map_mark, map_picture, one_line, star_options
 from saelib.profile import Profile, label
 from saelib.recommendation import Recommender
 from saelib.session import Session
@@ -155,14 +153,11 @@ class RatingPanel(ipw.VBox):
         )
         known = ipw.VBox([self.well_known])
         known.layout.display = None if self.session.recommender.trained.lists else "none"
-        people = self.session.recommender.trained.taste
-        picture = b64encode(map_image(people)).decode()
         taste = heading(
             "Your taste among others",
             "Each dot is a person of the data set; a genre stands where it is liked most surely.",
         )
-        alt = escape(f"Map of {len(people.people)} people; genres on it: {', '.join(people.names)}")
-        taste += f'<img alt="{alt}" src="data:image/png;base64,{picture}">'
+        taste += map_picture(self.session.recommender.trained.taste)
         map_ = _classed(ipw.VBox([ipw.HTML(taste), self.mark]), "saelib-map")
         watch = [ipw.HTML(best), self.genre, self.decade, known, *self.places, map_]
         buttons = [self.undo, self.restart, self.save, self.upload, self.download]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from xml.etree import ElementTree
 
 import matplotlib
 import numpy as np
@@ -10,11 +12,12 @@ import pytest
 
 from saelib.features import TrainingSet
 from saelib.learn import train
-from saelib.plots import map_image, map_share, plot_taste
+from saelib.markup import map_picture
+from saelib.plots import plot_taste
 from saelib.preprocessing import split_ratings
 from saelib.profile import Profile
 from saelib.recommendation import Recommender
-from saelib.taste import APART
+from saelib.taste import APART, shares
 from saelib.trained_model import TrainedModel
 
 matplotlib.use("Agg")
@@ -105,11 +108,18 @@ def test_the_nearest_genres_come_first(trained):
         assert taste.near(place, 1) == [name]
 
 
-def test_the_image_and_the_share_agree_on_a_place(trained):
-    image = map_image(trained.taste)
-    assert image.startswith(b"\x89PNG")
-    assert map_share((0, 0)) == (0.5, 0.5)
-    assert map_share((-100, 100)) == pytest.approx((0.5 - 2.8 / 5.8, 0.5 - 2.8 / 5.8))
+def test_the_picture_has_all_people_and_names_where_they_stand(trained):
+    picture = ElementTree.fromstring(map_picture(trained.taste))
+    [path] = picture.iter("path")
+    dots = [tuple(map(int, dot.split())) for dot in re.findall(r"M(\d+ \d+)h0", path.get("d"))]
+    assert dots == [tuple(p) for p in np.rint(1000 * shares(trained.taste.people)).astype(int)]
+    texts = {text.text: text for text in picture.iter("text")}
+    assert list(texts) == trained.taste.names
+    for name, place in zip(trained.taste.names, trained.taste.places):
+        assert float(texts[name].get("x")) == pytest.approx(1000 * shares(place)[0], abs=1)
+        assert name in picture.get("aria-label")
+    assert shares(np.zeros(2)).tolist() == [0.5, 0.5]
+    assert shares(np.array([-100, 100])) == pytest.approx([0.5 - 2.8 / 5.8] * 2)
 
 
 def test_the_plot_shows_people_names_and_the_person(trained):

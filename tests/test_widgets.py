@@ -14,6 +14,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import ipywidgets
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import settings
@@ -24,9 +25,9 @@ from ipywidgets.widgets import widget as ipywidgets_core
 from saelib import widgets
 from saelib.datasets import MovieLens
 from saelib.learn import train
-from saelib.plots import map_share
 from saelib.profile import Profile
 from saelib.recommendation import Recommender
+from saelib.taste import shares
 from saelib.widgets import RatingPanel
 
 
@@ -218,7 +219,7 @@ def test_the_person_stands_on_the_map_and_moves(panel):
     assert "Rate a film" in panel.mark.value
     rate(panel, 5)
     first = panel.mark.value
-    left, top = map_share(panel.session.place())
+    left, top = shares(np.array(panel.session.place()))
     assert f"left:{left:.1%};top:{top:.1%}" in first
     assert 0 < left < 1 and 0 < top < 1
     rate(panel, 1)
