@@ -123,9 +123,13 @@ class FoldIn:
         expected = self.expected(rows, people)
         return expected[:, films] + self._vectors(rows, expected) @ self.codes[films].T
 
-    def person_codes(self, rows: csr_array, people: np.ndarray | None = None) -> np.ndarray:
-        """(n, RANK + 1) the vectors of n people. rows: (n, n_items); people: as above."""
+    def vectors(self, rows: csr_array, people: np.ndarray | None = None) -> np.ndarray:
+        """(n, RANK + 1) the vectors of n people, their bias last. rows, people: see `scores`."""
         return self._vectors(rows, self.expected(rows, people))
+
+    def person_codes(self, rows: csr_array, people: np.ndarray | None = None) -> np.ndarray:
+        """(n, RANK) the vectors of n people without the bias: what they like, not how much."""
+        return self.vectors(rows, people)[:, :-1]
 
     def _vectors(self, rows: csr_array, expected: np.ndarray) -> np.ndarray:
         rows = _with_stars(rows)

@@ -19,6 +19,8 @@ class Recipe:
     input_dropout: the share of a row's ratings that the encoder does not see in a training step,
     drawn anew from U(low, high); they still count in the loss. weight_decay: decoupled (AdamW),
     so a step shrinks the weights, but not the biases, by learning_rate * weight_decay.
+    decay_growth: with n ratings to learn from, the decay is weight_decay * (10^6 / n)^decay_growth,
+    since few ratings are to be believed less than many.
     inner_decay: the same for the layers between the first and the last; None: no other.
     one_cycle: the learning rate rises for a tenth of the steps, then falls to 0; otherwise it is
     constant. n_batches: mini-batches an epoch; as a share of the rows, the size of a batch
@@ -37,6 +39,7 @@ class Recipe:
     raters: float = 0.0
     input_dropout: tuple[float, float] = (0.0, 0.0)
     weight_decay: float = 0.0
+    decay_growth: float = 0.0
     inner_decay: float | None = None
     learning_rate: float = 1e-3
     one_cycle: bool = True
@@ -52,7 +55,13 @@ DECAY = replace(MASK, weight_decay=3.5)
 ORDERED = replace(DECAY, head="ordered")
 PEOPLE = replace(ORDERED, input_dropout=(0.0, 0.9), demographics=0.5, facts=0.5, raters=1.0)
 FILMS = replace(
-    PEOPLE, rows="films", hidden=(800,), input_dropout=(0.0, 0.5), demographics=0.2, facts=1.0
+    PEOPLE,
+    rows="films",
+    hidden=(800,),
+    input_dropout=(0.0, 0.5),
+    demographics=0.2,
+    facts=1.0,
+    decay_growth=0.25,
 )
 
 # Which films, not how many stars: the multinomial denoising autoencoder of Liang et al. 2018.
@@ -69,8 +78,8 @@ RECIPES: dict[str, tuple[Recipe, ...]] = {
     "decay": (DECAY,),
     "ordered": (ORDERED,),
     "informed": (PEOPLE,),
-    "films": (FILMS,),
-    "default": (PEOPLE, FILMS),
+    "default": (FILMS,),
+    "both": (PEOPLE, FILMS),
     "choice": (CHOICE,),
 }
 

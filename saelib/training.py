@@ -120,7 +120,8 @@ def fit(
     inner = [layer.weight for layer in (*model.encoder, *model.decoder)]
     outer = [p for p in model.parameters() if p.ndim > 1 and not any(p is q for q in inner)]
     vectors = [p for p in model.parameters() if p.ndim <= 1]
-    inner_decay = recipe.weight_decay if recipe.inner_decay is None else recipe.inner_decay
+    decay = recipe.weight_decay * (1e6 / max(ratings.nnz, 1)) ** recipe.decay_growth
+    inner_decay = decay if recipe.inner_decay is None else recipe.inner_decay
     optimizer = torch.optim.AdamW(
         [
             {"params": outer},
@@ -128,7 +129,7 @@ def fit(
             {"params": vectors, "weight_decay": 0.0},
         ],
         lr=recipe.learning_rate,
-        weight_decay=recipe.weight_decay,
+        weight_decay=decay,
         fused=True,
     )
     history, best = History(), _copy(model)

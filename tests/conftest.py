@@ -91,7 +91,7 @@ def data() -> MovieLens:
 
 @pytest.fixture(scope="session")
 def trained(data):
-    return train(data, "default", epochs=5, progress=False)
+    return train(data, "default", epochs=15, progress=False)
 
 
 @pytest.fixture(scope="session")

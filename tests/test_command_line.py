@@ -40,6 +40,25 @@ def imported_by(option: str) -> str:
     return done.stdout.splitlines()[-1]
 
 
+def test_what_a_visitor_needs_is_without_torch_and_matplotlib(project):
+    """Each visitor's kernel and each call of `recommend` would pay for them, in time and memory."""
+    script = """
+import sys
+from saelib import Profile, RatingPanel, Recommender
+recommender = Recommender.load("models/ml-100k-default.safetensors")
+profile = Profile({"80": 5, "90": 2}, seen=["100"])
+recommender.recommend(profile)
+recommender.why(profile, ["10"])
+panel = RatingPanel(recommender)
+panel.session.rate("80", 5)
+panel.session.more()
+assert panel.session.place()
+print([m for m in ("torch", "matplotlib") if m in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stdout == "[]\n", done.stderr
+
+
 @pytest.fixture
 def project(monkeypatch, tmp_path, trained):
     """An empty project with a model in it; output goes nowhere else."""
@@ -201,7 +220,8 @@ def test_train_goes_on_after_ctrl_c(project, monkeypatch, data, capsys):
     from saelib.training import hide_inputs
 
     monkeypatch.setattr(datasets, "load", lambda name: data)
-    cli.main(["train", "--epochs", "3", "--output", "whole.safetensors"])
+    command = ["train", "--recipe", "both", "--epochs", "3", "--output"]
+    cli.main([*command, "whole.safetensors"])
 
     def stop_at(step: int):
         steps = count(1)
@@ -218,20 +238,20 @@ def test_train_goes_on_after_ctrl_c(project, monkeypatch, data, capsys):
         name = f"halves{network}"
         with monkeypatch.context() as patch:
             patch.setattr(training, "hide_inputs", stop_at(step))
-            cli.main(["train", "--epochs", "3", "--output", f"{name}.safetensors"])
+            cli.main([*command, f"{name}.safetensors"])
         assert "Stopped after epoch 1 of a network" in capsys.readouterr().out
         assert len(Recommender.load(f"{name}.safetensors").trained.histories) == network + 1
         assert (project / f"{name}.checkpoint{network}").exists()
     kept = (project / "whole.safetensors").read_bytes()
     with monkeypatch.context() as patch:
         patch.setattr(training, "hide_inputs", stop_at(90))
-        cli.main(["train", "--epochs", "3", "--output", "whole.safetensors"])
+        cli.main([*command, "whole.safetensors"])
     assert (project / "whole.safetensors").read_bytes() == kept, "a finished model is not replaced"
     assert (project / "whole-2.safetensors").exists()
     whole, profile = Recommender.load("whole.safetensors"), Profile({"80": 5})
     for network in (0, 1):
         name = f"halves{network}"
-        cli.main(["train", "--epochs", "3", "--output", f"{name}.safetensors", "--resume"])
+        cli.main([*command, f"{name}.safetensors", "--resume"])
         assert not list(project.glob(f"{name}.checkpoint*"))
         resumed = Recommender.load(f"{name}.safetensors")
         assert (whole.predict(profile) == resumed.predict(profile)).all()
@@ -251,7 +271,7 @@ def test_evaluate_prints_json_lines_or_a_table(registry, monkeypatch, data, caps
     cli.main([*arguments, "--protocol", "ranking"])
     out = capsys.readouterr().out
     assert "popularity" in out
-    assert out.count("±") == 7 * 3
+    assert out.count("±") == 7 * 5
 
 
 def test_check_passes_here_and_names_what_is_missing(registry, capsys):

@@ -96,7 +96,7 @@ def test_an_answer_makes_the_vector_as_certain_as_the_posterior_says(recommender
     [fold_in] = [n for n in recommender.trained.rating.networks if isinstance(n, FoldIn)]
     row, person = recommender.encode(Profile({"80": 5, "90": 2}))
     _, covariance = fold_in.posterior(row, person)
-    codes, vector = fold_in.codes.astype(float), fold_in.person_codes(row, person)[0]
+    codes, vector = fold_in.codes.astype(float), fold_in.vectors(row, person)[0]
     at_zero = fold_in.expected(row, person)[0, row.indices]
     assert (codes[:, -1] == codes[0, -1]).all() and codes[0, -1] > 0, "the bias"
 

@@ -16,7 +16,7 @@ from saelib.learn import fit_networks
 from saelib.rating_model import RatingModel
 from saelib.recipes import RECIPES
 
-SMALL = tuple(replace(r, hidden=(12,), n_batches=10, epochs=8) for r in RECIPES["default"])
+SMALL = tuple(replace(r, hidden=(12,), n_batches=10, epochs=8) for r in RECIPES["both"])
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def test_fold_in_finds_what_a_general_optimiser_finds(fold_in, rated, given):
 def test_a_person_of_the_training_is_predicted_as_the_network_does(known):
     """The folded-in vector replaces the trained one: close to it, on the training ratings."""
     _, films = SMALL
-    recipe = replace(films, epochs=40, weight_decay=0.5)
+    recipe = replace(films, epochs=40, weight_decay=0.5, decay_growth=0.0)
     fold_in = fit_networks([recipe], known, progress=False)[0].networks[0]
     stars, rated = known.ratings.toarray(), known.ratings.toarray() > 0
     error = np.sqrt(np.mean((fold_in.predict(known.ratings, known.people) - stars)[rated] ** 2))

@@ -311,7 +311,7 @@ def test_the_list_as_a_table(panel):
 @pytest.mark.parametrize(
     ("file", "message"),
     [
-        ('{"dataset": "ml-1m", "ratings": {"80": 5}}', "The profile is of ml-1m"),
+        ('{"dataset": "ml-1m", "ratings": {"80": 5}}', "The profile is of 'ml-1m'"),
         (json.dumps({"ratings": {str(i): 5 for i in range(300_000)}}), "has no film '0'"),
         (b" " * 5_000_001, "too large for a profile: 5.0 MB; expected a file of at most 5 MB"),
         ('{"ratings": {"80": NaN}}', "not on the scale"),
