@@ -480,8 +480,8 @@ OPTIONS = [f"--{name}" for name in OPTIONS.split()] + ["-n"]
 @pytest.fixture
 def hostile(project, monkeypatch, data):
     """A project in which training and serving cost nothing, and files of all kinds."""
-    monkeypatch.setattr(datasets, "load", lambda name: data)
-    monkeypatch.setattr(datasets, "fetch", lambda name: project)
+    monkeypatch.setattr(datasets, "load", lambda name: datasets.check_name(name) or data)
+    monkeypatch.setattr(datasets, "fetch", lambda name: datasets.check_name(name) or project)
     monkeypatch.setattr(datasets, "read", lambda folder, name: data)
     monkeypatch.setitem(datasets.RELEASES, "tiny", replace(datasets.RELEASES["ml-100k"]))
     nothing = pd.DataFrame({"dataset": ["tiny"], "model": ["bias"], "seed": [0], "rmse": [1.0]})
