@@ -403,6 +403,8 @@ def _rate(options: argparse.Namespace) -> None:
     from saelib.profile import Profile
     from saelib.recommendation import Recommender
 
+    if options.save.is_dir():
+        raise ProfileError(f"{options.save} is a folder; --save takes a file name.")
     for option, value in (("--films", options.films), ("-n", options.n)):
         if value < 1:
             raise ProfileError(f"{option} must be at least 1; got {value}.")

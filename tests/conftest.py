@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 from collections import defaultdict
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +33,17 @@ def fuzz(test):
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
     )
     return pytest.mark.fuzz(patient(test))
+
+
+@contextmanager
+def files_of_at_most(n: int):
+    """As on a full disk: writing beyond n bytes of a file fails."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 TITLES = [

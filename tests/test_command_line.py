@@ -5,17 +5,23 @@ from __future__ import annotations
 import importlib.metadata
 import io
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
 from dataclasses import replace
 from importlib.metadata import version
 from itertools import count
 
+import matplotlib.pyplot as plt
+import pandas as pd
 import pytest
-from conftest import write_release
+from conftest import EXAMPLES, files_of_at_most, write_release
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from saelib import cli, datasets
+from saelib import cli, datasets, evaluation, page, plots, trained_model
 from saelib.elicitation import likely_seen, next_films
 from saelib.interview import interview
 from saelib.profile import Profile
@@ -109,6 +115,15 @@ def test_the_help_names_every_release():
         (["train", "--recipe", "best"], "Unknown recipe 'best'"),
         (["train", "--epochs", "0"], "0 epochs"),
         (["train", "--output", "."], ". is a folder; --output takes the name of a file"),
+        (["train", "--output", "x.png"], "a file that ends in .safetensors; got x.png"),
+        (["train", "--output", "foo.checkpoint0"], "a file that ends in .safetensors"),
+        (["train", "--output", "a" * 300 + ".safetensors"], "File name too long"),
+        (["evaluate", "--seeds", "0", "0"], "--seeds names a seed twice"),
+        (["rate", "--save", "nowhere/me.json"], "could not be saved: [Errno 2] No such file"),
+        (["rate", "--save", "."], ". is a folder; --save takes a file name"),
+        (["rate", "--save", "a" * 300], "File name too long"),
+        (["recommend", "--profile", "a" * 300], "File name too long"),
+        (["recommend", "--profile", "/dev/zero"], "longer than 10,000,000 bytes"),
         (["evaluate", "--recipe", "best"], "Unknown recipe 'best'"),
         (["evaluate", "--protocol", "ranking", "--split", "u1"], "--split u1 goes with"),
         (["recommend", "--profile", "nobody.json"], "Cannot read the profile nobody.json"),
@@ -125,6 +140,43 @@ def test_an_error_is_one_message(arguments, message):
     assert done.stderr.startswith("Error: ") or "\nError: " in done.stderr
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("seed", ["-1", str(2**64), "one", "9" * 5000])
+@pytest.mark.parametrize("option", ["train --seed", "ladder --seed", "evaluate --seeds"])
+def test_a_seed_is_one_that_can_be_used(option, seed, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main([*option.split(), seed])
+    assert stopped.value.code == 2
+    assert "is no whole number from 0 to 4294967295" in capsys.readouterr().err
+
+
+def test_an_output_with_few_characters_gets_stand_ins(project, capsys):
+    (project / "me.json").write_text('{"ratings": {"80": 5}}')
+    arguments = ["recommend", "--profile", "me.json", "-n", "40", "--model"]
+    arguments.append(project / "models" / "ml-100k-default.safetensors")
+    for encoding in ("ascii", "cp1252"):
+        environment = os.environ | {"PYTHONIOENCODING": encoding}
+        command = [sys.executable, "-m", "saelib", *map(str, arguments)]
+        done = subprocess.run(command, capture_output=True, env=environment, timeout=60)
+        assert (done.returncode, done.stderr) == (0, b"")
+        text = done.stdout.decode(encoding)
+        assert text.count(" *  ") == 39
+        assert ("Miserables" if encoding == "ascii" else "Misérables") in text
+    done = subprocess.run([*command, "--json"], capture_output=True, env=environment, timeout=60)
+    assert "Misérables, Les" in [json.loads(line)["title"] for line in done.stdout.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("redirected", "code", "said"),
+    [("> /dev/full", 1, "Error: [Errno 28] No space left on device.\n"), ("2>&-", 0, "")],
+)
+def test_a_full_disk_or_a_closed_stream_is_no_traceback(project, redirected, code, said):
+    (project / "me.json").write_text('{"ratings": {"80": 5}}')
+    model = project / "models" / "ml-100k-default.safetensors"
+    command = f"{sys.executable} -m saelib recommend --profile me.json --model {model} {redirected}"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (code, said)
 
 
 def test_a_missing_package_is_named_with_the_way_out(monkeypatch, capsys):
@@ -255,6 +307,31 @@ def test_train_goes_on_after_ctrl_c(project, monkeypatch, data, capsys):
         assert not list(project.glob(f"{name}.checkpoint*"))
         resumed = Recommender.load(f"{name}.safetensors")
         assert (whole.predict(profile) == resumed.predict(profile)).all()
+
+
+def test_a_training_touches_no_files_but_its_own(project, monkeypatch, data):
+    monkeypatch.setattr(datasets, "load", lambda name: data)
+    others = ["my1.checkpoint0", "my.checkpoint0", "my[1].checkpoint0.checkpoint0", "my1.png"]
+    for name in others:
+        (project / name).write_text("another training's")
+    for name in ("my[1]", "my[1].checkpoint0"):
+        output = f"{name}.safetensors"
+        cli.main(["train", "--recipe", "plain", "--epochs", "1", "--output", output])
+        if name == "my[1]":
+            assert all((project / other).read_text() for other in others)
+    made = {path.name for path in project.iterdir()} - {"models", "pyproject.toml"} - set(others)
+    wanted = {f"{name}{end}" for name in ("my[1]", "my[1].checkpoint0") for end in ENDINGS}
+    assert made == wanted
+
+
+ENDINGS = (".safetensors", ".png")
+
+
+def test_a_profile_with_everything_seen_leaves_nothing_to_recommend(project, capsys):
+    seen = list(range(10, 410, 10))
+    (project / "me.json").write_text(json.dumps({"ratings": {"80": 5}, "seen": seen}))
+    cli.main(["recommend", "--profile", "me.json"])
+    assert capsys.readouterr().out.startswith("No film is left to recommend")
 
 
 def test_evaluate_prints_json_lines_or_a_table(registry, monkeypatch, data, capsys, tmp_path):
@@ -425,3 +502,106 @@ def test_rate_with_nothing_told_saves_nothing(project, monkeypatch, capsys):
     cli.main(["rate"])
     assert "Nothing was told" in capsys.readouterr().out
     assert not list(project.glob("*.json"))
+
+
+def test_rate_keeps_what_was_told_when_it_is_killed(project):
+    model = project / "models" / "ml-100k-default.safetensors"
+    for number, name in enumerate(("SIGTERM", "SIGHUP", "SIGKILL")):
+        command = [sys.executable, "-m", "saelib", "rate", "--model", str(model)]
+        path = project / ("my-profile.json" if number == 0 else f"my-profile-{number + 1}.json")
+        with subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as process:
+            process.stdin.write("F\n30\n\n2 3\n5\n4\n")
+            process.stdin.flush()
+            said = ""
+            while " 3/20" not in said:  # the third film is asked about
+                said += process.stdout.read(1)
+            process.send_signal(getattr(signal, name))
+            process.wait(timeout=60)
+        told = Profile.load(path)
+        assert (told.gender, told.age, len(told.seen)) == ("F", 30, 2)
+        assert list(told.ratings.values()) == [5, 4]
+
+
+def test_rate_shows_the_list_where_the_disk_is_full(project, monkeypatch, capsys):
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n\n\n\n5\n1\n4\nq\n"))
+    with files_of_at_most(10), pytest.raises(SystemExit) as stopped:
+        cli.main(["rate", "--films", "5"])
+    assert stopped.value.code == 1
+    heard = capsys.readouterr()
+    assert len(re.findall(r"^ +\d+\. .* ★", heard.out, re.MULTILINE)) == 10
+    printed = re.search(r"not saved; as it would be:\n\n(\{.*\n\})", heard.out, re.DOTALL)[1]
+    assert list(Profile.from_json(printed).ratings.values()) == [5, 1, 4]
+    assert re.fullmatch(r"Error: Cannot write the profile my-profile\.json: .*\n", heard.err)
+    assert {path.name for path in project.iterdir()} == {"models", "pyproject.toml"}
+
+
+def test_rate_asks_nothing_where_it_could_not_save(project, monkeypatch, capsys):
+    monkeypatch.setattr("sys.stdin", io.StringIO("F\n"))
+    with pytest.raises(SystemExit):
+        cli.main(["rate", "--save", "nowhere/me.json"])
+    assert capsys.readouterr().out == ""
+
+
+# -- Whatever is typed ------------------------------------------------------------------------
+
+HOSTILE = ["", "-1", "0", "1", "3", "9" * 400, "nan", "..", "/", "x.safetensors", "folder"]
+HOSTILE += ["me.json", "bad.json", "everything.json", "a" * 300, "~nosuchuser/x", "\x1b[31m", "é★"]
+HOSTILE += ["/dev/null", "/dev/full", "tiny", "plain", "default", "ratings", "ranking", "u1", "[1]"]
+HOSTILE += ["model.safetensors", "broken.safetensors", "\udcff.safetensors", "--", "-x"]
+OPTIONS = "dataset recipe seed output resume protocol split seeds no-demographics json profile "
+OPTIONS += "films save model help nonsense port dark no-browser"
+OPTIONS = [f"--{name}" for name in OPTIONS.split()] + ["-n"]
+
+
+@pytest.fixture
+def hostile(project, monkeypatch, data):
+    """A project in which training and serving cost nothing, and files of all kinds."""
+    monkeypatch.setattr(datasets, "load", lambda name: datasets.check_name(name) or data)
+    monkeypatch.setattr(datasets, "fetch", lambda name: datasets.check_name(name) or project)
+    monkeypatch.setattr(datasets, "read", lambda folder, name: data)
+    monkeypatch.setitem(datasets.RELEASES, "tiny", replace(datasets.RELEASES["ml-100k"]))
+    nothing = pd.DataFrame({"dataset": ["tiny"], "model": ["bias"], "seed": [0], "rmse": [1.0]})
+    monkeypatch.setattr(evaluation, "evaluate", lambda *rest, **options: nothing)
+    monkeypatch.setattr(evaluation, "ladder", lambda *rest, **options: iter(()))
+    trained = Recommender.load(cli.model_path("ml-100k")).trained
+    monkeypatch.setattr(trained_model, "train", lambda *rest, **options: trained)
+    monkeypatch.setattr(plots, "plot_histories", lambda *rest, **options: plt.figure())
+    monkeypatch.setattr(page, "serve", lambda *rest, **options: None)
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    (project / "folder").mkdir()
+    (project / "me.json").write_text('{"ratings": {"80": 5}}')
+    (project / "bad.json").write_bytes(b"\xff")
+    everything = {"ratings": {"80": 5}, "seen": list(range(10, 410, 10))}
+    (project / "everything.json").write_text(json.dumps(everything))
+    content = cli.model_path("ml-100k").read_bytes()
+    (project / "model.safetensors").write_bytes(content)
+    (project / "broken.safetensors").write_bytes(content[:-1] + b"x")
+    yield project
+    plt.close("all")
+
+
+@pytest.mark.fuzz
+@settings(
+    max_examples=EXAMPLES // 2,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+@given(
+    st.sampled_from([*COMMANDS, "", "nonsense"]),
+    st.lists(st.tuples(st.sampled_from(OPTIONS), st.none() | st.sampled_from(HOSTILE)), max_size=3),
+)
+def test_any_arguments_end_in_a_message_and_an_exit_code(hostile, capsys, command, options):
+    arguments = [part for option in options for part in option if part is not None]
+    try:
+        cli.main([command, *arguments])
+        code = 0
+    except SystemExit as stopped:
+        code = stopped.code
+    heard = capsys.readouterr()
+    assert "Traceback" not in heard.out + heard.err
+    assert code in (0, 1, 2)
+    assert not code or heard.err
+    for figure in plt.get_fignums():
+        plt.close(figure)

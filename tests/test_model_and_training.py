@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import pickle
-import resource
-from contextlib import contextmanager
 from dataclasses import replace
 from operator import attrgetter
 
@@ -14,7 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from conftest import files_of_at_most
 from safetensors.torch import save_file
+from scipy.sparse import csr_array
 from torch import nn
 
 from saelib import training
@@ -287,6 +287,20 @@ def test_a_training_that_diverges_says_so(known):
         fitted(known, recipe=replace(SMALL, inputs="stars", activation="relu", learning_rate=1e30))
 
 
+def test_too_few_ratings_are_called_so(known, data):
+    row = known.take(np.zeros(20, dtype=int)).ratings.copy()
+    row.data[row.indptr[1] :] = 0
+    row.eliminate_zeros()
+    model = fresh(replace(known, matrix=replace(known.matrix, csr=row)))
+    with pytest.raises(SaelibError, match=r"too few ratings to train on: \d+ in 20 rows, so that"):
+        fit(model, row, SMALL, progress=False)
+    few = replace(data, ratings=data.ratings.iloc[:4])
+    with pytest.raises(SaelibError, match=r"too few"):
+        train(few, "plain", epochs=1, progress=False)
+    with pytest.raises(SaelibError, match="No ratings are held out to measure on"):
+        held_out_loss(fresh(known), known.ratings, csr_array(known.ratings.shape))
+
+
 def test_unknown_recipe_and_impossible_epochs(data):
     with pytest.raises(SaelibError, match="Unknown recipe 'best'; choose one of plain, residuals"):
         train(data, "best")
@@ -354,17 +368,6 @@ def test_a_truncated_model_and_others_safetensors_are_refused(trained, tmp_path)
         TrainedModel.load(path)
     with pytest.raises(CheckpointError, match=r"nowhere\.safetensors is not there"):
         TrainedModel.load(tmp_path / "nowhere.safetensors")
-
-
-@contextmanager
-def files_of_at_most(n: int):
-    """As on a full disk: writing beyond n bytes of a file fails."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (n, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_the_old_model_survives_a_full_disk(trained, tmp_path):

@@ -7,14 +7,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import made_up
+from conftest import files_of_at_most, fuzz, made_up
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from saelib import recommendation
+from saelib.choice import ListModel
 from saelib.errors import ProfileError
 from saelib.learn import train
 from saelib.profile import Profile, label
 from saelib.recommendation import Recommender
+from saelib.session import Session
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +97,67 @@ def test_why_is_what_leaving_a_rating_out_does(recommender):
                 expected[recommender.labels[recommender.position(left_out)]] = share
         assert dict(found) == pytest.approx(expected, abs=1e-5)
         assert [s for _, s in found] == sorted((s for _, s in found), reverse=True)
+
+
+def test_of_many_ratings_only_the_weightiest_are_left_out(recommender, monkeypatch):
+    told = {str(film): 1 + film // 10 % 5 for film in range(10, 260, 10)}
+    films = recommender.recommend(Profile(told), n=4)["movie_id"].tolist()
+    every = [dict(found) for found in recommender.why(Profile(told), films, n=25)]
+    monkeypatch.setattr(recommendation, "LEFT_OUT", 8)
+    counts, scores = [], ListModel.scores
+
+    def counted(self, rows, *others):
+        counts.append(rows.shape[0])
+        return scores(self, rows, *others)
+
+    monkeypatch.setattr(ListModel, "scores", counted)
+    some = recommender.why(Profile(told), films, n=2)
+    assert len(counts) == 1
+    assert 2 < counts[0] <= 8 + 1
+    for found, of_all in zip(some, every):
+        assert found
+        assert all(share == pytest.approx(of_all[name], abs=1e-5) for name, share in found)
+    ease = recommender.trained.lists.choice
+    pull = ease.pull(np.array([0, 1, 7]), np.array([3, 9]))
+    assert pull.tolist() == ease.weights[np.ix_([0, 1, 7], [3, 9])].tolist()
+    row, person = recommender.encode(Profile(told))
+    see = recommender.trained.lists.see
+    assert np.array_equal(see(row, person, [3, 9]), see(row, person)[:, [3, 9]])
+
+
+def test_a_text_that_is_an_id_and_a_title_names_neither(tmp_path):
+    data = made_up()
+    movies = data.movies.copy()
+    movies.loc[4, ["title", "year"]] = ["300", 2007]  # movie_id 50
+    recommender = Recommender(train(replace(data, movies=movies), epochs=1, progress=False))
+    with pytest.raises(ProfileError, match=r"'300' names several.*50: 300 \(2007\); id:300: Film"):
+        recommender.recommend(Profile({"300": 5}))
+    assert recommender.position("id:300") == recommender.position(300) == 29
+    assert recommender.position("300 (2007)") == recommender.position("50") == 4
+    assert [recommender.name(i) for i in (4, 29, 30)] == ["50", "id:300", "310"]
+    with pytest.raises(ProfileError, match="has no film 'id:5'"):
+        recommender.position("id:5")
+    session = Session(recommender)
+    session.rate(300, 5)
+    session.tick(50)
+    session.save(tmp_path / "me.json")
+    before = session.profile
+    assert (before.ratings, before.seen) == ({"id:300": 5}, ["50"])
+    session.load(tmp_path / "me.json")
+    assert session.profile == before
+    assert session.why([10]) is not None
+
+
+def test_a_film_beyond_those_that_ease_knows_pulls_nothing(recommender):
+    ease = replace(recommender.trained.lists.choice, films=np.arange(1, 40))
+    ease = replace(ease, weights=ease.weights[1:, 1:])
+    assert ease.pull(np.array([0, 5]), np.array([0, 7])).tolist() == [
+        [0, 0],
+        [0, ease.weights[4, 6]],
+    ]
+    row, person = recommender.encode(Profile(RATINGS))
+    told = ListModel.told(row, person)
+    assert ease.scores(row, told, [0, 3]).tolist() == ease.scores(row, told)[:, [0, 3]].tolist()
 
 
 def test_a_film_seen_without_stars_counts_for_choosing_and_not_as_a_rating(recommender):
@@ -274,6 +338,8 @@ def test_a_profile_file_goes_out_and_comes_back(tmp_path):
         ('{"seen": "80"}', 'another "seen" than a list'),
         ('{"seen": [80, 5.5]}', 'another "seen" than a list'),
         ('{"ratings": {}, "gender": 1}', "the gender 1; expected a short text or null"),
+        ('{"gender": "' + "F" * 1000 + '"}', "the gender 'FFF.*; expected a short text or null"),
+        ('{"' + "a" * 10_000_000 + '": 1}', "longer than 10,000,000 bytes; expected"),
     ],
 )
 def test_a_file_that_is_no_profile(text, message, tmp_path):
@@ -282,6 +348,58 @@ def test_a_file_that_is_no_profile(text, message, tmp_path):
     with pytest.raises(ProfileError, match=message) as caught:
         Profile.load(path)
     assert str(path) in str(caught.value)
+
+
+def test_a_mark_before_utf_8_is_no_part_of_a_profile(tmp_path):
+    path = tmp_path / "me.json"
+    path.write_bytes(b'\xef\xbb\xbf{"ratings": {"80": 5}}')
+    assert Profile.load(path) == Profile.from_json(path.read_bytes()) == Profile({"80": 5})
+
+
+@pytest.mark.parametrize(
+    "told", [{"age": 10**308}, {"ratings": {"a" * 10**6: 5}}, {"ratings": {"80": 10**4000}}]
+)
+def test_the_message_of_a_long_entry_is_short(recommender, told):
+    with pytest.raises(ProfileError) as caught:
+        recommender.recommend(Profile.from_json(json.dumps(told)))
+    assert len(str(caught.value)) < 400
+
+
+def test_a_profile_is_written_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "me.json"
+    Profile({"80": 5}).save(path)
+    with files_of_at_most(20), pytest.raises(ProfileError, match="Cannot write the profile"):
+        Profile({"80": 1, "90": 1}).save(path)
+    assert Profile.load(path) == Profile({"80": 5})
+    assert list(tmp_path.iterdir()) == [path]
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda parts: st.lists(parts, max_size=2) | st.dictionaries(st.text(max_size=3), parts),
+    max_leaves=3,
+)
+NAMES = st.sampled_from(["80", "90", "Toy Story", "Sabrina", "id:80", "nobody"]) | st.text()
+ENTRIES = {
+    "dataset": st.sampled_from(["ml-100k", "ml-1m", None]),
+    "ratings": st.dictionaries(NAMES, st.integers(0, 6) | VALUES, max_size=4),
+    "seen": st.lists(NAMES | st.integers(0, 100), max_size=4),
+    "gender": st.sampled_from(["F", "M", "x"]),
+    "age": st.integers(-1, 200) | st.just(10**400),
+    "occupation": st.sampled_from(["writer", "pirate"]),
+}
+PROFILES = st.fixed_dictionaries({}, optional={k: v | VALUES for k, v in ENTRIES.items()})
+
+
+@fuzz
+@given(st.binary() | st.text().map(str.encode) | (PROFILES | VALUES).map(json.dumps))
+def test_anything_is_a_profile_or_a_profile_error(recommender, content):
+    try:
+        profile = Profile.from_json(content)
+        assert Profile.from_json(profile.to_json()) == profile or "NaN" in profile.to_json()
+        recommender.recommend(profile, n=3)
+    except ProfileError as error:
+        assert len(str(error)) < 1000
 
 
 def test_films_to_ask_are_known_telling_diverse_and_new(recommender):
