@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from itertools import takewhile
 from pathlib import Path
 
 import matrix
@@ -15,6 +16,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
+from PIL import Image
 
 import saelib
 
@@ -103,6 +105,59 @@ def test_the_public_names_exist():
         assert getattr(saelib, name).__doc__ or name == "RECIPES"
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         saelib.nothing  # noqa: B018
+
+
+def published() -> dict[str, dict[str, dict[str, float]]]:
+    """Title of the section -> model -> column -> mean, from the tables of models/README.md.
+
+    Of the tables of new users only the first, the error of ratings that were not shown.
+    """
+    sections = {}
+    for section in (ROOT / "models/README.md").read_text().split("\n### ")[1:]:
+        lines = section.splitlines()
+        start = next((i for i, line in enumerate(lines) if line.startswith("| model |")), None)
+        if start is not None:
+            columns = lines[start].strip("| ").split(" | ")[1:]
+            rows = {}
+            for line in takewhile(lambda line: line.startswith("|"), lines[start + 2 :]):
+                model, *cells = line.strip("| ").split(" | ")
+                rows[model] = {c: float(x.split()[0]) for c, x in zip(columns, cells) if x.split()}
+            sections[lines[0].split(", seed")[0]] = rows
+    return sections
+
+
+def test_the_figures_of_the_readme_are_means_of_the_published_tables():
+    text, tables = (ROOT / "README.md").read_text(), published()
+    order = [
+        ("ml-100k, ratings", "rmse"),
+        ("ml-1m, ratings", "rmse"),
+        ("ml-100k, ratings", "rmse_seen"),
+        ("ml-1m, ratings", "rmse_seen"),
+        ("ml-100k, ratings u1", "rmse"),
+        ("ml-100k, new-users", "20"),
+        ("ml-1m, new-users", "20"),
+        ("ml-100k, ranking", "ndcg@10"),
+        ("ml-1m, ranking", "ndcg@10"),
+    ]
+    number = r" \**(\d?\.\d{3})\** \|"
+    rows = re.findall(r"^\|.*\|" + 3 * number + "$", text, re.MULTILINE)
+    assert len(rows) == len(order)
+    for (section, column), row in zip(order, rows):
+        means = [tables[section][model][column] for model in ("bias", "sae-plain", "sae-default")]
+        assert [float(x) for x in row] == pytest.approx(means, abs=6e-4), section
+    known = tables["ml-100k, ratings"]
+    headline = [known[model]["rmse_seen"] for model in ("sae-plain", "bias")]
+    headline += [known[model]["rmse"] for model in ("sae-plain", "bias", "sae-default")]
+    said = re.findall(r"\d?\.\d{3}", text[: text.index("![")])
+    assert [float(x) for x in said] == pytest.approx(headline, abs=6e-4)
+
+
+def test_the_readme_describes_the_picture_as_it_was_drawn():
+    [alt] = re.findall(
+        r"!\[(.*)\]\(notebooks/figures/overview\.png\)", (ROOT / "README.md").read_text()
+    )
+    with Image.open(ROOT / "notebooks/figures/overview.png") as picture:
+        assert alt == picture.text["Description"], "python notebooks/figures/overview.py prints it"
 
 
 def test_each_module_imports_only_from_those_before_it():
