@@ -22,7 +22,13 @@ from saelib.choice import Ease, ListModel
 from saelib.evaluation import ndcg
 from saelib.features import TrainingSet
 from saelib.fold_in import FoldIn
-from saelib.preprocessing import RatingMatrix, split_ratings, split_rows, split_users
+from saelib.preprocessing import (
+    RatingMatrix,
+    first_inputs,
+    split_ratings,
+    split_rows,
+    split_users,
+)
 from saelib.rating_model import RatingModel
 from saelib.recipes import FILMS, PEOPLE, Recipe
 from saelib.training import build, fit, held_out_loss, orient
@@ -61,6 +67,8 @@ AROUND = [
     {},
     {"weight_decay": 2.5},
     {"weight_decay": 5.0},
+    {"decay_growth": 0.0},
+    {"decay_growth": 0.25},
     {"epochs": 10},
     {"epochs": 30},
     {"hidden": (250,)},
@@ -145,19 +153,33 @@ def pretrained(data: datasets.MovieLens, seeds: list[int], only: str):
 
 
 def folding_in(data: datasets.MovieLens, seeds: list[int], only: str):
-    """The spread of the prior of people's vectors; and the network's own vectors (spread None)."""
+    """The spreads of the priors of people's vectors and biases; spread None: the network's own.
+
+    RMSE of known people's ratings, and of people held out from the training users, 20 shown.
+    """
+    settings = [(1.0, 1.1), (1.2, 1.1), (1.4, 0.9), (1.4, 1.1), (1.4, 1.4), (2.0, 1.1)]
     found: dict = {}
     for seed in seeds:
         known, hidden = validation(data, seed)
         model, oriented = trained(FILMS, known, seed)
         alone = held_out_loss(model, oriented.ratings, csr_array(hidden.T), oriented.row_features)
-        found.setdefault(None, []).append(alone**0.5)
-        for spread in (0.7, 1.0, 1.4, 2.0):
-            folded = FoldIn.from_network(model, FILMS, known, oriented, spread)
+        found.setdefault((None, None, "known people"), []).append(alone**0.5)
+        everyone = TrainingSet.from_movielens(data)
+        users, _ = split_users(everyone.ratings.shape[0], seed)
+        fitting, choosing = split_users(len(users), 100 + seed)
+        others, new = everyone.take(users[fitting]), everyone.take(users[choosing])
+        inputs, targets = split_rows(new.ratings, 0.5, seed)
+        inputs = first_inputs(inputs, 20)
+        of_others = trained(FILMS, others, seed)
+        for spreads in settings:
+            folded = FoldIn.from_network(model, FILMS, known, oriented, *spreads)
             loss = held_out_loss(folded, known.ratings, hidden, known.people)
-            found.setdefault(spread, []).append(loss**0.5)
-    for spread, errors in found.items():
-        yield {"spread": spread}, errors
+            found.setdefault((*spreads, "known people"), []).append(loss**0.5)
+            folded = FoldIn.from_network(of_others[0], FILMS, others, of_others[1], *spreads)
+            loss = held_out_loss(folded, inputs, targets, new.people)
+            found.setdefault((*spreads, "new people"), []).append(loss**0.5)
+    for (spread, bias_spread, people), errors in found.items():
+        yield {"spread": spread, "bias_spread": bias_spread, "of": people}, errors
 
 
 def ease(data: datasets.MovieLens, seeds: list[int], only: str):
