@@ -13,9 +13,9 @@ SAELIB := $(BIN)/python -m saelib
 export OMP_WAIT_POLICY := PASSIVE
 
 # pip shows its progress at a terminal. Elsewhere that is hundreds of lines: of these only the large
-# downloads and the last steps, and failure where the last one is missing.
+# downloads, the last steps and conflicts, and failure where the last step is missing.
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check
-LARGE := awk '/ MB\)|^Installing|^Success/ { print substr($$0, 1, 120); fflush() } /^Successfully installed/ { done = 1 } END { exit !done }'
+LARGE := awk '/ MB\)|^Installing|^Success|depends on|requested/ { print substr($$0, 1, 120); fflush() } /^Successfully installed/ { done = 1 } END { exit !done }'
 
 .PHONY: run test browser fast matrix fuzz lab panel data notebooks lock clean
 .DEFAULT_GOAL := run

@@ -76,7 +76,9 @@ def main() -> None:
         oldest = Path(folder) / "oldest.txt"
         oldest.write_text("\n".join(oldest_versions(wanted, lock.read_text().splitlines())))
         tries = [(*python, "locked", lock) for python in found]
-        for version, path, versions, constraints in [*tries, (*found[0], "oldest", oldest)]:
+        tries.append((*found[0], "oldest", oldest))
+        print(f"{len(tries)} environments, each set up anew, 5 to 20 minutes each", flush=True)
+        for version, path, versions, constraints in tries:
             done = fast_tests(path, constraints)
             if done.returncode != 0:
                 failed = True

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -93,6 +95,38 @@ def test_the_matrix_finds_this_python_once():
     assert [v for v, _ in found] == sorted(v for v, _ in found)
     assert found[0][0] >= (3, 11)
     assert version in [v for v, _ in found]
+
+
+PIP = """#!/bin/sh
+case "$2" in
+  venv) mkdir -p "$3/bin"; cp "$0" "$3/bin/python" ;;
+  pip) echo "Collecting torch"; echo "  Downloading torch-2.whl (526.6 MB)"; echo "$END" ;;
+esac
+"""
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+@pytest.mark.parametrize(
+    ("end", "ready"),
+    [("Successfully installed torch-2", True), ("Successfully built torch", False)],
+)
+def test_setting_up_shows_large_downloads_and_is_done_when_pip_is(tmp_path, end, ready):
+    python = tmp_path / "python"  # stands for both, the one that was named and that of the venv
+    python.write_text(PIP)
+    python.chmod(0o755)
+    mark = tmp_path / "venv" / ".ready"
+    done = subprocess.run(
+        ["make", mark, f"PYTHON={python}", f"VENV={tmp_path / 'venv'}"],
+        cwd=ROOT,
+        env=os.environ | {"END": end},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode == 0, mark.exists()) == (ready, ready)
+    assert re.search(r"^== Setting up .* 2 GB", done.stdout, re.MULTILINE)
+    assert "Downloading torch-2.whl (526.6 MB)" in done.stdout
+    assert end in done.stdout
+    assert "Collecting" not in done.stdout
 
 
 def test_the_version_is_said_once():
