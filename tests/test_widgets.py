@@ -7,6 +7,7 @@ import copy
 import json
 import re
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 from html import unescape
 from io import StringIO
@@ -306,6 +307,15 @@ def test_the_list_as_a_table(panel):
     table = pd.read_csv(StringIO(text[1:]))
     assert list(table) == ["movie_id", "title", "year", "genres", "stars"]
     assert table["movie_id"].tolist() == panel.session.recommendations()["movie_id"].tolist()
+
+
+def test_an_occupation_is_kept_where_the_release_has_none(data):
+    nobody = replace(data, users=None)
+    panel = RatingPanel(Recommender(train(nobody, "plain", epochs=1, progress=False)))
+    upload(panel, '{"ratings": {"80": 5}, "occupation": "writer"}')
+    assert panel.alert.value == ""
+    assert panel.session.profile.occupation == "writer"
+    assert len(titles(panel)) == 10
 
 
 @pytest.mark.parametrize(
