@@ -13,7 +13,7 @@ import pandas as pd
 from saelib.errors import ProfileError
 from saelib.storage import write_whole
 
-MAX_BYTES = 10_000_000  # a rating of every film there is takes a tenth of that
+MAX_BYTES = 5_000_000  # sockets of Jupyter break at 10 MiB; all ratings of a person are far fewer
 MAX_TEXT = 100  # characters of what is shown in a message
 
 

@@ -20,12 +20,11 @@ from IPython import get_ipython
 from saelib.errors import ProfileError
 from saelib.features import AGE_BRACKETS, AGE_LABELS, age_bracket
 from saelib.markup import card, link, map_mark, map_picture, one_line, star_options
-from saelib.profile import Profile, label
+from saelib.profile import MAX_BYTES, Profile, label
 from saelib.recommendation import Recommender
 from saelib.session import Session
 
 N_LISTED = 10
-MAX_UPLOAD = 5_000_000  # bytes; sockets of Jupyter break at 10 MiB, and a profile is far smaller
 UNTOLD = ("prefer not to say", "")  # None would mean to ipywidgets that nothing is chosen
 WELL_KNOWN = {
     "adventurous": 0.0,
@@ -269,7 +268,7 @@ class RatingPanel(ipw.VBox):
 
     def _load(self) -> None:
         [file] = self._seen[self.upload]
-        if file["size"] > MAX_UPLOAD:
+        if file["size"] > MAX_BYTES:
             self._refuse(file["name"], file["size"])
         self.session.take(Profile.from_json(bytes(file["content"]), file["name"]))
         self._begin()
@@ -280,7 +279,7 @@ class RatingPanel(ipw.VBox):
             raise ProfileError(f"{name} could not be read by the browser; choose it again.")
         raise ProfileError(
             f"{name} is too large for a profile: {size / 1e6:.1f} MB; expected a file of at most "
-            f"{MAX_UPLOAD / 1e6:.0f} MB, as Save profile makes it."
+            f"{MAX_BYTES / 1e6:.0f} MB, as Save profile makes it."
         )
 
     # -- What is shown ------------------------------------------------------------------------
@@ -418,7 +417,7 @@ class _InPage(anywidget.AnyWidget):
     _esm = Path(__file__).with_name("panel.js")
     _css = Path(__file__).with_name("panel.css")
     upload = traitlets.Instance(ipw.FileUpload).tag(sync=True, **ipw.widget_serialization)
-    max_upload = traitlets.Int(MAX_UPLOAD).tag(sync=True)
+    max_upload = traitlets.Int(MAX_BYTES).tag(sync=True)
 
 
 def _dropdown(name: str, options: list[tuple[str, object]]) -> ipw.Dropdown:

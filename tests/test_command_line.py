@@ -123,7 +123,7 @@ def test_the_help_names_every_release():
         (["rate", "--save", "."], ". is a folder; --save takes a file name"),
         (["rate", "--save", "a" * 300], "File name too long"),
         (["recommend", "--profile", "a" * 300], "File name too long"),
-        (["recommend", "--profile", "/dev/zero"], "longer than 10,000,000 bytes"),
+        (["recommend", "--profile", "/dev/zero"], "longer than 5,000,000 bytes"),
         (["evaluate", "--recipe", "best"], "Unknown recipe 'best'"),
         (["evaluate", "--protocol", "ranking", "--split", "u1"], "--split u1 goes with"),
         (["recommend", "--profile", "nobody.json"], "Cannot read the profile nobody.json"),

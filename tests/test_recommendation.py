@@ -339,7 +339,7 @@ def test_a_profile_file_goes_out_and_comes_back(tmp_path):
         ('{"seen": [80, 5.5]}', 'another "seen" than a list'),
         ('{"ratings": {}, "gender": 1}', "the gender 1; expected a short text or null"),
         ('{"gender": "' + "F" * 1000 + '"}', "the gender 'FFF.*; expected a short text or null"),
-        ('{"' + "a" * 10_000_000 + '": 1}', "longer than 10,000,000 bytes; expected"),
+        ('{"' + "a" * 5_000_000 + '": 1}', "longer than 5,000,000 bytes; expected"),
     ],
 )
 def test_a_file_that_is_no_profile(text, message, tmp_path):
