@@ -273,7 +273,8 @@ class RatingPanel(ipw.VBox):
         self._put(self.upload, ())  # so that the same file can be loaded again
         self._put(self.gender, profile.gender or "")
         self._put(self.age, AGE_BRACKETS[age_bracket(profile.age)] if profile.age else "")
-        self._put(self.occupation, profile.occupation or "")
+        known = profile.occupation in self.session.recommender.occupations
+        self._put(self.occupation, profile.occupation if known else "")
         self._show_ticks()
         self._show_sliders()
         self.save.value = link("Save profile", f"profile-{dataset}.json", profile.to_json())

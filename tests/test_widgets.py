@@ -7,6 +7,7 @@ import copy
 import json
 import re
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 from html import unescape
 from io import StringIO
@@ -283,11 +284,21 @@ def test_the_list_as_a_table(panel):
     assert table["movie_id"].tolist() == panel.session.recommendations()["movie_id"].tolist()
 
 
+def test_an_occupation_is_kept_where_the_release_has_none(data):
+    nobody = replace(data, users=None)
+    panel = RatingPanel(Recommender(train(nobody, "plain", epochs=1, progress=False)))
+    upload(panel, '{"ratings": {"80": 5}, "occupation": "writer"}')
+    assert panel.alert.value == ""
+    assert panel.session.profile.occupation == "writer"
+    assert len(shown(panel)) == 10
+
+
 @pytest.mark.parametrize(
     ("file", "message"),
     [
-        ('{"dataset": "ml-1m", "ratings": {"80": 5}}', "The profile is of ml-1m"),
-        (json.dumps({"ratings": {str(i): 5 for i in range(1_000_000)}}), "has no film '0'"),
+        ('{"dataset": "ml-1m", "ratings": {"80": 5}}', "The profile is of 'ml-1m'"),
+        (json.dumps({"ratings": {str(i): 5 for i in range(500_000)}}), "has no film '0'"),
+        (json.dumps({"ratings": {str(i): 5 for i in range(1_000_000)}}), "longer than 10,000,000"),
         ('{"ratings": {"80": NaN}}', "not on the scale"),
         ('{"ratings": {"80": 5}, "age": NaN}', "out of range"),
         ("<script>alert(1)</script>", "is not JSON"),
