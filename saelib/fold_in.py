@@ -6,18 +6,18 @@ the films that they rated. numpy alone: recommending needs no torch.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.linalg import cho_factor, cho_solve
 from scipy.sparse import csr_array
 from scipy.special import expit, log_expit
 
-from saelib.features import DEMOGRAPHIC_GROUPS, Fingerprints, TrainingSet
+from saelib.features import DEMOGRAPHIC_GROUPS, Fingerprints
 from saelib.preprocessing import BiasBaseline
-from saelib.recipes import Recipe
 
 if TYPE_CHECKING:
     from saelib.model import StackedAutoencoder
@@ -28,6 +28,7 @@ SPREAD = 1.4  # the trained vectors, held back by weight decay, vary less than p
 BIAS_SPREAD = 1.1  # and so do their biases, held back by shrinkage
 DOUBT = 20  # ratings after which a new person's fingerprint is half trusted
 TOLERANCE = 1e-8  # what one more step could still add to the log posterior
+ALIKE = 0.9  # share of films that two rows have in common from which on they are near each other
 
 Films = Sequence[int] | np.ndarray | slice  # positions in the catalogue
 ALL = slice(None)
@@ -69,8 +70,6 @@ class FoldIn:
     def from_network(
         cls,
         network: StackedAutoencoder,
-        recipe: Recipe,
-        data: TrainingSet,
         oriented: Oriented,
         spread: float = SPREAD,
         bias_spread: float = BIAS_SPREAD,
@@ -99,9 +98,9 @@ class FoldIn:
         }
         return cls(
             **{name: array.astype(np.float32) for name, array in arrays.items()},
-            raters=recipe.raters,
-            demographics=recipe.demographics,
-            scale=data.scale,
+            raters=oriented.recipe.raters,
+            demographics=oriented.recipe.demographics,
+            scale=tuple(network.settings["scale"]),
         )
 
     @property
@@ -134,9 +133,13 @@ class FoldIn:
     def _vectors(self, rows: csr_array, expected: np.ndarray) -> np.ndarray:
         rows = _with_stars(rows)
         vectors = np.zeros((rows.shape[0], self.codes.shape[1]))
+        films, near = rows.indices[:0], None
         for row, (start, stop) in enumerate(pairwise(rows.indptr)):
             rated = rows.indices[start:stop]
-            vectors[row] = self.vector(rated, rows.data[start:stop], expected[row, rated])
+            if np.isin(rated, films).sum() < ALIKE * max(len(rated), len(films)):
+                near = None
+            near = self._climb(rated, rows.data[start:stop], expected[row, rated], near)
+            vectors[row], films = near[0], rated
         return vectors
 
     def vector(self, films: np.ndarray, stars: np.ndarray, expected: np.ndarray) -> np.ndarray:
@@ -149,29 +152,46 @@ class FoldIn:
 
         films: (n,) positions. stars: (n,). expected: (n,) scores without the vector.
         """
+        return self._climb(films, stars, expected, None)[0]
+
+    def _climb(self, films, stars, expected, near: tuple | None) -> tuple[np.ndarray, Callable]:
+        """The vector, and what solves for a step there; near: the same of nearly the same ratings.
+
+        Of many ratings the curvature is the costly part; that of a place near by is good enough as
+        long as a step brings what it promises.
+        """
         codes = self.codes[films].astype(np.float64)
         lower, upper = self._edges(stars)
 
         def log_posterior(vector: np.ndarray) -> float:  # up to a constant
             scores = expected + codes @ vector
-            return (
-                log_expit(scores - lower) + log_expit(upper - scores)
-            ).sum() - vector @ vector / 2
+            likely = log_expit(scores - lower) + log_expit(upper - scores)
+            return likely.sum() - vector @ vector / 2
 
-        vector = np.zeros(codes.shape[1])
+        vector, solve = near or (np.zeros(codes.shape[1]), None)
         reached = log_posterior(vector)
         while True:
             scores = expected + codes @ vector
             least, more = expit(scores - lower), expit(scores - upper)
             gradient = codes.T @ (1 - least - more) - vector
-            curvature = (least * (1 - least) + more * (1 - more)).clip(min=1e-9)
-            step = _ridge_solve(codes, curvature, gradient)
+            borrowed = solve is not None
+            if not borrowed:
+                curvature = (least * (1 - least) + more * (1 - more)).clip(min=1e-9)
+                solve = _ridge_solver(codes, curvature)
+            step = solve(gradient)
             promise = gradient @ step
             if promise < TOLERANCE:
-                return vector
-            while (now := log_posterior(vector + step)) < reached + 1e-4 * promise:
+                return vector, solve
+            now = log_posterior(vector + step)
+            if borrowed and now < reached + promise / 4:
+                solve = None
+                continue
+            while now < reached + 1e-4 * promise:
                 step, promise = step / 2, promise / 2
+                now = log_posterior(vector + step)
             vector, reached = vector + step, now
+            if near is None:
+                solve = None
 
     def posterior(
         self, row: csr_array, person: np.ndarray | None = None
@@ -236,13 +256,14 @@ def _with_stars(rows: csr_array) -> csr_array:
     return rows
 
 
-def _ridge_solve(rows: np.ndarray, weights: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Solve (I + rows' diag(weights) rows) x = right, in the smaller of the two dimensions.
+def _ridge_solver(rows: np.ndarray, weights: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """What solves (I + rows' diag(weights) rows) x = right, in the smaller of the two dimensions.
 
     rows: (n, rank). With few ratings it is a system of n equations (Woodbury's identity).
     """
     n, rank = rows.shape
     if n >= rank:
-        return np.linalg.solve((rows.T * weights) @ rows + np.eye(rank), right)
-    inner = rows @ rows.T + np.diag(1 / weights)
-    return right - rows.T @ np.linalg.solve(inner, rows @ right)
+        factor = cho_factor((rows.T * weights) @ rows + np.eye(rank))
+        return lambda right: cho_solve(factor, right)
+    factor = cho_factor(rows @ rows.T + np.diag(1 / weights))
+    return lambda right: right - rows.T @ cho_solve(factor, rows @ right)

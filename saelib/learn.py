@@ -41,13 +41,13 @@ def fit_networks(
         oriented = orient(recipe, data)
         by_people = recipe.rows == "people"
         its_seed = seed + 1000 * number
-        model = build(recipe, data, oriented, its_seed)
+        model = build(data, oriented, its_seed)
         held_out = validation if by_people or validation is None else csr_array(validation.T)
         file = None if checkpoint is None else checkpoint.with_name(f"{checkpoint.name}{number}")
         history = fit(
             model,
             oriented.ratings,
-            recipe,
+            oriented.recipe,
             row_features=oriented.row_features,
             validation=held_out,
             seed=its_seed,
@@ -55,7 +55,7 @@ def fit_networks(
             resume=resume and (number == 0 or file.exists()),
             progress=progress,
         )
-        networks.append(model if by_people else FoldIn.from_network(model, recipe, data, oriented))
+        networks.append(model if by_people else FoldIn.from_network(model, oriented))
         histories.append(history)
         if history.interrupted:
             break

@@ -19,12 +19,11 @@ class Recipe:
     input_dropout: the share of a row's ratings that the encoder does not see in a training step,
     drawn anew from U(low, high); they still count in the loss. weight_decay: decoupled (AdamW),
     so a step shrinks the weights, but not the biases, by learning_rate * weight_decay.
-    decay_growth: with n ratings to learn from, the decay is weight_decay * (10^6 / n)^decay_growth,
-    since few ratings are to be believed less than many.
     inner_decay: the same for the layers between the first and the last; None: no other.
     one_cycle: the learning rate rises for a tenth of the steps, then falls to 0; otherwise it is
     constant. n_batches: mini-batches an epoch; as a share of the rows, the size of a batch
     carries over from small to large data sets (no batch has more than training.MAX_BATCH rows).
+    shrinkage: of the bias baseline (see `BiasBaseline`). caution: see `for_ratings`.
     """
 
     rows: str = "people"
@@ -39,12 +38,29 @@ class Recipe:
     raters: float = 0.0
     input_dropout: tuple[float, float] = (0.0, 0.0)
     weight_decay: float = 0.0
-    decay_growth: float = 0.0
     inner_decay: float | None = None
     learning_rate: float = 1e-3
     one_cycle: bool = True
     n_batches: int = 60
     epochs: int = 20
+    shrinkage: float = 5.0
+    caution: float = 0.0
+
+    def for_ratings(self, n: int) -> Recipe:
+        """The recipe for n ratings to learn from: it is written for a million of them.
+
+        What few ratings say is believed less, and what is known besides more: decay, facts and
+        shrinkage are multiplied by (10^6 / n)^caution, and raters are divided by it.
+        """
+        factor = (1e6 / max(n, 1)) ** self.caution
+        return replace(
+            self,
+            weight_decay=self.weight_decay * factor,
+            facts=self.facts * factor,
+            raters=self.raters / factor,
+            shrinkage=self.shrinkage * factor,
+            caution=0.0,
+        )
 
 
 # The network of the lessons, as the original work trained it.
@@ -61,7 +77,7 @@ FILMS = replace(
     input_dropout=(0.0, 0.5),
     demographics=0.2,
     facts=1.0,
-    decay_growth=0.25,
+    caution=0.25,
 )
 
 # Which films, not how many stars: the multinomial denoising autoencoder of Liang et al. 2018.

@@ -37,10 +37,12 @@ def hide_inputs(ratings: Tensor, input_dropout: tuple[float, float]) -> Tensor:
 class Oriented:
     """What a recipe makes of a training set: a matrix of rows, and what is known of both sides.
 
-    ratings: (n_rows, n_columns). row_features: (n_rows, …) or None. column_features:
-    (n_columns, …), possibly of width 0, the fingerprints first. fingerprints: of the columns.
+    recipe: for as many ratings as there are. ratings: (n_rows, n_columns). row_features:
+    (n_rows, …) or None. column_features: (n_columns, …), possibly of width 0, the fingerprints
+    first. fingerprints: of the columns.
     """
 
+    recipe: Recipe
     ratings: csr_array
     row_features: np.ndarray | None
     column_features: np.ndarray
@@ -49,6 +51,7 @@ class Oriented:
 
 def orient(recipe: Recipe, data: TrainingSet) -> Oriented:
     """Lay the training set out as the recipe's network reads it."""
+    recipe = recipe.for_ratings(data.ratings.nnz)
     by_people = recipe.rows == "people"
     ratings = data.ratings if by_people else csr_array(data.ratings.T)
     people = data.people if recipe.demographics else None
@@ -62,11 +65,12 @@ def orient(recipe: Recipe, data: TrainingSet) -> Oriented:
         parts.append(recipe.raters * fingerprints.of(csr_array(ratings.T)))
     if told is not None:
         parts.append(weight * told)
-    return Oriented(ratings, row_features, np.hstack(parts), fingerprints)
+    return Oriented(recipe, ratings, row_features, np.hstack(parts), fingerprints)
 
 
-def build(recipe: Recipe, data: TrainingSet, oriented: Oriented, seed: int) -> StackedAutoencoder:
+def build(data: TrainingSet, oriented: Oriented, seed: int) -> StackedAutoencoder:
     """A network with fresh weights from `seed` and, if it works on residuals, its baseline."""
+    recipe = oriented.recipe
     width = 0 if oriented.row_features is None else oriented.row_features.shape[1]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -82,6 +86,7 @@ def build(recipe: Recipe, data: TrainingSet, oriented: Oriented, seed: int) -> S
             n_row_features=width,
             row_scale=recipe.demographics if recipe.rows == "people" else recipe.facts,
             n_column_features=oriented.column_features.shape[1],
+            shrinkage=recipe.shrinkage,
         )
     if model.residuals:
         model.set_baseline(BiasBaseline.fit(oriented.ratings, model.shrinkage))
@@ -120,8 +125,7 @@ def fit(
     inner = [layer.weight for layer in (*model.encoder, *model.decoder)]
     outer = [p for p in model.parameters() if p.ndim > 1 and not any(p is q for q in inner)]
     vectors = [p for p in model.parameters() if p.ndim <= 1]
-    decay = recipe.weight_decay * (1e6 / max(ratings.nnz, 1)) ** recipe.decay_growth
-    inner_decay = decay if recipe.inner_decay is None else recipe.inner_decay
+    inner_decay = recipe.weight_decay if recipe.inner_decay is None else recipe.inner_decay
     optimizer = torch.optim.AdamW(
         [
             {"params": outer},
@@ -129,7 +133,7 @@ def fit(
             {"params": vectors, "weight_decay": 0.0},
         ],
         lr=recipe.learning_rate,
-        weight_decay=decay,
+        weight_decay=recipe.weight_decay,
         fused=True,
     )
     history, best = History(), _copy(model)

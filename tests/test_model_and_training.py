@@ -157,7 +157,7 @@ def weights_of(model) -> bytes:
 
 
 def fresh(known, seed=0, recipe=SMALL):
-    return build(recipe, known, orient(recipe, known), seed)
+    return build(known, orient(recipe, known), seed)
 
 
 def fitted(known, seed=0, recipe=SMALL, **options):
@@ -419,3 +419,21 @@ def test_a_file_that_is_not_as_it_was_written_is_refused(kind, tmp_path):
     )
     with pytest.raises(CheckpointError, match="damaged: it is not as it was written"):
         read_tensors(path, "a kind")
+
+
+def test_a_recipe_is_more_cautious_where_ratings_are_few():
+    """Twice as much decay, facts and shrinkage at a sixteenth of a million; half as much raters."""
+    recipe = Recipe(weight_decay=3.5, facts=1.0, raters=0.8, shrinkage=5.0, caution=0.25)
+    few = recipe.for_ratings(62_500)
+    assert (few.weight_decay, few.facts, few.raters, few.shrinkage) == (7.0, 2.0, 0.4, 10.0)
+    assert few.for_ratings(62_500) == few, "once"
+    assert recipe.for_ratings(1_000_000) == replace(recipe, caution=0.0)
+
+
+def test_the_network_of_few_ratings_is_made_by_the_cautious_recipe(known):
+    recipe = replace(RECIPES["default"][0], hidden=(4,))
+    oriented = orient(recipe, known)
+    assert oriented.recipe == recipe.for_ratings(known.ratings.nnz) != recipe
+    network = build(known, oriented, 0)
+    assert network.shrinkage == oriented.recipe.shrinkage
+    assert network.row_scale == oriented.recipe.facts

@@ -66,7 +66,7 @@ def test_fold_in_finds_what_a_general_optimiser_finds(fold_in, rated, given):
 def test_a_person_of_the_training_is_predicted_as_the_network_does(known):
     """The folded-in vector replaces the trained one: close to it, on the training ratings."""
     _, films = SMALL
-    recipe = replace(films, epochs=40, weight_decay=0.5, decay_growth=0.0)
+    recipe = replace(films, epochs=40, weight_decay=0.5, caution=0.0)
     fold_in = fit_networks([recipe], known, progress=False)[0].networks[0]
     stars, rated = known.ratings.toarray(), known.ratings.toarray() > 0
     error = np.sqrt(np.mean((fold_in.predict(known.ratings, known.people) - stars)[rated] ** 2))
@@ -90,6 +90,16 @@ def test_rows_are_independent_of_each_other(rating, known):
     together = rating.predict(known.ratings[:10], known.people[:10])
     alone = np.vstack([rating.predict(known.ratings[[i]], known.people[[i]]) for i in range(10)])
     np.testing.assert_allclose(together, alone, atol=1e-5)
+
+
+def test_people_who_are_alike_are_folded_in_as_if_alone(fold_in, known):
+    """With a rating left out each, as the reasons do: they share the curvature of the first."""
+    row = known.ratings[[int(np.argmax(np.diff(known.ratings.indptr)))]]
+    rows = csr_array(np.repeat(row.toarray(), 9, axis=0) * (np.arange(40) != row.indices[:9, None]))
+    together = fold_in.vectors(rows)
+    alone = np.vstack([fold_in.vectors(rows[[i]]) for i in range(9)])
+    np.testing.assert_allclose(together, alone, atol=1e-4)
+    assert np.abs(together - together[0]).max() > 1e-3
 
 
 def test_the_average_of_distributions_has_the_average_stars(rating, known):

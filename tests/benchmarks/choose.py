@@ -44,11 +44,11 @@ def validation(data: datasets.MovieLens, seed: int) -> tuple[TrainingSet, csr_ar
 
 def trained(recipe: Recipe, known: TrainingSet, seed: int):
     oriented = orient(recipe, known)
-    model = build(recipe, known, oriented, seed)
+    model = build(known, oriented, seed)
     fit(
         model,
         oriented.ratings,
-        recipe,
+        oriented.recipe,
         row_features=oriented.row_features,
         seed=seed,
         progress=False,
@@ -67,8 +67,8 @@ AROUND = [
     {},
     {"weight_decay": 2.5},
     {"weight_decay": 5.0},
-    {"decay_growth": 0.0},
-    {"decay_growth": 0.25},
+    {"caution": 0.0},
+    {"caution": 0.25},
     {"epochs": 10},
     {"epochs": 30},
     {"hidden": (250,)},
@@ -142,7 +142,7 @@ def pretrained(data: datasets.MovieLens, seeds: list[int], only: str):
                 loss.backward()
                 optimizer.step()
             recipe = replace(PEOPLE, hidden=(500, width), inner_decay=0.0, epochs=10)
-            deep = build(recipe, known, oriented, seed)
+            deep = build(known, orient(recipe, known), seed)
             deep.load_state_dict(shallow.state_dict(), strict=False)
             deep.encoder[0].load_state_dict(down.state_dict())
             deep.decoder[0].load_state_dict(up.state_dict())
@@ -172,10 +172,10 @@ def folding_in(data: datasets.MovieLens, seeds: list[int], only: str):
         inputs = first_inputs(inputs, 20)
         of_others = trained(FILMS, others, seed)
         for spreads in settings:
-            folded = FoldIn.from_network(model, FILMS, known, oriented, *spreads)
+            folded = FoldIn.from_network(model, oriented, *spreads)
             loss = held_out_loss(folded, known.ratings, hidden, known.people)
             found.setdefault((*spreads, "known people"), []).append(loss**0.5)
-            folded = FoldIn.from_network(of_others[0], FILMS, others, of_others[1], *spreads)
+            folded = FoldIn.from_network(*of_others, *spreads)
             loss = held_out_loss(folded, inputs, targets, new.people)
             found.setdefault((*spreads, "new people"), []).append(loss**0.5)
     for (spread, bias_spread, people), errors in found.items():

@@ -88,7 +88,7 @@ def epoch() -> dict:
     data = datasets.load("ml-1m")
     known = TrainingSet.from_movielens(data)
     recipe = replace(RECIPES["decay"][0], epochs=1, demographics=0.5)
-    model = build(recipe, known, orient(recipe, known), 0)
+    model = build(known, orient(recipe, known), 0)
     n_items, n_demographics = known.ratings.shape[1], known.people.shape[1]
     dense = DenseAutoencoder(model, n_items, n_demographics, recipe.hidden[0])
     everything = torch.from_numpy(known.ratings.toarray())
