@@ -301,8 +301,8 @@ LADDER = {
     "ordered": "stars as ordered categories",
     "informed": "a decoder that knows who rated what, genres and decade; besides: an encoder that "
     "knows who one is, up to 90 % of its inputs hidden",
-    "default": "films as rows, people folded in; besides: 800 wide, at most half of the inputs "
-    "hidden, other weights of what it is told, more decay where ratings are few",
+    "default": "films as rows, people folded in; besides: 1,000 wide, at most half of the inputs "
+    "hidden, other weights of what it is told, more caution where ratings are few",
 }
 
 

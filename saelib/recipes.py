@@ -73,7 +73,7 @@ PEOPLE = replace(ORDERED, input_dropout=(0.0, 0.9), demographics=0.5, facts=0.5,
 FILMS = replace(
     PEOPLE,
     rows="films",
-    hidden=(800,),
+    hidden=(1000,),
     input_dropout=(0.0, 0.5),
     demographics=0.2,
     facts=1.0,
