@@ -59,7 +59,7 @@ def ticked(recommender: Recommender, answers: dict[str, float]) -> list[str]:
     """Those of the films that are among SHOWN titles, PAGE at a time."""
     profile, shown = Profile(), []
     while len(shown) < SHOWN:
-        page = likely_seen(recommender, profile, PAGE, shown)["movie_id"].astype(str).tolist()
+        page = likely_seen(recommender, profile, PAGE, shown)["movie_id"].tolist()
         shown += page
         profile.seen += [film for film in page if film in answers]
     return profile.seen
@@ -79,12 +79,12 @@ def main() -> None:
     recommender = Recommender(train(replace(data, ratings=training), progress=False))
     new = new[: options.people]
     inputs, targets = split_rows(matrix.csr[new], 0.5, options.seed)
-    ids = matrix.item_ids.astype(str)
+    ids = matrix.item_ids
     by_count = recommender.films.sort_values("n_ratings", ascending=False, kind="stable")
-    popular = by_count["movie_id"].astype(str).tolist()
+    popular = by_count["movie_id"].tolist()
 
     def adaptive(profile: Profile, asked: list[str]) -> list[str]:
-        return next_films(recommender, profile, AT_ONCE, asked)["movie_id"].astype(str).tolist()
+        return next_films(recommender, profile, AT_ONCE, asked)["movie_id"].tolist()
 
     def in_order(order: list[str]):
         return lambda profile, asked: order[len(asked) : len(asked) + AT_ONCE]

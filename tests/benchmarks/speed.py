@@ -119,7 +119,7 @@ def recommending() -> dict:
         recommender = Recommender.load(path)
     rng = np.random.default_rng(0)
     films = rng.choice(data.movies["movie_id"], 20, replace=False)
-    profile = Profile({str(film): int(rng.integers(1, 6)) for film in films}, age=30)
+    profile = Profile({int(film): int(rng.integers(1, 6)) for film in films}, age=30)
     seconds = in_turns(50, recommend=lambda: recommender.recommend(profile))
     return {"recommend_ms": 1000 * seconds["recommend"]}
 
