@@ -21,7 +21,7 @@ from conftest import EXAMPLES, files_of_at_most, write_release
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from saelib import cli, datasets, evaluation, page, plots, trained_model
+from saelib import cli, datasets, evaluation, learn, page, plots
 from saelib.elicitation import likely_seen, next_films
 from saelib.interview import interview
 from saelib.profile import Profile
@@ -566,7 +566,7 @@ def hostile(project, monkeypatch, data):
     monkeypatch.setattr(evaluation, "evaluate", lambda *rest, **options: nothing)
     monkeypatch.setattr(evaluation, "ladder", lambda *rest, **options: iter(()))
     trained = Recommender.load(cli.model_path("ml-100k")).trained
-    monkeypatch.setattr(trained_model, "train", lambda *rest, **options: trained)
+    monkeypatch.setattr(learn, "train", lambda *rest, **options: trained)
     monkeypatch.setattr(plots, "plot_histories", lambda *rest, **options: plt.figure())
     monkeypatch.setattr(page, "serve", lambda *rest, **options: None)
     monkeypatch.setattr("sys.stdin", io.StringIO(""))

@@ -315,7 +315,7 @@ def test_an_occupation_is_kept_where_the_release_has_none(data):
     upload(panel, '{"ratings": {"80": 5}, "occupation": "writer"}')
     assert panel.alert.value == ""
     assert panel.session.profile.occupation == "writer"
-    assert len(titles(panel)) == 10
+    assert len(shown(panel)) == 10
 
 
 @pytest.mark.parametrize(
