@@ -281,7 +281,8 @@ def test_the_split_of_liang_on_files_of_its_layout(registry, tmp_path, monkeypat
     text = made.ratings.set_axis(["userId", "movieId", "rating", "timestamp"], axis=1)
     (tmp_path / "data" / name).mkdir(parents=True)
     text.to_csv(tmp_path / "data" / name / "ratings.csv", index=False)
-    films = made.movies.assign(title=made.movies["title"] + " (1999)")
+    genres = made.movies["genres"].replace("", "(no genres listed)")
+    films = made.movies.assign(title=made.movies["title"] + " (1999)", genres=genres)
     films = films[["movie_id", "title", "genres"]]
     films.set_axis(["movieId", "title", "genres"], axis=1).to_csv(
         tmp_path / "data" / name / "movies.csv", index=False
