@@ -173,6 +173,8 @@ class _Visit(TornadoVoilaHandler):
     left = False
 
     async def get(self, path: str | None = None) -> None:
+        if path:  # Voilà would look for a file
+            raise HTTPError(404, "The panel has one page only.")
         kernels = self.kernel_manager
         if len(kernels) + kernels.expected >= kernels.places:
             raise HTTPError(
@@ -187,7 +189,7 @@ class _Visit(TornadoVoilaHandler):
             if self.left:
                 kernels.expected -= 1
             else:
-                await super().get(path)
+                await super().get()
 
     def on_connection_close(self) -> None:
         super().on_connection_close()

@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
-import subprocess
-import sys
 import time
 from pathlib import Path
+from urllib.parse import urlparse
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect, sync_playwright
+from servers import kernels, server, wait_for
 
 from saelib.profile import Profile
 
@@ -37,13 +36,8 @@ READY = """() => {
     const kernel = context?.session?.kernel;
     return context?.isReady && kernel?.status === "idle" && kernel.connectionStatus === "connected";
 }"""
-SETTINGS = {
-    "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},
-    "@jupyterlab/apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
-}
-
-
 LAB = (
+    "-m",
     "jupyterlab",
     "--ServerApp.ip=127.0.0.1",
     "--ServerApp.allow_root=True",
@@ -52,55 +46,35 @@ LAB = (
 )
 
 
-def serve(folder: Path, *command: str) -> tuple[subprocess.Popen, str]:
-    """Start a server by `python -m command` in `folder`; return its process and address."""
-    for name, values in SETTINGS.items():
-        file = folder / "settings" / f"{name}.jupyterlab-settings"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(values))
-    places = {"JUPYTER_CONFIG_DIR": "config", "JUPYTERLAB_SETTINGS_DIR": "settings"}
-    places |= {"JUPYTERLAB_WORKSPACES_DIR": "workspaces", "JUPYTER_RUNTIME_DIR": "runtime"}
-    env = os.environ | {name: str(folder / place) for name, place in places.items()}
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    log = folder / "server.log"
-    with log.open("w") as out:
-        arguments = [sys.executable, "-m", *command, f"--port={port}", "--no-browser"]
-        server = subprocess.Popen(arguments, cwd=folder, env=env, stdout=out, stderr=out)
-    for _ in range(480):
-        try:
-            socket.create_connection(("localhost", port), timeout=5).close()
-            return server, f"http://localhost:{port}"
-        except OSError:
-            assert server.poll() is None, log.read_text()
-            time.sleep(0.25)
-    server.terminate()
-    raise AssertionError(log.read_text())
-
-
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
     """Address of a copy of notebook 07 in JupyterLab."""
     folder = tmp_path_factory.mktemp("lab")
     for name in (NAME, "example_profile.json"):
         shutil.copy(NOTEBOOKS / name, folder)
-    server, address = serve(folder, *LAB)
-    yield f"{address}/lab/tree/{NAME}"
-    server.terminate()
-    server.wait(20)
+    with server(folder, *LAB) as (_, address):
+        yield f"{address}/lab/tree/{NAME}"
 
 
 @pytest.fixture(scope="module")
-def site(trained, tmp_path_factory):
-    """Address of the panel as a page, over a small model."""
-    folder = tmp_path_factory.mktemp("site")
-    trained.save(folder / "model.safetensors")
-    command = ("saelib", "panel", "--model", "model.safetensors")
-    server, address = serve(folder, *command)
-    yield address
-    server.terminate()
-    server.wait(20)
+def small_model(trained, tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("model") / "model.safetensors"
+    trained.save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def started(small_model, tmp_path_factory):
+    """Process and link of the panel as a page, over a small model."""
+    command = ("-m", "saelib", "panel", "--model", str(small_model))
+    with server(tmp_path_factory.mktemp("site"), *command) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def site(started) -> str:
+    """Link of the panel as a page."""
+    return started[1]
 
 
 @pytest.fixture(scope="module")
@@ -118,11 +92,26 @@ def browser():
 
 @pytest.fixture
 def page(browser):
+    """A page of a fresh browser. Fails where anything is asked of another machine."""
     context = browser.new_context(viewport={"width": 1500, "height": 1000})
+    asked = []
+    context.on("request", lambda request: asked.append(request.url))
     page = context.new_page()
+    page.on("websocket", lambda socket: asked.append(socket.url))
     page.set_default_timeout(60_000)
     yield page
+    for opened in context.pages:
+        close(opened)
     context.close()
+    assert asked
+    hosts = {urlparse(url).hostname for url in asked if not url.startswith(("data:", "blob:"))}
+    assert hosts <= {"localhost"}
+
+
+def close(page) -> None:
+    """Close the page as a person does: it may say a last word to its server."""
+    with page.expect_event("close"):
+        page.close(run_before_unload=True)
 
 
 def run_notebook(page, address: str):
@@ -141,7 +130,12 @@ def the_panel(page):
 
 
 def titles(panel) -> list[str]:
-    return panel.locator(".saelib-place .saelib-title:visible").all_inner_texts()
+    """Of the list, once it no longer changes: its places are filled one after the other."""
+    before, listed = None, panel.locator(".saelib-place .saelib-title:visible")
+    while (now := listed.all_inner_texts()) != before:
+        before = now
+        panel.page.wait_for_timeout(300)
+    return now
 
 
 def rate_with_the_keyboard(page, panel, *stars: int) -> None:
@@ -209,6 +203,19 @@ def load(page, panel, file: Path) -> None:
     chooser.value.set_files(file)
 
 
+def refused_if_too_large(page, panel, folder: Path) -> None:
+    """A file that no socket carries is named, and the panel goes on."""
+    before = titles(panel)
+    large = folder / "large.json"
+    large.write_bytes(b" " * 11_000_000)
+    load(page, panel, large)
+    expect(panel.locator(".saelib-alert")).to_contain_text("large.json is too large for a profile")
+    panel.get_by_role("button", name="Not interested").first.click()
+    expect(panel.locator(".saelib-alert")).not_to_contain_text("too large")
+    panel.get_by_role("button", name="Undo").click()
+    expect(panel.locator(".saelib-place .saelib-title:visible")).to_have_text(before)
+
+
 def serious(page) -> list[dict]:
     """What axe finds in the panel that keeps people out."""
     found = Axe().run(page, context=".saelib-panel").response
@@ -229,6 +236,7 @@ def test_a_person_with_a_keyboard_in_jupyterlab(lab, page, tmp_path):
     assert len(Profile.load(file).ratings) == 4
     assert len(Profile.load(file).seen) == 1
     assert not serious(page), json.dumps(serious(page), indent=1)
+    refused_if_too_large(page, panel, tmp_path)
 
     page.reload()
     panel = run_notebook(page, lab)
@@ -250,6 +258,7 @@ def test_a_page_without_code(site, page, tmp_path):
     tick_with_the_keyboard(page, panel)
     after = titles(panel)
     file = saved(page, panel, tmp_path)
+    refused_if_too_large(page, panel, tmp_path)
 
     page.reload()
     panel = the_panel(page)
@@ -271,7 +280,9 @@ def test_every_control_has_a_name_and_is_reached_with_tab(site, page):
     )
     named = "e => (e.ariaLabel || e.labels?.[0]?.textContent || e.textContent).trim()"
     names = [control.evaluate(named) for control in controls.all()]
-    assert len(names) == len(set(names)) == 41, "10 titles, 5 films, 10 recommendations, 16 others"
+    assert len(names) == len(set(names)) == 51, (
+        "10 titles, 5 films, 2 x 10 recommendations, 16 others"
+    )
     assert all(names)
     page.locator("body").click(position={"x": 1, "y": 1})
     reached = set()
@@ -279,3 +290,135 @@ def test_every_control_has_a_name_and_is_reached_with_tab(site, page):
         page.keyboard.press("Tab")
         reached.add(page.evaluate(f"({named})(document.activeElement)"))
     assert set(names) <= reached
+
+
+def test_a_recommendation_that_was_seen_gets_its_stars(site, page):
+    page.goto(site)
+    panel = the_panel(page)
+    rate_with_the_keyboard(page, panel, 5)
+    name = titles(panel)[0]
+    seen = panel.get_by_role("button", name=f"Seen it: {name}", exact=True)
+    seen.focus()
+    page.keyboard.press("Enter")
+    expect(panel.get_by_role("status")).to_contain_text(f"{name} is among the films to rate")
+    expect(panel.get_by_role("checkbox", name=f"{name}, seen")).to_be_checked()
+    slider = panel.get_by_role("slider", name=f"{name}, stars")
+    slider.focus()
+    for _ in range(4):
+        page.keyboard.press("ArrowRight")
+    expect(slider).to_have_attribute("aria-valuetext", "4 stars")
+    expect(panel.get_by_role("status")).to_contain_text("2 rated.")
+    assert name not in titles(panel)
+
+
+def test_kernels_end_with_their_pages(started, page):
+    process, link = started
+    wait_for(lambda: not kernels(process), "the kernels of other tests to end")
+    for n in range(4):
+        visitor = page.context.new_page()
+        visitor.goto(link)
+        the_panel(visitor)
+        assert len(kernels(process)) == 1
+        if n % 2:
+            close(visitor)
+        else:
+            visitor.reload()
+            the_panel(visitor)
+            wait_for(lambda: len(kernels(process)) == 1, "the kernel from before to end", 10)
+            visitor.goto("about:blank")
+        wait_for(lambda: not kernels(process), "the kernel to end", 10)
+
+
+def test_a_page_that_vanished_loses_its_kernel_and_an_idle_one_keeps_it(
+    small_model, page, tmp_path
+):
+    """An hour of idling is three seconds here."""
+    code = "import sys; from pathlib import Path; from saelib.page import serve; "
+    code += "serve(Path(sys.argv[2]), int(sys.argv[3][7:]), open_browser=False, idle=3)"
+    with server(tmp_path, "-c", code, "panel", str(small_model)) as (process, link):
+        page.goto(link)
+        panel = the_panel(page)
+        crashed = page.context.new_page()
+        crashed.goto(link)
+        the_panel(crashed)
+        assert len(kernels(process)) == 2
+        crashed.close()  # without a word to the server
+        wait_for(lambda: len(kernels(process)) == 1, "the kernel of the page to be ended", 20)
+        time.sleep(8)
+        assert len(kernels(process)) == 1
+        rate_with_the_keyboard(page, panel, 5, 1)
+
+
+def test_where_the_kernel_is_gone_the_page_says_so_and_nothing_is_lost(started, page, tmp_path):
+    process, link = started
+    wait_for(lambda: not kernels(process), "the kernels of other tests to end")
+    page.goto(link)
+    panel = the_panel(page)
+    rate_with_the_keyboard(page, panel, 5, 1, 4)
+    before, banner = titles(panel), panel.locator(".saelib-gone")
+    expect(banner).to_be_hidden()
+    [kernel] = kernels(process)
+    kernel.kill()
+    expect(banner).to_be_visible()
+    assert "press Save profile" in panel.get_by_role("alert").first.inner_text()
+    expect(panel.locator(".saelib-columns")).to_have_attribute("inert", "")
+    file = saved(page, panel, tmp_path)
+    page.reload()
+    panel = the_panel(page)
+    expect(panel.locator(".saelib-gone")).to_be_hidden()
+    load(page, panel, file)
+    expect(panel.get_by_role("status")).to_contain_text("3 rated.")
+    assert titles(panel) == before
+    assert len(kernels(process)) == 1, "none was started for a page that is no more"
+
+
+def test_where_the_server_is_gone_the_page_says_so(small_model, page, tmp_path):
+    command = ("-m", "saelib", "panel", "--model", str(small_model))
+    with server(tmp_path, *command) as (_, link):
+        page.goto(link)
+        panel = the_panel(page)
+        rate_with_the_keyboard(page, panel, 5)
+    expect(panel.locator(".saelib-gone")).to_be_visible()
+    assert len(Profile.load(saved(page, panel, tmp_path)).ratings) == 1
+
+
+def test_in_jupyterlab_a_restarted_kernel_is_said_to_be_gone(lab, page):
+    panel = run_notebook(page, lab)
+    expect(panel.locator(".saelib-gone")).to_be_hidden()
+    page.evaluate("window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+    expect(panel.locator(".saelib-gone").first).to_contain_text("run the cell again")
+
+
+def test_another_site_starts_no_kernel(started, page):
+    """Not even in the browser of a visitor, and not with the link."""
+    process, link = started
+    page.goto(link)
+    the_panel(page)
+    n_kernels = len(kernels(process))
+    address = link.split("?")[0]
+    other = page.context.new_page()
+    images = "".join(f'<img src="{url}">' for url in (f"{address}?1", address, link))
+    frames = f'<iframe src="{link}&frame"></iframe>'
+    with other.expect_response(lambda response: response.url.endswith("frame")) as framed:
+        other.set_content(images + frames)
+    assert framed.value.status == 403
+    other.wait_for_load_state("networkidle")
+    assert len(kernels(process)) == n_kernels
+    answer = other.goto(address)
+    assert answer.status == 200, "typed by the visitor: the cookie stands for the token"
+    the_panel(other)
+
+
+def test_the_page_that_is_full_says_what_to_do(small_model, page, tmp_path):
+    command = ("-m", "saelib", "panel", "--model", str(small_model), "--visitors", "1")
+    with server(tmp_path, *command) as (process, link):
+        page.goto(link)
+        the_panel(page)
+        second = page.context.new_page()
+        assert second.goto(link).status == 503
+        expect(second.get_by_role("heading")).to_have_text("All places are taken")
+        assert len(kernels(process)) == 1
+        close(page)
+        wait_for(lambda: not kernels(process), "the place to be free", 10)
+        second.get_by_role("link", name="Try again").click()
+        the_panel(second)

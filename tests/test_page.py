@@ -1,17 +1,106 @@
-"""The page without code: the notebook behind it, and what is refused before it opens."""
+"""The page without code: who is let in, how many, what is served, and when a kernel ends.
+
+Requests are written by hand here; a browser opens the page in test_browser.py.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import http.client
+import re
+import socket
+from urllib.parse import urlparse
+
 import nbformat
 import pytest
+from servers import free_port, kernels, server, wait_for
+from tornado.httpclient import HTTPClientError, HTTPRequest
+from tornado.websocket import websocket_connect
 
 from saelib.cli import main
 from saelib.page import notebook
 
+# Few visitors and little patience, so that a test need not wait.
+SERVE = """
+import sys
+from pathlib import Path
+from saelib.page import serve
 
-def test_the_notebook_behind_the_page_is_one_cell_that_opens_the_model(trained, tmp_path):
-    model = tmp_path / "it's a model.safetensors"
-    trained.save(model)
+port = int(sys.argv[3].partition("=")[2])
+serve(Path(sys.argv[2]), port, open_browser=False, visitors=2, idle={idle})
+"""
+
+
+class Guest:
+    """Speaks HTTP to the page, with a cookie jar that is told what to hold."""
+
+    def __init__(self, link: str):
+        self.address = urlparse(link)
+        self.token = self.address.query
+        self.cookies: dict[str, str] = {}
+
+    def get(self, path: str, method: str = "GET", body: str | None = None, **headers: str):
+        """Status and text; a header foo_bar is sent as Foo-Bar."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        if self.cookies:
+            named["Cookie"] = "; ".join(f"{k}={v}" for k, v in self.cookies.items())
+        connection = http.client.HTTPConnection("localhost", self.address.port, timeout=60)
+        connection.request(method, path, body, named)
+        answer = connection.getresponse()
+        text = answer.read().decode(errors="replace")
+        for line in answer.headers.get_all("Set-Cookie") or []:
+            name, value = re.match("(.*?)=(.*?);", line).groups()
+            assert "samesite=strict" in line.lower()
+            self.cookies[name] = value
+        connection.close()
+        return answer.status, text
+
+    def enter(self) -> str:
+        """Open the page by its link; return the id of its kernel."""
+        status, page = self.get(f"/?{self.token}")
+        assert status == 200
+        return re.search('"kernelId": "([^"]+)"', page)[1]
+
+    def leave(self, kernel: str, xsrf: str) -> int:
+        """What the page sends when it is closed; return the status."""
+        form = {"Content_Type": "application/x-www-form-urlencoded"}
+        return self.get(f"/voila/api/shutdown/{kernel}", "POST", f"_xsrf={xsrf}", **form)[0]
+
+    def connect(self, kernel: str, **headers: str) -> None:
+        """Open the kernel's socket, as the page does; raises HTTPClientError if refused."""
+        jar = "; ".join(f"{k}={v}" for k, v in self.cookies.items())
+        url = f"ws://localhost:{self.address.port}/api/kernels/{kernel}/channels?session_id=me"
+
+        async def once():
+            request = HTTPRequest(url, headers={"Cookie": jar} | headers)
+            (await websocket_connect(request)).close()
+
+        asyncio.run(once())
+
+
+@pytest.fixture(scope="module")
+def model(trained, tmp_path_factory):
+    path = tmp_path_factory.mktemp("model") / "it's a model.safetensors"
+    trained.save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def started(model, tmp_path_factory):
+    """Process and link of a page for two visitors."""
+    code = SERVE.format(idle=60)
+    with server(tmp_path_factory.mktemp("page"), "-c", code, "panel", str(model)) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def visitor(started) -> tuple[Guest, str]:
+    """Somebody who has opened the page, and their kernel."""
+    guest = Guest(started[1])
+    return guest, guest.enter()
+
+
+def test_the_notebook_behind_the_page_is_one_cell_that_opens_the_model(trained, model):
     made = notebook(model)
     nbformat.validate(made)
     [cell] = made.cells
@@ -29,3 +118,159 @@ def test_a_missing_or_damaged_model_is_named_before_the_page_opens(tmp_path, cap
             main(["panel", "--model", str(path), "--no-browser"])
         assert ended.value.code == 1
         assert path.name in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        *(("--port", port, "must be from 1 to 65535") for port in ("-1", "0", "65536", "70000")),
+        ("--visitors", "0", "must be at least 1"),
+    ],
+)
+def test_an_option_out_of_range_is_named_before_anything_starts(option, value, message, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["panel", "--model", "nowhere.safetensors", "--no-browser", option, value])
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == f"Error: {option} {message}; got {value}.\n"
+
+
+def test_a_port_in_use_is_said_and_the_link_is_that_of_another(model, tmp_path):
+    port = free_port()
+    with socket.create_server(("127.0.0.1", port)):
+        command = ("-c", SERVE.format(idle=60), "panel", str(model))
+        with server(tmp_path, *command, port=port) as (_, link):
+            found = urlparse(link).port
+            assert port < found < port + 50
+            said = (tmp_path / "server.log").read_text()
+            assert f"Port {port} is in use; the page has port {found}." in said
+            assert Guest(link).get("/")[0] == 403
+
+
+@pytest.mark.parametrize("path", ["/", "/?1", "/?token=", "/?token=wrong", "/lab", "/login"])
+def test_without_the_token_nobody_gets_in(started, visitor, path):
+    process, link = started
+    before = len(kernels(process))
+    status, page = Guest(link).get(path)
+    assert status == 403
+    assert "whole link that was printed" in page
+    assert "Traceback" not in page
+    assert len(kernels(process)) == before
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Dest": "image"},
+        {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Dest": "iframe"},
+        {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Dest": "empty"},
+        {"Sec_Fetch_Site": "same-site", "Sec_Fetch_Dest": "image"},  # another port of this machine
+        {"Host": "evil.example"},
+        {"Host": "evil.example:8866"},
+        {"Host": "localhost.evil.example"},
+        {"Host": "192.168.1.7"},
+    ],
+)
+def test_another_site_starts_no_kernel_even_with_token_and_cookie(started, visitor, headers):
+    process, _ = started
+    guest, _ = visitor
+    before = len(kernels(process))
+    for path in ("/", f"/?{guest.token}"):
+        assert guest.get(path, **headers)[0] == 403
+    assert len(kernels(process)) == before
+
+
+def test_a_link_to_the_page_needs_the_token_in_it(started, visitor):
+    guest, kernel = visitor
+    clicked = {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Dest": "document"}
+    assert guest.get("/", **clicked)[0] == 403
+    assert guest.get(f"/api/kernels/{kernel}", Sec_Fetch_Site="same-origin")[0] == 200
+    other = Guest(started[1])
+    status, page = other.get(f"/?{other.token}", **clicked)
+    assert status == 200
+    other.leave(re.search('"kernelId": "([^"]+)"', page)[1], other.cookies["_xsrf"])
+
+
+def test_the_socket_of_a_kernel_is_open_to_its_page_only(started, visitor):
+    guest, kernel = visitor
+    ours = f"http://localhost:{guest.address.port}"
+    guest.connect(kernel, Origin=ours)
+    foreign = {"Origin": "http://evil.example", "Host": "evil.example"}
+    for headers in (
+        {"Origin": "http://evil.example"},
+        {"Origin": "http://localhost:1"},
+        {"Origin": "null"},
+        foreign,
+        foreign | {"Host": f"evil.example:{guest.address.port}"},
+        {"Origin": ours, "Sec-Fetch-Site": "cross-site"},
+    ):
+        with pytest.raises(HTTPClientError) as refused:
+            guest.connect(kernel, **headers)
+        assert refused.value.code == 403, headers
+    with pytest.raises(HTTPClientError) as refused:
+        Guest(started[1]).connect(kernel, Origin=ours)
+    assert refused.value.code == 403
+
+
+@pytest.mark.parametrize("place", ["", "/voila", "/files", "/voila/files", "/voila/static", "/api"])
+def test_no_file_of_the_machine_is_served(visitor, model, place):
+    guest, _ = visitor
+    model_path = str(model).replace(" ", "%20")
+    ups = ("../" * 12, "..%2f" * 12, "%2e%2e/" * 12, "....//" * 12, "/", "static/" + "../" * 12)
+    for up in ups:
+        for file in ("etc/passwd", model_path.lstrip("/")):
+            status, text = guest.get(f"{place}/{up}{file}")
+            assert status >= 300, (place, up, file)
+            assert "root:" not in text
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/voila/files/rate-films.ipynb", "/files/rate-films.ipynb", "/rate-films.ipynb"),
+        *("/api/contents", "/api/contents/rate-films.ipynb", "/voila/api/contents/", "/api"),
+        *("/api/kernels", "/api/kernelspecs", "/api/sessions", "/api/terminals", "/terminals/1"),
+        *("/voila/tree", "/voila/render/rate-films.ipynb", "/static/", "/voila/static/"),
+        "/voila/templates/../../../../../etc/passwd",
+    ],
+)
+def test_nothing_of_jupyter_but_the_page_is_there(visitor, path):
+    guest, kernel = visitor
+    status, text = guest.get(path)
+    assert status in (403, 404, 500)
+    assert "Recommender.load" not in text
+    assert kernel not in text
+
+
+def test_beyond_the_places_a_page_says_so_until_somebody_leaves(started, visitor):
+    process, link = started
+    second, third = Guest(link), Guest(link)
+    kernel = second.enter()
+    status, page = third.get(f"/?{third.token}")
+    assert status == 503
+    assert "All places are taken" in page
+    assert "2 people are at the panel" in page
+    assert len(kernels(process)) == 2
+    assert second.leave(kernel, "wrong") == 403
+    assert second.leave(kernel, second.cookies["_xsrf"]) == 204
+    wait_for(lambda: len(kernels(process)) == 1, "the kernel to end", 20)
+    kernel = third.enter()
+    assert third.leave(kernel, third.cookies["_xsrf"]) == 204
+
+
+def test_visitors_who_come_at_once_are_counted_before_their_kernels_are_there(model, tmp_path):
+    async def crowd(n: int, link: str) -> list[int]:
+        return await asyncio.gather(
+            *(asyncio.to_thread(lambda: Guest(link).get(f"/?{token}")[0]) for _ in range(n))
+        )
+
+    with server(tmp_path, "-c", SERVE.format(idle=60), "panel", str(model)) as (process, link):
+        token = urlparse(link).query
+        assert sorted(asyncio.run(crowd(5, link))) == [200, 200, 503, 503, 503]
+        assert len(kernels(process)) == 2
+
+
+def test_a_kernel_that_no_page_is_connected_to_ends(model, tmp_path):
+    with server(tmp_path, "-c", SERVE.format(idle=1), "panel", str(model)) as (process, link):
+        Guest(link).enter()
+        wait_for(lambda: not kernels(process), "the kernel to be ended", 20)
+        Guest(link).enter()
