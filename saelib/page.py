@@ -179,8 +179,8 @@ class _Visit(TornadoVoilaHandler):
         if len(kernels) + kernels.expected >= kernels.places:
             raise HTTPError(
                 503,
-                f"{kernels.places} people are at the panel, and each needs memory of their own. "
-                "A place is free as soon as one of them closes the page.",
+                f"The panel has places for so many visitors at once: {kernels.places}, since each "
+                "needs memory. One is free as soon as somebody closes the page.",
                 reason="All places are taken",
             )
         self.xsrf_token  # noqa: B018 - a cookie; the page needs it to end its kernel

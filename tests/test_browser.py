@@ -360,6 +360,8 @@ def test_where_the_kernel_is_gone_the_page_says_so_and_nothing_is_lost(started, 
     [kernel] = kernels(process)
     kernel.kill()
     expect(banner).to_be_visible()
+    page.mouse.wheel(0, 2000)
+    expect(banner).to_be_in_viewport()
     assert "press Save profile" in panel.get_by_role("alert").first.inner_text()
     expect(panel.locator(".saelib-columns")).to_have_attribute("inert", "")
     file = saved(page, panel, tmp_path)

@@ -248,7 +248,7 @@ def test_beyond_the_places_a_page_says_so_until_somebody_leaves(started, visitor
     status, page = third.get(f"/?{third.token}")
     assert status == 503
     assert "All places are taken" in page
-    assert "2 people are at the panel" in page
+    assert "so many visitors at once: 2" in page
     assert len(kernels(process)) == 2
     assert second.leave(kernel, "wrong") == 403
     assert second.leave(kernel, second.cookies["_xsrf"]) == 204
