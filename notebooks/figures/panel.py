@@ -1,12 +1,13 @@
 """Draw panel.png: the panel as `make panel` shows it, with a profile loaded and three ticks.
 
-    python -m saelib panel --no-browser &
-    python notebooks/figures/panel.py
+    python -m saelib panel --no-browser     # prints a link
+    python notebooks/figures/panel.py LINK
 
 Needs Chromium, as the tests in a browser do.
 """
 
 import shutil
+import sys
 from pathlib import Path
 
 from playwright.sync_api import expect, sync_playwright
@@ -17,7 +18,7 @@ with sync_playwright() as playwright:
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
     page = browser.new_page(viewport={"width": 1200, "height": 1800})
-    page.goto("http://localhost:8866")
+    page.goto(sys.argv[1])
     panel = page.locator(".saelib-panel[role=group]")
     expect(panel).to_be_visible(timeout=60_000)
     with page.expect_file_chooser() as chooser:
