@@ -15,9 +15,9 @@ import pytest
 import torch
 from hypothesis import HealthCheck, settings
 
-from saelib import datasets
-from saelib.datasets import Counts, MovieLens, Release
-from saelib.learn import train
+from saelib.data import releases
+from saelib.data.releases import Counts, Dataset, Release
+from saelib.model.learn import train
 
 torch.set_num_threads(1)
 
@@ -58,7 +58,7 @@ TITLES = [
 N_USERS, N_FILMS = 60, 40
 
 
-def made_up(n_users: int = N_USERS, n_films: int = N_FILMS, seed: int = 0) -> MovieLens:
+def made_up(n_users: int = N_USERS, n_films: int = N_FILMS, seed: int = 0) -> Dataset:
     """Ratings of people with a taste of two dimensions, so that there is something to learn."""
     rng = np.random.default_rng(seed)
     people, films = rng.normal(size=(n_users, 2)), rng.normal(size=(n_films, 2))
@@ -94,11 +94,11 @@ def made_up(n_users: int = N_USERS, n_films: int = N_FILMS, seed: int = 0) -> Mo
             "occupation": pd.Series(["writer", "artist", "other"] * n_users, dtype=str)[:n_users],
         }
     )
-    return MovieLens("ml-100k", ratings, movies, users, (1, 5, 1))
+    return Dataset("ml-100k", ratings, movies, users, (1, 5, 1))
 
 
 @pytest.fixture(scope="session")
-def data() -> MovieLens:
+def data() -> Dataset:
     return made_up()
 
 
@@ -108,8 +108,8 @@ def trained(data):
 
 
 @pytest.fixture(scope="session")
-def ml_100k() -> MovieLens:
-    return datasets.load("ml-100k")
+def ml_100k() -> Dataset:
+    return releases.load("ml-100k")
 
 
 @pytest.fixture
@@ -122,7 +122,7 @@ def registry(monkeypatch, tmp_path):
     def register(layout: str, **kwargs) -> str:
         scale = (0.5, 5, 0.5) if layout in ("csv", "ml-10m") else (1, 5, 1)
         fields = {"counts": Counts(3, 2, 2), "checksum": None, "scale": scale} | kwargs
-        monkeypatch.setitem(datasets.RELEASES, "tiny", Release("Tiny", layout, **fields))
+        monkeypatch.setitem(releases.RELEASES, "tiny", Release("Tiny", layout, **fields))
         return "tiny"
 
     return register

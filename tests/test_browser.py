@@ -14,7 +14,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect, sync_playwright
 from servers import kernels, server, wait_for
 
-from saelib.profile import Profile
+from saelib.recommend.profile import Profile
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 NAME = "07_rate_films_get_recommendations.ipynb"

@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from saelib import choice
-from saelib.choice import Ease, ListModel, ease_weights
-from saelib.features import TrainingSet
-from saelib.learn import fit_networks
-from saelib.recipes import RECIPES
+from saelib.data.matrix import RatingMatrix
+from saelib.model.learn import fit_networks
+from saelib.model.seeing import Ease, ListOrder, ease_weights
+from saelib.network.recipes import RECIPES
 
 
 @pytest.fixture(scope="module")
@@ -64,15 +63,15 @@ def test_only_the_most_seen_films_where_there_are_too_many(seen, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def lists(data) -> ListModel:
+def lists(data) -> ListOrder:
     recipes = [replace(r, hidden=(8,), n_batches=10, epochs=4) for r in RECIPES["default"]]
-    known = TrainingSet.from_movielens(data)
-    return ListModel.fit(known, fit_networks(recipes, known, progress=False)[0])
+    known = RatingMatrix.from_dataset(data)
+    return ListOrder.fit(known, fit_networks(recipes, known, progress=False)[0])
 
 
 def test_a_score_is_seeing_times_liking(lists, data):
-    known = TrainingSet.from_movielens(data)
-    rows, people = known.ratings[:6], known.people[:6]
+    known = RatingMatrix.from_dataset(data)
+    rows, people = known.csr[:6], known.people[:6]
     distribution = lists.rating.distribution(rows, people)
     like = distribution[..., 3] + distribution[..., 4]
     np.testing.assert_allclose(lists.like(distribution), like)
@@ -85,6 +84,6 @@ def test_a_score_is_seeing_times_liking(lists, data):
 
 
 def test_who_has_seen_nothing_gets_the_popular_films(lists, data):
-    counts = np.bincount(TrainingSet.from_movielens(data).ratings.indices, minlength=40)
+    counts = np.bincount(RatingMatrix.from_dataset(data).ratings.indices, minlength=40)
     see = lists.see(csr_array((1, 40), dtype=np.float32))[0]
     assert np.corrcoef(see, counts)[0, 1] > 0.8

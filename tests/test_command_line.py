@@ -21,11 +21,14 @@ from conftest import EXAMPLES, files_of_at_most, write_release
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from saelib import cli, datasets, evaluation, learn, page, plots
-from saelib.elicitation import likely_seen, next_films
-from saelib.interview import interview
-from saelib.profile import Profile
-from saelib.recommendation import Recommender
+from saelib import cli, evaluation, plots
+from saelib.data import releases
+from saelib.model import learn
+from saelib.panel import page
+from saelib.panel.terminal import interview
+from saelib.recommend.profile import Profile
+from saelib.recommend.questions import likely_seen, next_films
+from saelib.recommend.recommender import Recommender
 
 COMMANDS = ["check", "fetch", "train", "evaluate", "ladder", "recommend", "rate", "panel"]
 
@@ -101,7 +104,7 @@ def test_each_command_explains_itself(command, capsys):
 
 
 def test_the_help_names_every_release():
-    for name in datasets.RELEASES:
+    for name in releases.RELEASES:
         assert name in cli.DATASETS
 
 
@@ -264,12 +267,12 @@ def test_train_saves_a_model_a_plot_and_says_the_errors(project, monkeypatch, da
     assert made == {"ml-100k-default.safetensors", "ml-100k-plain.safetensors", "ml-100k-plain.png"}
     assert (project / "models" / "ml-100k-plain.png").read_bytes().startswith(b"\x89PNG")
     recommender = Recommender.load(project / "models" / "ml-100k-plain.safetensors")
-    assert recommender.trained.recipe == "plain"
+    assert recommender.bundle.recipe == "plain"
 
 
 def test_train_goes_on_after_ctrl_c(project, monkeypatch, data, capsys):
-    from saelib import training
-    from saelib.training import hide_inputs
+    from saelib.network import training
+    from saelib.network.training import hide_inputs
 
     monkeypatch.setattr(datasets, "load", lambda name: data)
     command = ["train", "--recipe", "both", "--epochs", "3", "--output"]
@@ -292,7 +295,7 @@ def test_train_goes_on_after_ctrl_c(project, monkeypatch, data, capsys):
             patch.setattr(training, "hide_inputs", stop_at(step))
             cli.main([*command, f"{name}.safetensors"])
         assert "Stopped after epoch 1 of a network" in capsys.readouterr().out
-        assert len(Recommender.load(f"{name}.safetensors").trained.histories) == network + 1
+        assert len(Recommender.load(f"{name}.safetensors").bundle.histories) == network + 1
         assert (project / f"{name}.checkpoint{network}").exists()
     kept = (project / "whole.safetensors").read_bytes()
     with monkeypatch.context() as patch:
@@ -427,7 +430,7 @@ def test_an_interview_from_first_to_last(recommender):
     profile = person.interviewed(recommender)
     ratings = {asked[0]: 5, asked[2]: 3, asked[3]: 1, asked[4]: 2}
     assert profile == Profile(ratings, "ml-100k", "F", 30, "writer", seen)
-    names = recommender.films.set_index("movie_id")
+    names = recommender.catalogue.films.set_index("movie_id")
     assert f" 4  {names.loc[int(titles[3]), 'title']}" in "\n".join(person.heard)
 
 
@@ -558,10 +561,10 @@ OPTIONS = [f"--{name}" for name in OPTIONS.split()] + ["-n"]
 @pytest.fixture
 def hostile(project, monkeypatch, data):
     """A project in which training and serving cost nothing, and files of all kinds."""
-    monkeypatch.setattr(datasets, "load", lambda name: datasets.check_name(name) or data)
-    monkeypatch.setattr(datasets, "fetch", lambda name: datasets.check_name(name) or project)
+    monkeypatch.setattr(datasets, "load", lambda name: releases.check_name(name) or data)
+    monkeypatch.setattr(datasets, "fetch", lambda name: releases.check_name(name) or project)
     monkeypatch.setattr(datasets, "read", lambda folder, name: data)
-    monkeypatch.setitem(datasets.RELEASES, "tiny", replace(datasets.RELEASES["ml-100k"]))
+    monkeypatch.setitem(releases.RELEASES, "tiny", replace(releases.RELEASES["ml-100k"]))
     nothing = pd.DataFrame({"dataset": ["tiny"], "model": ["bias"], "seed": [0], "rmse": [1.0]})
     monkeypatch.setattr(evaluation, "evaluate", lambda *rest, **options: nothing)
     monkeypatch.setattr(evaluation, "ladder", lambda *rest, **options: iter(()))

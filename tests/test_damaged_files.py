@@ -12,11 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from saelib.errors import CheckpointError, ProfileError
-from saelib.learn import train
-from saelib.profile import Profile
-from saelib.recommendation import Recommender
-from saelib.storage import read_tensors, write_tensors
-from saelib.trained_model import FORMAT
+from saelib.model.bundle import FORMAT
+from saelib.model.learn import train
+from saelib.network.storage import read_tensors, write_tensors
+from saelib.recommend.profile import Profile
+from saelib.recommend.recommender import Recommender
 
 TOLD = Profile({"10": 5, "30": 1}, gender="F")
 PLACE = st.floats(0, 1, exclude_max=True)

@@ -26,9 +26,10 @@ from conftest import FILES, fuzz, write_release
 from hypothesis import given
 from hypothesis import strategies as st
 
-from saelib import cli, datasets, download, layouts
+from saelib import cli
+from saelib.data import download, layouts, releases
+from saelib.data.matrix import RatingMatrix
 from saelib.errors import DataError, DownloadError
-from saelib.features import TrainingSet
 
 # -- Layouts ----------------------------------------------------------------------------------
 
@@ -36,7 +37,7 @@ from saelib.features import TrainingSet
 @pytest.mark.parametrize("layout", FILES)
 def test_each_layout_reads_into_the_schema(layout, registry, tmp_path):
     name = registry(layout)
-    data = datasets.read(write_release(tmp_path / "x", layout), name)
+    data = releases.read(write_release(tmp_path / "x", layout), name)
     half = 4.5 if layout in ("csv", "ml-10m") else 4
     expected = pd.DataFrame(
         {
@@ -90,8 +91,8 @@ def original_ml_100k():
 
 
 def test_the_wheel_holds_the_same_as_the_original(tmp_path):
-    original = datasets.read(original_ml_100k(), "ml-100k")
-    wheel = datasets.read(
+    original = releases.read(original_ml_100k(), "ml-100k")
+    wheel = releases.read(
         download.recbole(layouts.LAYOUTS["recbole"].files).obtain(tmp_path), "ml-100k"
     )
     for table in ("ratings", "movies", "users"):
@@ -112,7 +113,7 @@ def test_ml_1m_is_what_its_readme_says():
     folder = os.path.join(os.environ.get("SAELIB_DATA", ""), "ml-1m")
     if not os.path.exists(folder):
         pytest.skip("SAELIB_DATA names no folder with ml-1m")
-    data = datasets.read(folder, "ml-1m")
+    data = releases.read(folder, "ml-1m")
     assert len(data.ratings) == 1_000_209
     assert data.ratings["user_id"].nunique() == len(data.users) == 6040
     assert (len(data.movies), data.ratings["movie_id"].nunique()) == (3883, 3706)
@@ -237,25 +238,25 @@ def test_a_faulty_file_is_named(layout, changed, message, registry, tmp_path):
     name = registry(layout)
     folder = write_release(tmp_path / "x", layout, **changed)
     with pytest.raises(DataError, match=message) as caught:
-        datasets.read(folder, name)
+        releases.read(folder, name)
     assert str(folder) in str(caught.value)
 
 
 @pytest.mark.parametrize("layout", FILES)
 def test_other_line_ends_and_empty_lines_change_nothing(layout, registry, tmp_path):
     name = registry(layout)
-    expected = datasets.read(write_release(tmp_path / "x", layout), name)
+    expected = releases.read(write_release(tmp_path / "x", layout), name)
     for number, ends in enumerate((b"\r\n", b"\r", b"\n\n")):
         changed = {file: raw.replace(b"\n", ends) for file, raw in FILES[layout].items()}
         folder = write_release(tmp_path / str(number), layout, **changed)
-        assert_same(datasets.read(folder, name), expected)
+        assert_same(releases.read(folder, name), expected)
 
 
 def test_a_byte_order_mark_before_a_header_changes_nothing(registry, tmp_path):
     name = registry("csv")
     changed = {file: b"\xef\xbb\xbf" + raw for file, raw in FILES["csv"].items()}
-    data = datasets.read(write_release(tmp_path / "marked", "csv", **changed), name)
-    assert_same(data, datasets.read(write_release(tmp_path / "x", "csv"), name))
+    data = releases.read(write_release(tmp_path / "marked", "csv", **changed), name)
+    assert_same(data, releases.read(write_release(tmp_path / "x", "csv"), name))
 
 
 def assert_same(data, expected):
@@ -267,15 +268,15 @@ def assert_same(data, expected):
 @pytest.mark.parametrize(
     ("counts", "message"),
     [
-        (datasets.Counts(3, 3, 2), r"ratings\.csv holds 2 people where tiny has 3"),
-        (datasets.Counts(3, 2, 3), r"movies\.csv holds 2 films where tiny has 3"),
-        (datasets.Counts(4, 2, 2), r"ratings\.csv holds 3 ratings where tiny has 4"),
+        (releases.Counts(3, 3, 2), r"ratings\.csv holds 2 people where tiny has 3"),
+        (releases.Counts(3, 2, 3), r"movies\.csv holds 2 films where tiny has 3"),
+        (releases.Counts(4, 2, 2), r"ratings\.csv holds 3 ratings where tiny has 4"),
     ],
 )
 def test_people_and_films_are_counted_too(counts, message, registry, tmp_path):
     name = registry("csv", counts=counts)
     with pytest.raises(DataError, match=message):
-        datasets.read(write_release(tmp_path / "x", "csv"), name)
+        releases.read(write_release(tmp_path / "x", "csv"), name)
 
 
 def test_a_release_without_published_counts_has_some_ratings(registry, tmp_path):
@@ -283,7 +284,7 @@ def test_a_release_without_published_counts_has_some_ratings(registry, tmp_path)
     header = FILES["csv"]["ratings.csv"].split(b"\n")[0]
     folder = write_release(tmp_path / "x", "csv", **{"ratings.csv": header + b"\n"})
     with pytest.raises(DataError, match=r"ratings\.csv holds 0 ratings where tiny has some"):
-        datasets.read(folder, name)
+        releases.read(folder, name)
 
 
 # What bad luck does to a file, at a place from 0 to 1 and a second one.
@@ -342,7 +343,7 @@ def test_damaged_data_are_complete_or_an_error(
     valid = path.read_bytes()
     path.write_bytes(damage(valid, some))
     try:
-        data = datasets.read(folder, name)
+        data = releases.read(folder, name)
     except DataError as error:
         assert str(folder) in str(error)
         return
@@ -351,7 +352,7 @@ def test_damaged_data_are_complete_or_an_error(
     low, high, step = data.scale
     assert ((data.ratings["rating"] - low) % step == 0).all()
     assert data.ratings["rating"].between(low, high).all()
-    training = TrainingSet.from_movielens(data)  # what does not fit is an error here
+    training = RatingMatrix.from_dataset(data)  # what does not fit is an error here
     assert training.ratings.nnz == len(data.ratings) > 0
     assert len(training.films) == len(data.movies)
     if counted:
@@ -362,9 +363,9 @@ def test_an_id_of_ten_digits_takes_no_gigabytes(registry, tmp_path):
     """Nor one of nine, which is possible: nothing is as long as the largest id."""
     name = registry("csv")
     changed = {file: raw.replace(b"20,", b"999999999,") for file, raw in FILES["csv"].items()}
-    data = datasets.read(write_release(tmp_path / "x", "csv", **changed), name)
+    data = releases.read(write_release(tmp_path / "x", "csv", **changed), name)
     tracemalloc.start()
-    TrainingSet.from_movielens(data)
+    RatingMatrix.from_dataset(data)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 2**20
@@ -372,12 +373,12 @@ def test_an_id_of_ten_digits_takes_no_gigabytes(registry, tmp_path):
 
 def test_unknown_release_lists_the_known_ones():
     with pytest.raises(DataError, match=r"Unknown data set 'ml-2m'; choose one of ml-100k, ml-1m"):
-        datasets.load("ml-2m")
+        releases.load("ml-2m")
 
 
 def test_a_name_cannot_write_to_the_terminal():
     with pytest.raises(DataError, match="Unknown data set") as caught:
-        datasets.load("ml\x1b[2J\n\u202e")
+        releases.load("ml\x1b[2J\n\u202e")
     assert str(caught.value).isprintable()
 
 
@@ -402,7 +403,7 @@ def test_a_folder_without_read_permission_is_named(registry, tmp_path):
     folder.chmod(0)
     try:
         with without_root(), pytest.raises(DataError, match=r"(?i)permission"):
-            datasets.read(folder, name)
+            releases.read(folder, name)
     finally:
         folder.chmod(0o755)
 
@@ -415,7 +416,7 @@ def test_a_file_without_read_permission_is_named(file, registry):
         folder = write_release(Path(anybodys) / "x", "csv")
         (folder / file).chmod(0)
         with without_root(), pytest.raises(DataError, match=f"Cannot read .*{file}: Permission"):
-            datasets.read(folder, name)
+            releases.read(folder, name)
 
 
 @pytest.mark.parametrize("file", ["ratings.csv", "movies.csv"])
@@ -423,7 +424,7 @@ def test_a_folder_in_place_of_a_file_is_named(file, registry, tmp_path):
     folder = write_release(tmp_path / "x", "csv", **{file: None})
     (folder / file).mkdir()
     with pytest.raises(DataError, match=f"Cannot read .*{file}: Is a directory"):
-        datasets.read(folder, registry("csv"))
+        releases.read(folder, registry("csv"))
 
 
 @pytest.mark.parametrize(
@@ -438,7 +439,7 @@ def test_a_saelib_data_that_cannot_be_is_named(named, message, registry, tmp_pat
     name = registry("csv")
     (tmp_path / "file").touch()
     monkeypatch.setenv("SAELIB_DATA", named.format(file=tmp_path / "file"))
-    for look in (datasets.locate, datasets.fetch, datasets.load):
+    for look in (releases.locate, releases.fetch, releases.load):
         with pytest.raises(DataError, match=message):
             look(name)
 
@@ -448,14 +449,14 @@ def test_saelib_data_comes_first_and_an_incomplete_folder_is_an_error(
 ):
     name = registry("csv")
     here = write_release(tmp_path / "data" / name, "csv")
-    assert datasets.fetch(name) == here
+    assert releases.fetch(name) == here
     monkeypatch.setenv("SAELIB_DATA", str(tmp_path / "elsewhere"))
-    assert datasets.fetch(name) == here, "a SAELIB_DATA folder without the release is passed over"
+    assert releases.fetch(name) == here, "a SAELIB_DATA folder without the release is passed over"
     there = write_release(tmp_path / "elsewhere" / name, "csv")
-    assert datasets.fetch(name) == there
+    assert releases.fetch(name) == there
     (there / "movies.csv").unlink()
     with pytest.raises(DataError, match=r"elsewhere.*incomplete: movies\.csv missing"):
-        datasets.load(name)
+        releases.load(name)
 
 
 # -- Downloads --------------------------------------------------------------------------------
@@ -533,21 +534,21 @@ def left_in(folder) -> list[str]:
 
 def test_a_download_is_verified_unpacked_and_used_again(server, registry, tmp_path, capsys):
     name = registry("csv", checksum=sha256(server.body))
-    data = datasets.load(name)
+    data = releases.load(name)
     assert len(data.ratings) == 3
     assert left_in(tmp_path / "data") == ["tiny"]
     said = capsys.readouterr().err
     assert "tiny: fetching from" in said
     assert "verified and unpacked" in said
     assert "100%" in said, "a progress bar"
-    datasets.load(name)
+    releases.load(name)
     assert server.requests == 1
 
 
 def test_a_slow_server_is_waited_for(server, registry):
     name = registry("csv", checksum=sha256(server.body))
     server.mode = "slow"
-    assert len(datasets.load(name).ratings) == 3
+    assert len(releases.load(name).ratings) == 3
 
 
 @pytest.mark.parametrize(
@@ -565,12 +566,12 @@ def test_a_failed_download_leaves_nothing_and_a_second_run_recovers(
     name = registry("csv", checksum=sha256(server.body))
     server.mode = mode
     with pytest.raises(DownloadError, match=message) as caught:
-        datasets.load(name)
+        releases.load(name)
     assert f"{server.url}/tiny.zip" in str(caught.value), "what was tried"
     assert str(tmp_path / "data" / "tiny") in str(caught.value), "where files may be placed by hand"
     assert left_in(tmp_path / "data") == []
     server.mode = "whole"
-    assert len(datasets.load(name).ratings) == 3
+    assert len(releases.load(name).ratings) == 3
 
 
 @pytest.mark.parametrize(
@@ -584,7 +585,7 @@ def test_a_tampered_archive_is_never_unpacked(body, message, server, registry, t
     name = registry("csv", checksum=sha256(server.body))
     server.body = body
     with pytest.raises(DownloadError, match=message):
-        datasets.load(name)
+        releases.load(name)
     assert left_in(tmp_path / "data") == []
 
 
@@ -602,7 +603,7 @@ def test_an_archive_without_checksum_that_is_not_the_release(
     name = registry("csv")
     server.body = body
     with pytest.raises(DataError, match=message):
-        datasets.load(name)
+        releases.load(name)
     assert left_in(tmp_path / "data") == []
 
 
@@ -613,18 +614,18 @@ def test_what_a_killed_run_left_is_cleared(server, registry, tmp_path):
     (left_over / "ratings.csv").write_text("half")
     (tmp_path / "data" / ".tiny-file").write_text("half")
     (tmp_path / "data" / ".other-killed").mkdir()
-    datasets.load(name)
+    releases.load(name)
     assert left_in(tmp_path / "data") == [".other-killed", "tiny"], "only what is of this release"
 
 
 FETCH = """
 import sys
 from pathlib import Path
-from saelib import datasets, download
+from saelib.data import download, releases
 url, project, checksum = sys.argv[1:]
-download.GROUPLENS, datasets.PROJECT = url, Path(project)
-datasets.RELEASES["tiny"] = datasets.Release("Tiny", "csv", datasets.Counts(3, 2, 2), checksum)
-print(len(datasets.load("tiny").ratings))
+download.GROUPLENS, releases.PROJECT = url, Path(project)
+releases.RELEASES["tiny"] = releases.Release("Tiny", "csv", releases.Counts(3, 2, 2), checksum)
+print(len(releases.load("tiny").ratings))
 """
 
 
@@ -666,7 +667,7 @@ def test_a_killed_program_keeps_nobody_waiting(server, registry, tmp_path):
 
 def test_verified_is_said_only_where_there_is_a_checksum(server, registry, tmp_path, capsys):
     name = registry("csv", counts=None)
-    datasets.load(name)
+    releases.load(name)
     said = capsys.readouterr().err
     assert "no checksum to verify" in said
     assert f"tiny: unpacked into {tmp_path / 'data' / name}" in said
@@ -678,15 +679,15 @@ def test_verified_is_said_only_where_there_is_a_checksum(server, registry, tmp_p
 def test_what_was_unpacked_here_and_cut_later_is_noticed(file, n_bytes, server, registry, tmp_path):
     """Though neither the counts nor a checksum of the release are known."""
     name = registry("csv", counts=None)
-    path = datasets.fetch(name) / file
-    assert len(datasets.load(name).ratings) == 3
+    path = releases.fetch(name) / file
+    assert len(releases.load(name).ratings) == 3
     path.write_bytes(path.read_bytes()[:-n_bytes])
     with pytest.raises(DataError, match=f"{file} is not what was unpacked.*fetch --dataset tiny"):
-        datasets.load(name)
+        releases.load(name)
 
 
 def test_the_digests_are_what_sha256sum_reads(server, registry):
-    folder = datasets.fetch(registry("csv"))
+    folder = releases.fetch(registry("csv"))
     lines = (folder / download.DIGESTS).read_text().splitlines()
     assert lines == [
         f"{hashlib.sha256((folder / file).read_bytes()).hexdigest()}  {file}"
@@ -694,16 +695,16 @@ def test_the_digests_are_what_sha256sum_reads(server, registry):
     ]
     (folder / download.DIGESTS).write_bytes(b"\xff")
     with pytest.raises(DataError, match="is not what was unpacked"):
-        datasets.load("tiny")
+        releases.load("tiny")
 
 
 def test_a_published_split_is_compared_with_its_digest_too(tmp_path):
     (tmp_path / "u1.base").write_bytes(FILES["ml-100k"]["u.data"])
-    assert len(datasets.read_split(tmp_path, "u1.base")) == 3
+    assert len(releases.read_split(tmp_path, "u1.base")) == 3
     download._write_digests(tmp_path)
     (tmp_path / "u1.base").write_bytes(FILES["ml-100k"]["u.data"][:-2])
     with pytest.raises(DataError, match=r"u1\.base is not what was unpacked"):
-        datasets.read_split(tmp_path, "u1.base")
+        releases.read_split(tmp_path, "u1.base")
 
 
 # -- Archives ---------------------------------------------------------------------------------
@@ -753,7 +754,7 @@ body = deflated.index(b"ratings.csv") + len("ratings.csv")
 def test_a_hostile_archive_is_refused(raw, message, registry, tmp_path, server):
     name, server.body = registry("csv"), raw
     with pytest.raises(DownloadError, match=message):
-        datasets.load(name)
+        releases.load(name)
     assert left_in(tmp_path / "data") == []
     assert left_in(tmp_path) == ["data", "pyproject.toml"]
 
@@ -779,14 +780,14 @@ def test_a_wheel_without_its_files_is_refused(server, registry, monkeypatch, tmp
     server.mode = "404"
     monkeypatch.setattr(subprocess, "run", pip)
     with pytest.raises(DownloadError, match="wheel's checksum"):
-        datasets.load("ml-100k")
+        releases.load("ml-100k")
     made = tmp_path / "made"
     made.mkdir()
     pip([str(made), ""])
     digest = hashlib.sha256((made / "recbole.whl").read_bytes()).hexdigest()
     monkeypatch.setattr(download, "RECBOLE_SHA256", digest)
     with pytest.raises(DownloadError, match=r"incomplete: .*ml-100k\.item.* missing"):
-        datasets.load("ml-100k")
+        releases.load("ml-100k")
 
 
 @fuzz
@@ -814,21 +815,21 @@ def test_a_damaged_archive_is_the_release_or_an_error(deflate, some, registry, t
 def test_the_licence_of_each_release_is_the_one_that_data_readme_states():
     """The READMEs of ml-latest-small and ml-32m allow redistribution, the others' do not."""
     free = {
-        name for name, release in datasets.RELEASES.items() if "redistributed" in release.licence
+        name for name, release in releases.RELEASES.items() if "redistributed" in release.licence
     }
     assert free == {"ml-latest-small", "ml-32m"}
     readme = Path(layouts.__file__).parents[1] / "data" / "README.md"
     rows = [
         line for line in readme.read_text(encoding="utf-8").splitlines() if "research use;" in line
     ]
-    for name, release in datasets.RELEASES.items():
+    for name, release in releases.RELEASES.items():
         [row] = [row for row in rows if f"`{name}`" in row]
         assert f"| {release.licence} |" in row
 
 
 def test_fetch_prints_the_licence_of_the_release(registry, tmp_path, capsys):
     write_release(tmp_path / "data" / "tiny", "csv")
-    for licence in (datasets.ON_REQUEST, datasets.SAME_TERMS):
+    for licence in (releases.ON_REQUEST, releases.SAME_TERMS):
         cli.main(["fetch", "--dataset", registry("csv", licence=licence)])
         assert f"Licence: {licence}; see data/README.md." in capsys.readouterr().out
 
@@ -847,7 +848,7 @@ def test_an_expired_certificate_is_explained_and_never_accepted(registry, tmp_pa
         monkeypatch.setattr(download, "GROUPLENS", server.url)
         name = registry("csv", checksum=sha256(server.body))
         with pytest.raises(DownloadError, match="certificate has expired") as caught:
-            datasets.load(name)
+            releases.load(name)
     finally:
         server.close()
     assert "try again later" in str(caught.value)
@@ -857,21 +858,21 @@ def test_an_expired_certificate_is_explained_and_never_accepted(registry, tmp_pa
 
 def test_ml_100k_comes_from_the_wheel_where_grouplens_fails(server, registry, tmp_path, capsys):
     server.mode = "404"
-    data = datasets.load("ml-100k")
+    data = releases.load("ml-100k")
     assert len(data.ratings) == 100_000
     assert left_in(tmp_path / "data") == ["ml-100k"]
     said = capsys.readouterr().err
     assert "404" in said
     assert "fetching from the package recbole" in said
     with pytest.raises(DataError, match="published splits come only with GroupLens's archive"):
-        datasets.read_split(datasets.fetch("ml-100k"), "u1.base")
+        releases.read_split(releases.fetch("ml-100k"), "u1.base")
 
 
 def test_a_wheel_with_other_bytes_is_not_used(server, registry, tmp_path, monkeypatch):
     server.mode = "404"
     monkeypatch.setattr(download, "RECBOLE_SHA256", "0" * 64)
     with pytest.raises(DownloadError, match="wheel's checksum") as caught:
-        datasets.load("ml-100k")
+        releases.load("ml-100k")
     assert "404" in str(caught.value), "all that was tried is listed"
     assert left_in(tmp_path / "data") == []
 
@@ -881,11 +882,11 @@ def test_no_index_either_lists_both_failures(server, registry, monkeypatch):
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", "")
     with pytest.raises(DownloadError, match=r"(?s)404.*pip could not download"):
-        datasets.load("ml-100k")
+        releases.load("ml-100k")
 
 
 def test_a_data_folder_that_cannot_be_written_is_named(server, registry, tmp_path):
     name = registry("csv", checksum=sha256(server.body))
     (tmp_path / "data").write_text("a file where the folder should be")
     with pytest.raises(DataError, match="is a file, not a folder"):
-        datasets.load(name)
+        releases.load(name)

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from saelib.elicitation import likely_seen, next_films
-from saelib.fold_in import FoldIn
-from saelib.learn import train
-from saelib.profile import Profile
-from saelib.rating_model import RatingModel
-from saelib.recommendation import Recommender
+from saelib.model.fold_in import FoldIn
+from saelib.model.learn import train
+from saelib.model.liking import Liking
+from saelib.recommend.profile import Profile
+from saelib.recommend.questions import likely_seen, next_films
+from saelib.recommend.recommender import Recommender
 
 
 @pytest.fixture(scope="module")
@@ -57,20 +57,20 @@ def test_films_seen_are_asked_first_and_then_others(recommender):
 def test_of_the_films_seen_those_come_first_that_leave_least_uncertain(recommender, draw):
     """The first one takes most variance away from those that were seen and not asked about."""
     rng = np.random.default_rng(draw)
-    trained = recommender.trained
-    [fold_in] = [n for n in trained.rating.networks if isinstance(n, FoldIn)]
+    trained = recommender.bundle
+    [fold_in] = [n for n in trained.liking.models if isinstance(n, FoldIn)]
     # Films that differ in many directions, as those of a well-trained model do.
     fold_in = replace(fold_in, codes=rng.normal(size=fold_in.codes.shape).astype(np.float32))
-    recommender = Recommender(replace(trained, rating=RatingModel([fold_in])))
+    recommender = Recommender(replace(trained, rating=Liking([fold_in])))
     films = rng.permutation(np.arange(10, 401, 10)).astype(str).tolist()
     rated, asked, seen = dict(zip(films[:3], [5, 1, 4])), films[3:15], films[15:25]
     profile = Profile(rated, seen=[*rated, *asked, *seen])
     scores, covariance = fold_in.posterior(*recommender.encode(profile))
     codes = fold_in.codes.astype(float)
-    of_seen = codes[[recommender.position(film) for film in seen]]
+    of_seen = codes[[recommender.catalogue.position(film) for film in seen]]
     left = {}
     for film in seen:
-        i = recommender.position(film)
+        i = recommender.catalogue.position(film)
         above = 1 / (1 + np.exp(fold_in.thresholds - scores[i]))
         p = -np.diff(above, prepend=1, append=0)
         slopes = np.pad(above * (1 - above), 1)
@@ -82,7 +82,7 @@ def test_of_the_films_seen_those_come_first_that_leave_least_uncertain(recommend
 
 def test_what_was_likely_seen_follows_what_was_told(recommender):
     likely = ids(likely_seen(recommender, Profile(), 8, ["10"]))
-    counts = recommender.films.set_index("movie_id")["n_ratings"]
+    counts = recommender.catalogue.films.set_index("movie_id")["n_ratings"]
     assert counts[[int(film) for film in likely]].mean() > counts.mean()
     profile = Profile({likely[0]: 5}, seen=[likely[1]])
     others = ids(likely_seen(recommender, profile, 40, ["10"]))
@@ -93,7 +93,7 @@ def test_what_was_likely_seen_follows_what_was_told(recommender):
 
 def test_an_answer_makes_the_vector_as_certain_as_the_posterior_says(recommender):
     """The variance that `posterior` gives is the inverse curvature of the log posterior."""
-    [fold_in] = [n for n in recommender.trained.rating.networks if isinstance(n, FoldIn)]
+    [fold_in] = [n for n in recommender.bundle.liking.models if isinstance(n, FoldIn)]
     row, person = recommender.encode(Profile({"80": 5, "90": 2}))
     _, covariance = fold_in.posterior(row, person)
     codes, vector = fold_in.codes.astype(float), fold_in.vectors(row, person)[0]

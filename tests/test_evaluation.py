@@ -12,7 +12,9 @@ import pytest
 from conftest import made_up
 from sklearn.metrics import ndcg_score, root_mean_squared_error
 
-from saelib import datasets, evaluation
+from saelib import evaluation
+from saelib.data import releases
+from saelib.data.matrix import RatingMatrix, split_ratings, split_users
 from saelib.errors import SaelibError
 from saelib.evaluation import (
     LADDER,
@@ -33,9 +35,7 @@ from saelib.evaluation import (
     rmse,
     summary,
 )
-from saelib.features import TrainingSet
-from saelib.preprocessing import RatingMatrix, split_ratings, split_users
-from saelib.recipes import RECIPES
+from saelib.network.recipes import RECIPES
 
 
 def test_rmse_by_hand_and_by_scikit_learn():
@@ -68,9 +68,9 @@ def test_recall_and_coverage_by_hand():
 
 
 def test_the_simple_models_by_hand(data):
-    known = TrainingSet.from_movielens(data).take(np.arange(50))
-    train = known.ratings
-    new = RatingMatrix.from_movielens(data).csr[50:]
+    known = RatingMatrix.from_dataset(data).take(np.arange(50))
+    train = known.csr
+    new = RatingMatrix.from_dataset(data).csr[50:]
     stars = train.toarray()
     rated = stars > 0
     mean = stars[rated].mean()
@@ -101,7 +101,7 @@ def test_ratings_protocol_hides_exactly_the_test_tenth(data):
     model = Recorder()
     table = evaluate_ratings(data, {"constant": model.learn}, seed=2)
     train, test = split_ratings(len(data.ratings), 2)
-    expected = RatingMatrix.from_movielens(data, data.ratings.iloc[train]).csr
+    expected = RatingMatrix.from_dataset(data, data.ratings.iloc[train]).csr
     assert (model.trained_on != expected).nnz == 0
     assert (model.shown[0] != expected).nnz == 0
     stars = data.ratings["rating"].to_numpy()
@@ -121,7 +121,7 @@ def test_predictions_are_clipped_to_the_scale(data):
 def test_new_users_are_never_trained_on_and_shown_only_inputs(data):
     model = Recorder()
     table = evaluate_new_users(data, {"constant": model.learn}, seed=1)
-    matrix = RatingMatrix.from_movielens(data).csr
+    matrix = RatingMatrix.from_dataset(data).csr
     known, new = split_users(60, 1)
     assert (model.trained_on != matrix[known]).nnz == 0
     assert table["n_inputs"].tolist() == [0, 5, 10, 20, 40, "all"]
@@ -137,7 +137,7 @@ def test_new_users_are_never_trained_on_and_shown_only_inputs(data):
 
 
 def test_ranking_of_an_oracle_and_of_its_opposite(data):
-    matrix = RatingMatrix.from_movielens(data).csr
+    matrix = RatingMatrix.from_dataset(data).csr
     _, new = split_users(60, 0)
     truth = matrix[new].toarray()
 
@@ -189,7 +189,7 @@ def test_no_test_rating_reaches_the_model(data, recipe):
     assert errors["rmse"][0] != errors["rmse_seen"][0]
 
     seen.clear()
-    matrix = RatingMatrix.from_movielens(data)
+    matrix = RatingMatrix.from_dataset(data)
     _, new = split_users(60, 0)
     held_out = data.ratings["user_id"].isin(matrix.user_ids[new]).to_numpy()
     stars = np.where(held_out, 6 - data.ratings["rating"], data.ratings["rating"])
@@ -287,7 +287,7 @@ def test_the_split_of_liang_on_files_of_its_layout(registry, tmp_path, monkeypat
     films.set_axis(["movieId", "title", "genres"], axis=1).to_csv(
         tmp_path / "data" / name / "movies.csv", index=False
     )
-    data = datasets.load(name)
+    data = releases.load(name)
     with pytest.raises(SaelibError, match="--split liang holds out 20,000 people"):
         evaluate(data, "ranking", [], 0, split=(tmp_path, "liang"))
     monkeypatch.setattr(evaluation, "LIANG_HELD_OUT", 20)
@@ -310,7 +310,7 @@ def test_the_split_of_liang_on_files_of_its_layout(registry, tmp_path, monkeypat
 
     table = evaluate_ranking(data, {"oracle": oracle, "popular": popularity}, 0, "liang")
     known, shown = met["known"], met["shown"]
-    assert known.ratings.data.min() >= 4
+    assert known.csr.data.min() >= 4
     counts = data.ratings.query("rating >= 4")["user_id"].value_counts()
     eligible = counts.index[counts >= 5]
     assert len(known.matrix.user_ids) == len(eligible) - 40
@@ -320,7 +320,7 @@ def test_the_split_of_liang_on_files_of_its_layout(registry, tmp_path, monkeypat
     inputs = [s for s in shown if any(s < of[user] for user in new)]
     assert len(inputs) == 20, "four fifths of the likes of people who are not known"
     # The same of popularity, by the formulas of the paper.
-    popular = known.ratings.count_nonzero(axis=0)
+    popular = known.csr.count_nonzero(axis=0)
     recalls, gains = [], []
     for films in shown:
         [user] = [u for u in new if films < of[u] and len(of[u]) - len(films) == len(of[u]) // 5]

@@ -9,21 +9,21 @@ import pandas as pd
 import pytest
 from scipy.sparse import csr_array
 
-from saelib.errors import DataError, ProfileError
-from saelib.features import (
+from saelib.data.features import (
     AGE_BRACKETS,
     AGE_LABELS,
     DECADES,
     GENDERS,
     N_DEMOGRAPHICS,
     OCCUPATIONS,
-    Fingerprints,
-    TrainingSet,
     age_bracket,
     encode_demographics,
     encode_films,
     encode_person,
 )
+from saelib.data.matrix import RatingMatrix
+from saelib.errors import DataError, ProfileError
+from saelib.network.fingerprints import Fingerprints
 
 
 @pytest.mark.parametrize(
@@ -118,9 +118,9 @@ def test_the_same_raters_make_the_same_fingerprint_and_nobody_makes_none():
 
 
 def test_a_training_set_can_be_cut_to_some_people(data):
-    everyone = TrainingSet.from_movielens(data)
+    everyone = RatingMatrix.from_dataset(data)
     some = everyone.take(np.array([5, 2]))
-    assert (some.ratings != everyone.ratings[[5, 2]]).nnz == 0
+    assert (some.ratings != everyone.csr[[5, 2]]).nnz == 0
     np.testing.assert_array_equal(some.matrix.user_ids, everyone.matrix.user_ids[[5, 2]])
     np.testing.assert_array_equal(some.people, everyone.people[[5, 2]])
-    assert TrainingSet.from_movielens(replace(data, users=None)).take(np.array([1])).people is None
+    assert RatingMatrix.from_dataset(replace(data, users=None)).take(np.array([1])).people is None

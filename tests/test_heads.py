@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.special import expit
 
-from saelib.heads import Choice, OrderedStars
+from saelib.network.heads import Choice, OrderedStars
 
 SCALES = [(1, 5, 1), (0.5, 5, 0.5)]
 

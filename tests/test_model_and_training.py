@@ -17,30 +17,31 @@ from safetensors.torch import save_file
 from scipy.sparse import csr_array
 from torch import nn
 
-from saelib import training
+from saelib.data.features import N_DEMOGRAPHICS, encode_demographics
+from saelib.data.matrix import RatingMatrix, split_ratings
 from saelib.errors import CheckpointError, SaelibError
-from saelib.features import N_DEMOGRAPHICS, TrainingSet, encode_demographics
-from saelib.fold_in import FoldIn
-from saelib.heads import masked_loss
-from saelib.learn import train
-from saelib.model import StackedAutoencoder
-from saelib.preprocessing import BiasBaseline, RatingMatrix, split_ratings
-from saelib.recipes import RECIPES, Recipe
-from saelib.storage import read_tensors, write_tensors
-from saelib.trained_model import TrainedModel
-from saelib.training import build, fit, held_out_loss, hide_inputs, orient
+from saelib.model.bundle import Bundle
+from saelib.model.fold_in import FoldIn
+from saelib.model.learn import train
+from saelib.network import training
+from saelib.network.autoencoder import StackedAutoencoder
+from saelib.network.baseline import BiasBaseline
+from saelib.network.heads import masked_loss
+from saelib.network.recipes import RECIPES, Recipe
+from saelib.network.storage import read_tensors, write_tensors
+from saelib.network.training import build, fit, held_out_loss, hide_inputs, orient
 
 SMALL = Recipe(hidden=(8,), one_cycle=False, n_batches=5, epochs=6)
 
 
 @pytest.fixture(scope="module")
 def known(data):
-    return TrainingSet.from_movielens(data)
+    return RatingMatrix.from_dataset(data)
 
 
 @pytest.fixture(scope="module")
 def csr(known):
-    return known.ratings
+    return known.csr
 
 
 def dense_layer(*bags: nn.EmbeddingBag) -> torch.Tensor:
@@ -163,7 +164,7 @@ def fresh(known, seed=0, recipe=SMALL):
 
 def fitted(known, seed=0, recipe=SMALL, **options):
     model = fresh(known, seed, recipe)
-    history = fit(model, known.ratings, recipe, seed=seed, progress=False, **options)
+    history = fit(model, known.csr, recipe, seed=seed, progress=False, **options)
     return model, history
 
 
@@ -196,10 +197,10 @@ def test_the_loss_of_held_out_ratings_falls_and_the_best_epoch_is_kept(data):
     assert min(losses) < 0.75 * losses[0]
     assert history.best_epoch == int(np.argmin(losses)) + 1
     shown, hidden = (
-        RatingMatrix.from_movielens(data, data.ratings.iloc[part]).csr
+        RatingMatrix.from_dataset(data, data.ratings.iloc[part]).csr
         for part in split_ratings(len(data.ratings), 0)
     )
-    kept = held_out_loss(trained.rating, shown, hidden)
+    kept = held_out_loss(trained.liking, shown, hidden)
     assert kept == pytest.approx(min(losses), rel=1e-6)
     assert trained.held_out_rmse == pytest.approx(min(losses) ** 0.5, rel=1e-6)
 
@@ -243,7 +244,7 @@ def test_ctrl_c_keeps_the_best_epoch_so_far(known, data, monkeypatch):
     assert history.best_epoch == len(history.train_loss) == 3
     stopped = fresh(known)
     # The one-cycle pace is off in SMALL, so three epochs of six are three epochs of three.
-    fit(stopped, known.ratings, replace(SMALL, epochs=3), progress=False)
+    fit(stopped, known.csr, replace(SMALL, epochs=3), progress=False)
     assert weights_of(model) == weights_of(stopped)
 
 
@@ -257,13 +258,13 @@ def test_ctrl_c_before_the_first_epoch_is_done_is_passed_on(known, monkeypatch):
 def test_a_resumed_training_ends_as_an_uninterrupted_one(known, tmp_path, monkeypatch, one_cycle):
     recipe = replace(SMALL, one_cycle=one_cycle, input_dropout=(0.1, 0.5), weight_decay=1.0)
     checkpoint = tmp_path / "training.checkpoint"
-    whole, history = fitted(known, recipe=recipe, validation=known.ratings)
+    whole, history = fitted(known, recipe=recipe, validation=known.csr)
     with monkeypatch.context() as patch:
         _Interrupt(patch, epoch=4)
-        _, stopped = fitted(known, recipe=recipe, validation=known.ratings, checkpoint=checkpoint)
+        _, stopped = fitted(known, recipe=recipe, validation=known.csr, checkpoint=checkpoint)
     assert stopped.interrupted
     resumed, continued = fitted(
-        known, recipe=recipe, validation=known.ratings, checkpoint=checkpoint, resume=True
+        known, recipe=recipe, validation=known.csr, checkpoint=checkpoint, resume=True
     )
     assert weights_of(resumed) == weights_of(whole)
     assert continued == history
@@ -299,7 +300,7 @@ def test_too_few_ratings_are_called_so(known, data):
     with pytest.raises(SaelibError, match=r"too few"):
         train(few, "plain", epochs=1, progress=False)
     with pytest.raises(SaelibError, match="No ratings are held out to measure on"):
-        held_out_loss(fresh(known), known.ratings, csr_array(known.ratings.shape))
+        held_out_loss(fresh(known), known.csr, csr_array(known.csr.shape))
 
 
 def test_unknown_recipe_and_impossible_epochs(data):
@@ -315,8 +316,8 @@ def test_unknown_recipe_and_impossible_epochs(data):
 def test_a_saved_model_comes_back_whole(trained, data, tmp_path):
     path = tmp_path / "folder" / "model.safetensors"
     trained.save(path)
-    loaded = TrainedModel.load(path)
-    for ours, theirs in zip(loaded.rating.networks, trained.rating.networks, strict=True):
+    loaded = Bundle.load(path)
+    for ours, theirs in zip(loaded.rating.networks, trained.liking.models, strict=True):
         for field in fields(FoldIn):
             assert np.array_equal(getattr(ours, field.name), getattr(theirs, field.name))
     pd.testing.assert_frame_equal(loaded.films, trained.films, check_dtype=False)
@@ -324,7 +325,7 @@ def test_a_saved_model_comes_back_whole(trained, data, tmp_path):
     for key in ("dataset", "recipe", "seed", "scale", "occupations", "histories", "held_out_rmse"):
         assert getattr(loaded, key) == getattr(trained, key)
     people = encode_demographics(data, trained.user_ids)
-    csr = RatingMatrix.from_movielens(data).csr
+    csr = RatingMatrix.from_dataset(data).csr
     for people_told in (people, None):
         for model in ("rating.predict", "rating.distribution", "lists.scores"):
             before, after = (attrgetter(model)(t)(csr, people_told) for t in (trained, loaded))
@@ -350,7 +351,7 @@ def test_a_foreign_file_is_refused_and_nothing_in_it_runs(content, message, tmp_
     path = tmp_path / "model.safetensors"
     path.write_bytes(content)
     with pytest.raises(CheckpointError, match=message):
-        TrainedModel.load(path)
+        Bundle.load(path)
     assert not (tmp_path / "executed").exists()
 
 
@@ -359,18 +360,18 @@ def test_a_truncated_model_and_others_safetensors_are_refused(trained, tmp_path)
     trained.save(path)
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(CheckpointError, match="damaged"):
-        TrainedModel.load(path)
+        Bundle.load(path)
     save_file({"a": torch.ones(2)}, path)
     with pytest.raises(CheckpointError, match=r"'saelib model 5'.*it says None"):
-        TrainedModel.load(path)
+        Bundle.load(path)
     network = {"kind": "StackedAutoencoder", "settings": {"n_columns": 3, "layers": 2}}
     about = {"scale": [1, 5, 1], "networks": [network]}
     metadata = {"format": "saelib model 5", "about": json.dumps(about)}
     write_tensors(path, {"a": np.ones(2)}, metadata)
     with pytest.raises(CheckpointError, match="does not fit this version"):
-        TrainedModel.load(path)
+        Bundle.load(path)
     with pytest.raises(CheckpointError, match=r"nowhere\.safetensors is not there"):
-        TrainedModel.load(tmp_path / "nowhere.safetensors")
+        Bundle.load(tmp_path / "nowhere.safetensors")
 
 
 def test_the_old_model_survives_a_full_disk(trained, tmp_path):
@@ -434,9 +435,9 @@ def test_a_recipe_is_more_cautious_where_ratings_are_few():
 
 
 def test_the_network_of_few_ratings_is_made_by_the_cautious_recipe(known):
-    recipe = replace(RECIPES["default"][0], hidden=(4,))
+    recipe = replace(RECIPES["default"].networks[0], hidden=(4,))
     oriented = orient(recipe, known)
-    assert oriented.recipe == recipe.for_ratings(known.ratings.nnz) != recipe
+    assert oriented.recipe == recipe.for_ratings(known.csr.nnz) != recipe
     network = build(known, oriented, 0)
     assert network.shrinkage == oriented.recipe.shrinkage
     assert network.row_scale == oriented.recipe.facts

@@ -19,8 +19,8 @@ import pytest
 import torch
 from conftest import PRINTED_MINUTES, RunningTimes, too_slow
 
-from saelib.recipes import RECIPES
-from saelib.training import _set_pace
+from saelib.network.recipes import RECIPES
+from saelib.network.training import _set_pace
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 SERIES = sorted(NOTEBOOKS.glob("*.ipynb"))
@@ -158,7 +158,7 @@ def test_the_schedule_written_out_in_notebook_06_is_that_of_the_training():
     ]
     names = {"np": np, "pd": pd}
     exec(cell.source, names)
-    recipe = RECIPES["decay"][0]
+    recipe = RECIPES["decay"].networks[0]
     optimizer = torch.optim.AdamW([torch.ones(1, requires_grad=True)])
     n_steps = recipe.epochs * recipe.n_batches
     assert len(names["rate"]) == n_steps

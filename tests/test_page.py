@@ -18,13 +18,13 @@ from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.websocket import websocket_connect
 
 from saelib.cli import main
-from saelib.page import notebook
+from saelib.panel.page import notebook
 
 # Few visitors and little patience, so that a test need not wait.
 SERVE = """
 import sys
 from pathlib import Path
-from saelib.page import serve
+from saelib.panel.page import serve
 
 port = int(sys.argv[3].partition("=")[2])
 serve(Path(sys.argv[2]), port, open_browser=False, visitors=2, idle={idle})

@@ -8,19 +8,13 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
+from saelib.data.matrix import RatingMatrix, first_inputs, split_ratings, split_rows, split_users
 from saelib.errors import DataError
-from saelib.preprocessing import (
-    BiasBaseline,
-    RatingMatrix,
-    first_inputs,
-    split_ratings,
-    split_rows,
-    split_users,
-)
+from saelib.network.baseline import BiasBaseline
 
 
 def test_the_matrix_and_its_maps_give_back_every_rating(data):
-    matrix = RatingMatrix.from_movielens(data)
+    matrix = RatingMatrix.from_dataset(data)
     assert matrix.csr.shape == (len(matrix.user_ids), len(matrix.item_ids)) == (60, 40)
     cells = matrix.csr.tocoo()
     back = zip(matrix.user_ids[cells.row], matrix.item_ids[cells.col], cells.data)
@@ -29,7 +23,7 @@ def test_the_matrix_and_its_maps_give_back_every_rating(data):
 
 
 def test_a_part_of_the_ratings_keeps_the_shape_of_the_whole(data):
-    part = RatingMatrix.from_movielens(data, data.ratings.iloc[:1])
+    part = RatingMatrix.from_dataset(data, data.ratings.iloc[:1])
     assert part.csr.shape == (60, 40)
     assert part.csr.nnz == 1
 
@@ -37,14 +31,14 @@ def test_a_part_of_the_ratings_keeps_the_shape_of_the_whole(data):
 def test_a_pair_rated_twice_and_a_film_not_listed_are_errors(data):
     twice = data.ratings.iloc[[0, 1, 0]]
     with pytest.raises(DataError, match="1 ratings are of a user and film rated before"):
-        RatingMatrix.from_movielens(data, twice)
+        RatingMatrix.from_dataset(data, twice)
     missing = data.ratings["movie_id"].iloc[0]
     movies = data.movies[data.movies["movie_id"] != missing]
     with pytest.raises(DataError, match=f"names movie {missing}, which"):
-        RatingMatrix.from_movielens(replace(data, movies=movies))
+        RatingMatrix.from_dataset(replace(data, movies=movies))
     movies = data.movies.iloc[[*range(len(data.movies)), 3]]
     with pytest.raises(DataError, match=r"films of ml-100k list movie 40 twice"):
-        RatingMatrix.from_movielens(replace(data, movies=movies))
+        RatingMatrix.from_dataset(replace(data, movies=movies))
 
 
 def test_splits_are_seeded_disjoint_and_a_tenth():
@@ -59,7 +53,7 @@ def test_splits_are_seeded_disjoint_and_a_tenth():
 
 
 def test_rows_split_into_inputs_and_targets_without_loss(data):
-    rows = RatingMatrix.from_movielens(data).csr
+    rows = RatingMatrix.from_dataset(data).csr
     inputs, targets = split_rows(rows, 0.2, seed=1)
     assert ((inputs + targets) != rows).nnz == 0
     assert (inputs.multiply(targets)).nnz == 0
@@ -76,7 +70,7 @@ def test_rows_split_into_inputs_and_targets_without_loss(data):
 
 
 def test_biases_against_a_loop(data):
-    csr = RatingMatrix.from_movielens(data).csr
+    csr = RatingMatrix.from_dataset(data).csr
     stars, rated = csr.toarray(), csr.toarray() > 0
     mean, shrinkage = stars[rated].mean(), 5.0
     item, user = np.zeros(40), np.zeros(60)

@@ -10,22 +10,23 @@ from scipy.optimize import minimize
 from scipy.sparse import csr_array
 from scipy.special import expit, log_expit
 
-from saelib.features import N_DEMOGRAPHICS, TrainingSet
-from saelib.fold_in import FoldIn
-from saelib.learn import fit_networks
-from saelib.rating_model import RatingModel
-from saelib.recipes import RECIPES
+from saelib.data.features import N_DEMOGRAPHICS
+from saelib.data.matrix import RatingMatrix
+from saelib.model.fold_in import FoldIn
+from saelib.model.learn import fit_networks
+from saelib.model.liking import Liking
+from saelib.network.recipes import RECIPES
 
 SMALL = tuple(replace(r, hidden=(12,), n_batches=10, epochs=8) for r in RECIPES["both"])
 
 
 @pytest.fixture(scope="module")
 def known(data):
-    return TrainingSet.from_movielens(data)
+    return RatingMatrix.from_dataset(data)
 
 
 @pytest.fixture(scope="module")
-def rating(known) -> RatingModel:
+def rating(known) -> Liking:
     return fit_networks(SMALL, known, progress=False)[0]
 
 
@@ -68,8 +69,8 @@ def test_a_person_of_the_training_is_predicted_as_the_network_does(known):
     _, films = SMALL
     recipe = replace(films, epochs=40, weight_decay=0.5, caution=0.0)
     fold_in = fit_networks([recipe], known, progress=False)[0].networks[0]
-    stars, rated = known.ratings.toarray(), known.ratings.toarray() > 0
-    error = np.sqrt(np.mean((fold_in.predict(known.ratings, known.people) - stars)[rated] ** 2))
+    stars, rated = known.csr.toarray(), known.csr.toarray() > 0
+    error = np.sqrt(np.mean((fold_in.predict(known.csr, known.people) - stars)[rated] ** 2))
     assert error < 0.6 * stars[rated].std()
 
 
@@ -87,14 +88,14 @@ def test_who_told_nothing_is_taken_for_the_average_person(fold_in, known):
 
 
 def test_rows_are_independent_of_each_other(rating, known):
-    together = rating.predict(known.ratings[:10], known.people[:10])
-    alone = np.vstack([rating.predict(known.ratings[[i]], known.people[[i]]) for i in range(10)])
+    together = rating.predict(known.csr[:10], known.people[:10])
+    alone = np.vstack([rating.predict(known.csr[[i]], known.people[[i]]) for i in range(10)])
     np.testing.assert_allclose(together, alone, atol=1e-5)
 
 
 def test_people_who_are_alike_are_folded_in_as_if_alone(fold_in, known):
     """With a rating left out each, as the reasons do: they share the curvature of the first."""
-    row = known.ratings[[int(np.argmax(np.diff(known.ratings.indptr)))]]
+    row = known.csr[[int(np.argmax(np.diff(known.csr.indptr)))]]
     rows = csr_array(np.repeat(row.toarray(), 9, axis=0) * (np.arange(40) != row.indices[:9, None]))
     together = fold_in.vectors(rows)
     alone = np.vstack([fold_in.vectors(rows[[i]]) for i in range(9)])
@@ -103,7 +104,7 @@ def test_people_who_are_alike_are_folded_in_as_if_alone(fold_in, known):
 
 
 def test_the_average_of_distributions_has_the_average_stars(rating, known):
-    rows, people = known.ratings[:8], known.people[:8]
+    rows, people = known.csr[:8], known.people[:8]
     p = rating.distribution(rows, people)
     assert p.shape == (8, 40, 5)
     np.testing.assert_allclose(p.sum(-1), 1, atol=1e-5)
@@ -124,9 +125,9 @@ def test_a_film_that_nobody_rated_is_told_apart_by_its_genres(data):
     liked = np.where(horror, 5, data.ratings["rating"] - 1).clip(1, 5).astype("float32")
     unrated = data.ratings["movie_id"].isin(movies["movie_id"].iloc[[5, 6]]).to_numpy()
     ratings = data.ratings.assign(rating=liked)[~unrated]
-    known = TrainingSet.from_movielens(replace(data, movies=movies), ratings)
+    known = RatingMatrix.from_dataset(replace(data, movies=movies), ratings)
     rating = fit_networks(SMALL, known, progress=False)[0]
-    stars = rating.predict(known.ratings, known.people).mean(axis=0)
+    stars = rating.predict(known.csr, known.people).mean(axis=0)
     assert stars[5] > stars[6] + 0.05
 
 
@@ -137,8 +138,8 @@ def test_without_demographics_and_with_half_stars(data):
         scale=(0.5, 5, 0.5),
         ratings=data.ratings.assign(rating=data.ratings["rating"] - 0.5),
     )
-    known = TrainingSet.from_movielens(half)
+    known = RatingMatrix.from_dataset(half)
     rating = fit_networks(SMALL, known, progress=False)[0]
-    assert rating.distribution(known.ratings[:3]).shape == (3, 40, 10)
+    assert rating.distribution(known.csr[:3]).shape == (3, 40, 10)
     assert not rating.uses_demographics
-    assert rating.predict(known.ratings).min() >= 0.5
+    assert rating.predict(known.csr).min() >= 0.5

@@ -11,13 +11,13 @@ from conftest import files_of_at_most, fuzz, made_up
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from saelib import fold_in, recommendation
-from saelib.choice import ListModel
 from saelib.errors import ProfileError
-from saelib.learn import train
-from saelib.profile import Profile, label
-from saelib.recommendation import Recommender
-from saelib.session import Session
+from saelib.model import fold_in
+from saelib.model.learn import train
+from saelib.model.seeing import ListOrder
+from saelib.recommend.profile import Profile, label
+from saelib.recommend.recommender import Recommender
+from saelib.recommend.session import Session
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +36,8 @@ def test_recommendations_are_sorted_unseen_and_what_the_model_predicts(recommend
     assert films["score"].is_monotonic_decreasing
     assert not set(films["movie_id"]) & {80, 90, 100}
     row, person = recommender.encode(Profile(RATINGS))
-    scores = recommender.trained.lists.scores(row, person)[0]
-    ids = recommender.films["movie_id"]
+    scores = recommender.bundle.order.scores(row, person)[0]
+    ids = recommender.catalogue.films["movie_id"]
     best = [i for i in np.argsort(-scores) if ids[i] not in (80, 90, 100)][:10]
     assert films["movie_id"].tolist() == ids[best].tolist()
     np.testing.assert_allclose(films["stars"], recommender.predict(Profile(RATINGS))[best])
@@ -69,10 +69,10 @@ def test_filters_keep_to_what_was_asked(recommender):
 
 def test_the_adventurous_end_asks_only_for_liking(recommender):
     row, person = recommender.encode(Profile(RATINGS))
-    lists = recommender.trained.lists
+    lists = recommender.bundle.order
     like = lists.like(lists.rating.distribution(row, person))[0]
     films = recommender.recommend(Profile(RATINGS), n=40, well_known=0)
-    positions = [recommender.position(film) for film in films["movie_id"]]
+    positions = [recommender.catalogue.position(film) for film in films["movie_id"]]
     np.testing.assert_allclose(films["score"], like[positions])
     assert films["score"].is_monotonic_decreasing
 
@@ -82,10 +82,10 @@ def test_why_is_what_leaving_a_rating_out_does(recommender):
     profile = Profile({"80": 5, "90": 4, "100": 1, "110": 2, "120": 5}, seen=seen)
     films = recommender.recommend(profile, n=4)["movie_id"].tolist()
     reasons = recommender.why(profile, films, n=5)
-    lists = recommender.trained.lists
+    lists = recommender.bundle.order
 
     def score(told: Profile, film) -> float:
-        return lists.scores(*recommender.encode(told))[0, recommender.position(film)]
+        return lists.scores(*recommender.encode(told))[0, recommender.catalogue.position(film)]
 
     for film, found in zip(films, reasons):
         whole = score(profile, film)
@@ -94,7 +94,9 @@ def test_why_is_what_leaving_a_rating_out_does(recommender):
             rest = {k: v for k, v in profile.ratings.items() if k != left_out}
             share = 1 - score(Profile(rest, seen=seen), film) / whole
             if share > 0:
-                expected[recommender.labels[recommender.position(left_out)]] = share
+                expected[recommender.catalogue.labels[recommender.catalogue.position(left_out)]] = (
+                    share
+                )
         assert dict(found) == pytest.approx(expected, abs=1e-5)
         assert [s for _, s in found] == sorted((s for _, s in found), reverse=True)
 
@@ -104,24 +106,24 @@ def test_of_many_ratings_only_the_weightiest_are_left_out(recommender, monkeypat
     films = recommender.recommend(Profile(told), n=4)["movie_id"].tolist()
     every = [dict(found) for found in recommender.why(Profile(told), films, n=25)]
     monkeypatch.setattr(recommendation, "LEFT_OUT", 8)
-    counts, scores = [], ListModel.scores
+    counts, scores = [], ListOrder.scores
 
     def counted(self, rows, *others):
         counts.append(rows.shape[0])
         return scores(self, rows, *others)
 
-    monkeypatch.setattr(ListModel, "scores", counted)
+    monkeypatch.setattr(ListOrder, "scores", counted)
     some = recommender.why(Profile(told), films, n=2)
     assert len(counts) == 1
     assert 2 < counts[0] <= 8 + 1
     for found, of_all in zip(some, every):
         assert found
         assert all(share == pytest.approx(of_all[name], abs=1e-5) for name, share in found)
-    ease = recommender.trained.lists.choice
+    ease = recommender.bundle.order.choice
     pull = ease.pull(np.array([0, 1, 7]), np.array([3, 9]))
     assert pull.tolist() == ease.weights[np.ix_([0, 1, 7], [3, 9])].tolist()
     row, person = recommender.encode(Profile(told))
-    see = recommender.trained.lists.see
+    see = recommender.bundle.order.see
     assert np.array_equal(see(row, person, [3, 9]), see(row, person)[:, [3, 9]])
 
 
@@ -144,11 +146,11 @@ def test_a_text_that_is_an_id_and_a_title_names_neither(tmp_path):
     recommender = Recommender(train(replace(data, movies=movies), epochs=1, progress=False))
     with pytest.raises(ProfileError, match=r"'300' names several.*50: 300 \(2007\); id:300: Film"):
         recommender.recommend(Profile({"300": 5}))
-    assert recommender.position("id:300") == recommender.position(300) == 29
-    assert recommender.position("300 (2007)") == recommender.position("50") == 4
-    assert [recommender.name(i) for i in (4, 29, 30)] == ["50", "id:300", "310"]
+    assert recommender.catalogue.position("id:300") == recommender.catalogue.position(300) == 29
+    assert recommender.catalogue.position("300 (2007)") == recommender.catalogue.position("50") == 4
+    assert [recommender.catalogue.name(i) for i in (4, 29, 30)] == ["50", "id:300", "310"]
     with pytest.raises(ProfileError, match="has no film 'id:5'"):
-        recommender.position("id:5")
+        recommender.catalogue.position("id:5")
     session = Session(recommender)
     session.rate(300, 5)
     session.tick(50)
@@ -161,14 +163,14 @@ def test_a_text_that_is_an_id_and_a_title_names_neither(tmp_path):
 
 
 def test_a_film_beyond_those_that_ease_knows_pulls_nothing(recommender):
-    ease = replace(recommender.trained.lists.choice, films=np.arange(1, 40))
+    ease = replace(recommender.bundle.order.choice, films=np.arange(1, 40))
     ease = replace(ease, weights=ease.weights[1:, 1:])
     assert ease.pull(np.array([0, 5]), np.array([0, 7])).tolist() == [
         [0, 0],
         [0, ease.weights[4, 6]],
     ]
     row, person = recommender.encode(Profile(RATINGS))
-    told = ListModel.told(row, person)
+    told = ListOrder.told(row, person)
     assert ease.scores(row, told, [0, 3]).tolist() == ease.scores(row, told)[:, [0, 3]].tolist()
 
 
@@ -177,9 +179,9 @@ def test_a_film_seen_without_stars_counts_for_choosing_and_not_as_a_rating(recom
     row, _ = recommender.encode(told)
     assert dict(zip(row.indices.tolist(), row.data.tolist())) == {7: 5, 8: 4, 9: 1, 10: 0, 11: 0}
     assert not set(recommender.recommend(told, 40)["movie_id"]) & {110, 120, 80, 90, 100}
-    [fold_in] = recommender.trained.rating.networks
+    [fold_in] = recommender.bundle.liking.models
     (before, person), (after, _) = recommender.encode(plain), recommender.encode(told)
-    see = recommender.trained.lists.see
+    see = recommender.bundle.order.see
     assert not np.allclose(see(before, person), see(after, person))
     # Of the network over films, only the fingerprint knows of them; one over people, nothing.
     assert not np.allclose(fold_in.scores(before, person), fold_in.scores(after, person))
@@ -216,14 +218,14 @@ def test_films_seen_are_enough_for_a_list_where_the_model_knows_what_people_choo
     ],
 )
 def test_search_forgives(recommender, text, first):
-    assert recommender.search(text)["title"][0] == first
+    assert recommender.catalogue.search(text)["title"][0] == first
 
 
 def test_search_for_nothing_finds_nothing(recommender):
-    assert recommender.search("  ").empty
-    assert recommender.search("no such film").empty
-    assert len(recommender.search("film", n=7)) == 7
-    assert set(recommender.search("sabrina")["year"]) == {1954, 1995}
+    assert recommender.catalogue.search("  ").empty
+    assert recommender.catalogue.search("no such film").empty
+    assert len(recommender.catalogue.search("film", n=7)) == 7
+    assert set(recommender.catalogue.search("sabrina")["year"]) == {1954, 1995}
 
 
 def test_without_a_distribution_the_stars_make_the_order(data):
@@ -243,8 +245,8 @@ def test_films_are_named_by_id_or_unique_title(recommender):
     by_id = recommender.recommend(Profile({"10": 5, "20": 2}))
     by_title = recommender.recommend(Profile({"Toy Story (1995)": 5, "2001: a space odyssey": 2}))
     assert by_id.equals(by_title)
-    assert recommender.position("Sabrina (1954)") == recommender.position("70")
-    assert recommender.position(70) == recommender.position("70")
+    assert recommender.catalogue.position("Sabrina (1954)") == recommender.catalogue.position("70")
+    assert recommender.catalogue.position(70) == recommender.catalogue.position("70")
 
 
 def test_a_film_under_two_ids_is_recommended_once_and_not_when_rated():
@@ -418,8 +420,8 @@ def test_films_to_ask_are_known_telling_diverse_and_new(recommender):
     assert len(films) == films["movie_id"].nunique() == 10
     others = recommender.films_to_ask(10, known=films["movie_id"].tolist())
     assert not set(films["movie_id"]) & set(others["movie_id"])
-    worth = recommender.films["n_ratings"] * recommender.films["spread"] ** 2
-    of = dict(zip(recommender.films["movie_id"], worth))
+    worth = recommender.catalogue.films["n_ratings"] * recommender.catalogue.films["spread"] ** 2
+    of = dict(zip(recommender.catalogue.films["movie_id"], worth))
     assert max(of.values()) == of[films["movie_id"][0]]
     assert films["genres"].nunique() >= 3
     assert len(recommender.films_to_ask(1000)) == 40
@@ -436,7 +438,7 @@ def test_films_to_ask_on_real_ratings_are_not_obscure(ml_100k):
 
 def test_a_label_has_a_year_where_there_is_one(recommender):
     assert label("Fargo", 1996) == "Fargo (1996)"
-    assert recommender.labels[3] == "unknown"
+    assert recommender.catalogue.labels[3] == "unknown"
 
 
 @settings(max_examples=30, deadline=None)

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from saelib.errors import ProfileError
-from saelib.profile import Profile
-from saelib.recommendation import Recommender
-from saelib.session import Session
+from saelib.recommend.profile import Profile
+from saelib.recommend.recommender import Recommender
+from saelib.recommend.session import Session
 
 FILMS = st.sampled_from([str(i) for i in range(10, 401, 10)])
 
@@ -87,7 +87,9 @@ def test_what_was_rejected_stays_so_in_a_file(session, tmp_path):
     assert other.profile == session.profile
     profile = Profile.load(tmp_path / "me.json")
     assert session.recommender.recommend(profile)["movie_id"][0] == third
-    titles = Profile({"80": 5}, rejected=[session.recommender.labels[int(first) // 10 - 1]])
+    titles = Profile(
+        {"80": 5}, rejected=[session.recommender.catalogue.labels[int(first) // 10 - 1]]
+    )
     other.take(titles)
     assert other.profile.rejected == [str(first)]
     other.undo()

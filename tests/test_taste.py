@@ -10,15 +10,14 @@ import matplotlib
 import numpy as np
 import pytest
 
-from saelib.features import TrainingSet
-from saelib.learn import train
-from saelib.markup import map_picture
+from saelib.data.matrix import RatingMatrix, split_ratings
+from saelib.model.bundle import Bundle
+from saelib.model.learn import train
+from saelib.model.taste import APART, shares
+from saelib.panel.markup import map_picture
 from saelib.plots import plot_taste
-from saelib.preprocessing import split_ratings
-from saelib.profile import Profile
-from saelib.recommendation import Recommender
-from saelib.taste import APART, shares
-from saelib.trained_model import TrainedModel
+from saelib.recommend.profile import Profile
+from saelib.recommend.recommender import Recommender
 
 matplotlib.use("Agg")
 
@@ -35,10 +34,10 @@ def camps(data):
     return replace(data, movies=movies, ratings=data.ratings.assign(rating=stars.astype("float32")))
 
 
-def known(data) -> TrainingSet:
+def known(data) -> RatingMatrix:
     """What `train` with seed 0 learns from."""
     training, _ = split_ratings(len(data.ratings), 0)
-    return TrainingSet.from_movielens(data, data.ratings.iloc[training])
+    return RatingMatrix.from_dataset(data, data.ratings.iloc[training])
 
 
 @pytest.mark.parametrize("recipe", ["plain", "informed", "both", "default"])
@@ -77,7 +76,7 @@ def test_names_keep_their_distance(trained):
 def test_a_saved_map_is_the_same(data, recipe, tmp_path):
     trained = train(data, recipe, epochs=2, progress=False)
     trained.save(tmp_path / "model.safetensors")
-    again = TrainedModel.load(tmp_path / "model.safetensors")
+    again = Bundle.load(tmp_path / "model.safetensors")
     assert again.taste.names == trained.taste.names
     for name in ("people", "places"):
         assert np.array_equal(getattr(again.taste, name), getattr(trained.taste, name))
@@ -90,7 +89,7 @@ def test_films_seen_without_stars_do_not_move_a_person_in_a_network_over_people(
     recommender = Recommender(train(data, "informed", epochs=2, progress=False))
     rated = {str(film): 1 + film % 3 for film in range(10, 201, 10)}
     places = [
-        recommender.trained.taste.place(*recommender.encode(Profile(rated, seen=seen)))
+        recommender.bundle.taste.place(*recommender.encode(Profile(rated, seen=seen)))
         for seen in ([], [str(film) for film in range(210, 401, 10)])
     ]
     assert places[0] == places[1]

@@ -23,13 +23,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from ipywidgets.widgets import widget as ipywidgets_core
 
-from saelib import widgets
-from saelib.datasets import MovieLens
-from saelib.learn import train
-from saelib.profile import Profile
-from saelib.recommendation import Recommender
-from saelib.taste import shares
-from saelib.widgets import RatingPanel
+from saelib.data.dataset import Dataset
+from saelib.model.learn import train
+from saelib.model.taste import shares
+from saelib.panel import widgets
+from saelib.panel.widgets import RatingPanel
+from saelib.recommend.profile import Profile
+from saelib.recommend.recommender import Recommender
 
 
 @pytest.fixture
@@ -202,7 +202,9 @@ def test_filters_and_how_well_known(panel):
     rate(panel, 5, 4, 2)
     everything = shown(panel)
     panel.genre.value = "Sci-Fi"
-    assert set(panel.session.recommender.films.set_index("movie_id")["genres"]) > {"Sci-Fi"}
+    assert set(panel.session.recommender.catalogue.films.set_index("movie_id")["genres"]) > {
+        "Sci-Fi"
+    }
     assert all("Sci-Fi" in p.text.value for p in panel.places[: len(shown(panel))])
     panel.decade.value = 1960
     assert shown(panel)
@@ -429,7 +431,7 @@ def test_a_title_with_a_script_is_text(trained):
 
 def test_half_stars_and_no_demographics_where_the_release_has_such(data):
     ratings = data.ratings.assign(rating=data.ratings["rating"] - 0.5)
-    halves = MovieLens("ml-10m", ratings, data.movies, None, (0.5, 5, 0.5))
+    halves = Dataset("ml-10m", ratings, data.movies, None, (0.5, 5, 0.5))
     panel = RatingPanel(Recommender(train(halves, "default", epochs=1, progress=False)))
     assert [text for text, _ in panel.sliders[0].options][:4] == ["not seen", "½", "★", "★½"]
     assert panel.gender not in list(visible(panel))
