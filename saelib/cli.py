@@ -145,8 +145,9 @@ def parser() -> argparse.ArgumentParser:
     evaluate.add_argument(
         "--protocol",
         default="ratings",
-        choices=["ratings", "new-users", "ranking"],
-        help="unseen ratings, unseen users, or the order of unseen films (default: ratings)",
+        choices=["ratings", "new-users", "ranking", "future"],
+        help="unseen ratings, unseen users, the order of unseen films, or the last tenth of all "
+        "ratings by time (default: ratings)",
     )
     evaluate.add_argument(
         "--split",
@@ -431,7 +432,7 @@ def _print_films(films: pd.DataFrame) -> None:
     genres = films["genres"].str.replace("|", ", ")
     width = max(map(len, names))
     for rank, (name, genre, stars) in enumerate(zip(names, genres, films["stars"]), start=1):
-        print(f"{rank:3}.  {name:{width}}  {stars:.1f} ★  {genre}")
+        print(f"{rank:3}.  {name:{width}}  {stars:.1f} ★  {genre}".rstrip())
 
 
 def _rate(options: argparse.Namespace) -> None:

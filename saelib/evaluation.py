@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -152,6 +153,15 @@ def recall(ranked: np.ndarray, relevant: np.ndarray, k: int = 20) -> float:
     return float(np.isin(ranked[:k], relevant).sum() / min(k, len(relevant)))
 
 
+# Of the order of films: ranked and relevant positions -> a number, averaged over people.
+METRICS: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
+    "ndcg@10": partial(ndcg, k=10),
+    "recall@20": partial(recall, k=20),
+    "recall@50": partial(recall, k=50),
+    "ndcg@100": partial(ndcg, k=100),
+}
+
+
 def coverage(lists: Iterable[np.ndarray], n_items: int) -> float:
     """Share of the catalogue that stands in at least one list."""
     return len(set().union(*(map(int, ranked) for ranked in lists))) / n_items
@@ -223,12 +233,12 @@ def evaluate_new_users(
 
 
 def evaluate_ranking(
-    data: Dataset, models: dict[str, Learn], seed: int, split: str | None = None
+    data: Dataset, models: dict[str, Learn], seed: int, split: tuple[Path, str] | None = None
 ) -> pd.DataFrame:
     """Unseen users: find the films, among all not shown, that they rated 4 or more.
 
-    Of each held-out user's ratings 80 % are shown. split: 'liang' for people and films as Liang et
-    al. 2018 choose them (see `_liang`) instead of a tenth of all people. Returns one row per model:
+    Of each held-out user's ratings 80 % are shown. split: (…, 'liang') for people and films as Liang
+    et al. 2018 choose them (see `_liang`) instead of a tenth of all people. Returns one row per model:
     ndcg@10, recall@20, recall@50, ndcg@100 (means over people with a relevant film; the last three
     as Liang et al. define them) and coverage (of all top tens).
     """
@@ -250,21 +260,53 @@ def evaluate_ranking(
                 span = slice(targets.indptr[row], targets.indptr[row + 1])
                 relevant = targets.indices[span][targets.data[span] >= relevant_from]
                 if len(relevant):
-                    found.append(
-                        {
-                            "ndcg@10": ndcg(ranked, relevant, 10),
-                            "recall@20": recall(ranked, relevant, 20),
-                            "recall@50": recall(ranked, relevant, 50),
-                            "ndcg@100": ndcg(ranked, relevant, 100),
-                        }
-                    )
+                    found.append({name: of(ranked, relevant) for name, of in METRICS.items()})
         metrics = pd.DataFrame(found).mean().to_dict()
         metrics["coverage"] = coverage(top, inputs.shape[1])
         rows.append(_row(data, "ranking", seed, name) | metrics)
     return pd.DataFrame(rows)
 
 
-PROTOCOLS = ("ratings", "new-users", "ranking")
+def evaluate_future(data: Dataset, models: dict[str, Learn], seed: int) -> pd.DataFrame:
+    """Ratings that were given later: the last tenth by timestamp is hidden and predicted.
+
+    Returns a row per model and group of people: 'known' ones have ratings before, 'new' ones have
+    none, 'all' are both; with the number of people, rmse, and rmse_seen as in `evaluate_ratings`
+    (of 'new' people there is none). Raises SaelibError where there are no timestamps.
+    """
+    if "timestamp" not in data.ratings:
+        raise SaelibError(
+            f"{data.name} has no timestamps, so there is no past to learn from; use --protocol "
+            "ratings."
+        )
+    order = np.argsort(data.ratings["timestamp"].to_numpy(), kind="stable")
+    n_test = len(order) // 10
+    past, future = (data.ratings.iloc[part] for part in (order[:-n_test], order[-n_test:]))
+    known = RatingMatrix.from_dataset(data, past)
+    hidden = RatingMatrix.from_dataset(data, future).csr
+    tested, is_known = np.diff(hidden.indptr) > 0, np.diff(known.csr.indptr) > 0
+    groups = {"all": tested, "known": tested & is_known, "new": tested & ~is_known}
+    rows = []
+    for name, learn in models.items():
+        predict = learn(known, seed)
+        for group, wanted in groups.items():
+            people = known.people[np.flatnonzero(wanted)]
+            row = {
+                "people": group,
+                "n_people": len(people),
+                "rmse": _error(predict, people, hidden[wanted], known.scale),
+                "rmse_seen": _error(predict, people, people.stars, known.scale),
+            }
+            rows.append(_row(data, "future", seed, name) | row)
+    return pd.DataFrame(rows)
+
+
+PROTOCOLS = {
+    "ratings": evaluate_ratings,
+    "new-users": evaluate_new_users,
+    "ranking": evaluate_ranking,
+    "future": evaluate_future,
+}
 SPLITS = {"u1": "ratings", "liang": "ranking"}  # published ones, and the protocol of each
 LIANG_HELD_OUT = 10_000  # people to choose settings on, and as many to test on
 
@@ -283,21 +325,18 @@ def evaluate(
 
     split: the folder of the data set, and the name of one of SPLITS.
     """
+    if protocol not in PROTOCOLS:
+        raise SaelibError(f"Unknown protocol {protocol!r}; choose one of {', '.join(PROTOCOLS)}.")
+    if split is not None and protocol != SPLITS[split[1]]:
+        raise SaelibError(f"--split {split[1]} goes with --protocol {SPLITS[split[1]]} only.")
     baselines, learner = STAR_BASELINES, autoencoder
     if protocol == "ranking":
         baselines, learner = RANKING_BASELINES, ranker
     models = baselines | {
         f"sae-{name}": learner(name, epochs=epochs, progress=progress) for name in recipes
     }
-    if split is not None and protocol != SPLITS[split[1]]:
-        raise SaelibError(f"--split {split[1]} goes with --protocol {SPLITS[split[1]]} only.")
-    if protocol == "ratings":
-        return evaluate_ratings(data, models, seed, split)
-    if protocol == "new-users":
-        return evaluate_new_users(data, models, seed)
-    if protocol == "ranking":
-        return evaluate_ranking(data, models, seed, split and split[1])
-    raise SaelibError(f"Unknown protocol {protocol!r}; choose one of {', '.join(PROTOCOLS)}.")
+    options = {} if split is None else {"split": split}
+    return PROTOCOLS[protocol](data, models, seed, **options)
 
 
 # The rungs of the ladder: the idea of each, and what else it changes.
@@ -336,9 +375,9 @@ def ladder(data: Dataset, seeds: Iterable[int] = (0,), *, progress: bool = False
 
 def summary(table: pd.DataFrame) -> pd.DataFrame:
     """Mean and spread (standard deviation, from two seeds on) over the seeds, as text."""
-    every = ("dataset", "protocol", "model", "idea", "n_inputs")
+    every = ("dataset", "protocol", "model", "idea", "n_inputs", "people")
     keys = [key for key in every if key in table]
-    metrics = [column for column in table if column not in (*keys, "seed")]
+    metrics = [column for column in table if column not in (*keys, "seed", "n_people")]
     groups = table.groupby(keys, sort=False)[metrics]
     mean, spread = groups.mean(), groups.std()
     text = mean.map("{:.4f}".format)

@@ -99,9 +99,9 @@ def _ask_films(recommender, n_films, profile, not_seen, ask, say, keep) -> None:
             if len(answers) == len(films):
                 return
         film = films[len(answers)]
-        genres = film["genres"].replace("|", ", ")
-        name = label(film["title"], film["year"])
-        line = ask(f"{len(answers) + 1:2}/{n_films}  {name}, {genres}: ").strip()
+        genres = [genre for genre in film["genres"].split("|") if genre]
+        name = ", ".join([label(film["title"], film["year"]), *genres])
+        line = ask(f"{len(answers) + 1:2}/{n_films}  {name}: ").strip()
         if line.lower() == "b":
             if answers:
                 answers.pop()
