@@ -17,25 +17,32 @@ from dataclasses import replace
 import numpy as np
 from scipy.sparse import csr_array
 
-from saelib.data import releases
-from saelib.data.matrix import RatingMatrix, first_inputs, split_ratings, split_rows, split_users
+from saelib import datasets
+from saelib.choice import Ease, ListModel
 from saelib.evaluation import ndcg
-from saelib.model.fold_in import FoldIn
-from saelib.model.liking import Liking
-from saelib.model.seeing import Ease, ListOrder
-from saelib.network.recipes import FILMS, PEOPLE, Recipe
-from saelib.network.training import build, fit, held_out_loss, orient
+from saelib.features import TrainingSet
+from saelib.fold_in import FoldIn
+from saelib.preprocessing import (
+    RatingMatrix,
+    first_inputs,
+    split_ratings,
+    split_rows,
+    split_users,
+)
+from saelib.rating_model import RatingModel
+from saelib.recipes import FILMS, PEOPLE, Recipe
+from saelib.training import build, fit, held_out_loss, orient
 
 
-def validation(data: releases.Dataset, seed: int) -> tuple[RatingMatrix, csr_array]:
+def validation(data: datasets.MovieLens, seed: int) -> tuple[TrainingSet, csr_array]:
     """Training ratings of the `ratings` protocol, less a tenth; and that tenth."""
     training, _ = split_ratings(len(data.ratings), seed)
     fitting, choosing = split_ratings(len(training), 100 + seed)
-    known = RatingMatrix.from_dataset(data, data.ratings.iloc[training[fitting]])
-    return known, RatingMatrix.from_dataset(data, data.ratings.iloc[training[choosing]]).csr
+    known = TrainingSet.from_movielens(data, data.ratings.iloc[training[fitting]])
+    return known, RatingMatrix.from_movielens(data, data.ratings.iloc[training[choosing]]).csr
 
 
-def trained(recipe: Recipe, known: RatingMatrix, seed: int):
+def trained(recipe: Recipe, known: TrainingSet, seed: int):
     oriented = orient(recipe, known)
     model = build(known, oriented, seed)
     fit(
@@ -49,7 +56,7 @@ def trained(recipe: Recipe, known: RatingMatrix, seed: int):
     return model, oriented
 
 
-def error_of(recipe: Recipe, known: RatingMatrix, hidden: csr_array, seed: int) -> float:
+def error_of(recipe: Recipe, known: TrainingSet, hidden: csr_array, seed: int) -> float:
     """Validation RMSE of one network by itself; of films as rows, without folding in."""
     model, oriented = trained(recipe, known, seed)
     wanted = hidden if recipe.rows == "people" else csr_array(hidden.T)
@@ -97,7 +104,7 @@ DEPTH = [
 
 
 def networks(base: Recipe, variants: list[dict]):
-    def run(data: releases.Dataset, seeds: list[int], only: str):
+    def run(data: datasets.MovieLens, seeds: list[int], only: str):
         splits = [validation(data, seed) for seed in seeds]
         for variant in variants:
             if only in str(variant):
@@ -107,7 +114,7 @@ def networks(base: Recipe, variants: list[dict]):
     return run
 
 
-def pretrained(data: releases.Dataset, seeds: list[int], only: str):
+def pretrained(data: datasets.MovieLens, seeds: list[int], only: str):
     """Layer by layer (Vincent et al. 2010): the inner layers learn to repeat the first one's codes.
 
     One layer is trained; a second autoencoder is trained on its codes; both make the start of a
@@ -145,7 +152,7 @@ def pretrained(data: releases.Dataset, seeds: list[int], only: str):
         yield {"hidden": (500, width), "pretrained": True}, errors
 
 
-def folding_in(data: releases.Dataset, seeds: list[int], only: str):
+def folding_in(data: datasets.MovieLens, seeds: list[int], only: str):
     """The spreads of the priors of people's vectors and biases; spread None: the network's own.
 
     RMSE of known people's ratings, and of people held out from the training users, 20 shown.
@@ -157,16 +164,16 @@ def folding_in(data: releases.Dataset, seeds: list[int], only: str):
         model, oriented = trained(FILMS, known, seed)
         alone = held_out_loss(model, oriented.ratings, csr_array(hidden.T), oriented.row_features)
         found.setdefault((None, None, "known people"), []).append(alone**0.5)
-        everyone = RatingMatrix.from_dataset(data)
-        users, _ = split_users(everyone.csr.shape[0], seed)
+        everyone = TrainingSet.from_movielens(data)
+        users, _ = split_users(everyone.ratings.shape[0], seed)
         fitting, choosing = split_users(len(users), 100 + seed)
         others, new = everyone.take(users[fitting]), everyone.take(users[choosing])
-        inputs, targets = split_rows(new.csr, 0.5, seed)
+        inputs, targets = split_rows(new.ratings, 0.5, seed)
         inputs = first_inputs(inputs, 20)
         of_others = trained(FILMS, others, seed)
         for spreads in settings:
             folded = FoldIn.from_network(model, oriented, *spreads)
-            loss = held_out_loss(folded, known.csr, hidden, known.people)
+            loss = held_out_loss(folded, known.ratings, hidden, known.people)
             found.setdefault((*spreads, "known people"), []).append(loss**0.5)
             folded = FoldIn.from_network(*of_others, *spreads)
             loss = held_out_loss(folded, inputs, targets, new.people)
@@ -175,25 +182,25 @@ def folding_in(data: releases.Dataset, seeds: list[int], only: str):
         yield {"spread": spread, "bias_spread": bias_spread, "of": people}, errors
 
 
-def ease(data: releases.Dataset, seeds: list[int], only: str):
+def ease(data: datasets.MovieLens, seeds: list[int], only: str):
     """NDCG@10 of EASE x P(like) for people held out from the training users."""
-    everyone, found = RatingMatrix.from_dataset(data), {}
+    everyone, found = TrainingSet.from_movielens(data), {}
     for seed in seeds:
-        users, _ = split_users(everyone.csr.shape[0], seed)
+        users, _ = split_users(everyone.ratings.shape[0], seed)
         fitting, choosing = split_users(len(users), 100 + seed)
         known, new = everyone.take(users[fitting]), everyone.take(users[choosing])
-        inputs, targets = split_rows(new.csr, 0.2, seed)
-        rating = Liking([trained(PEOPLE, known, seed)[0]])
+        inputs, targets = split_rows(new.ratings, 0.2, seed)
+        rating = RatingModel([trained(PEOPLE, known, seed)[0]])
         like = rating.distribution(inputs, new.people)
-        told = ListOrder.told(known.csr, known.people)
+        told = ListModel.told(known.ratings, known.people)
         for ridge in (200.0, 500.0, 1000.0):
             for dropout in (0.0, 0.33, 0.5):
                 for tempering in (0.0, 0.25, 0.5):
                     setting = {"ridge": ridge, "dropout": dropout, "tempering": tempering}
                     if only not in str(setting):
                         continue
-                    choice = Ease.fit(known.csr, told, **setting)
-                    lists = ListOrder(choice, rating, data.scale)
+                    choice = Ease.fit(known.ratings, told, **setting)
+                    lists = ListModel(choice, rating, data.scale)
                     scores = lists.see(inputs, new.people) * lists.like(like)
                     found.setdefault(json.dumps(setting), []).append(
                         gain_of(scores, inputs, targets)
@@ -233,7 +240,7 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--only", default="")
     options = parser.parse_args()
-    data = releases.load(options.dataset)
+    data = datasets.load(options.dataset)
     for grid in options.grids:
         started = time.perf_counter()
         for setting, results in GRIDS[grid](data, options.seeds, options.only):

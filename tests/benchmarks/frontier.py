@@ -22,30 +22,31 @@ import numpy as np
 import pandas as pd
 from peers import RATING_PEERS, myfm_peer, surprise_peer
 
-from saelib.data import releases
-from saelib.data.matrix import RatingMatrix, split_ratings
+from saelib import datasets
 from saelib.evaluation import bias, rmse
-from saelib.model.learn import fit_networks
-from saelib.network.recipes import FILMS
+from saelib.features import TrainingSet
+from saelib.learn import fit_networks
+from saelib.preprocessing import split_ratings
+from saelib.recipes import FILMS
 
 FIGURE = Path(__file__).resolve().parents[2] / "notebooks" / "figures" / "frontier.png"
 
 
 # Trains, and returns the predicted stars and the seconds of the training.
-Run = Callable[[pd.DataFrame, pd.DataFrame, releases.Dataset, int], tuple[np.ndarray, float]]
+Run = Callable[[pd.DataFrame, pd.DataFrame, datasets.MovieLens, int], tuple[np.ndarray, float]]
 
 
-def ours(learn: Callable[[RatingMatrix, int], Callable]) -> Run:
+def ours(learn: Callable[[TrainingSet, int], Callable]) -> Run:
     """A model of ours, as `peers.py` measures those of others."""
 
-    def run(train: pd.DataFrame, test: pd.DataFrame, data: releases.Dataset, seed: int):
+    def run(train: pd.DataFrame, test: pd.DataFrame, data: datasets.MovieLens, seed: int):
         started = time.perf_counter()
-        known = RatingMatrix.from_dataset(data, train)
+        known = TrainingSet.from_movielens(data, train)
         predict = learn(known, seed)
         seconds = time.perf_counter() - started
         rows = np.searchsorted(known.matrix.user_ids, test["user_id"])
         films = np.searchsorted(known.matrix.item_ids, test["movie_id"])
-        return predict(known.csr, known.people)[rows, films], seconds
+        return predict(known.ratings, known.people)[rows, films], seconds
 
     return run
 
@@ -79,7 +80,7 @@ def families() -> Iterator[tuple[str, str, Run]]:
 
 def measure(name: str, seed: int) -> Iterator[dict]:
     """A line for each model: family, setting, seconds of training, rmse of the hidden ratings."""
-    data = releases.load(name)
+    data = datasets.load(name)
     parts = [data.ratings.iloc[part] for part in split_ratings(len(data.ratings), seed)]
     for family, setting, run in families():
         stars, seconds = run(*parts, data, seed)

@@ -19,12 +19,13 @@ from scipy.sparse import csr_array, diags_array
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from saelib.data import releases
-from saelib.data.matrix import RatingMatrix, split_rows, split_users
+from saelib import datasets
+from saelib.choice import ListModel, ease_weights
 from saelib.evaluation import ndcg, recall
-from saelib.model.learn import fit_networks
-from saelib.model.seeing import ListOrder, ease_weights
-from saelib.network.recipes import RECIPES
+from saelib.features import TrainingSet
+from saelib.learn import fit_networks
+from saelib.preprocessing import split_rows, split_users
+from saelib.recipes import RECIPES
 
 WORTH = np.array([0.0, 0.1, 0.3, 0.7, 1.0, 1.3])  # of a film seen, by its stars
 BATCH = 200
@@ -38,15 +39,15 @@ def starred(rows: csr_array) -> csr_array:
 class Scores:
     """Everything that the regression may go by, for people (n, n_items)."""
 
-    def __init__(self, known: RatingMatrix, seed: int):
+    def __init__(self, known: TrainingSet, seed: int):
         rating = fit_networks(RECIPES["default"], known, seed=seed, progress=False)[0]
-        self.lists, self.scale = ListOrder.fit(known, rating), known.scale
-        rows = starred(known.csr)
+        self.lists, self.scale = ListModel.fit(known, rating), known.scale
+        rows = starred(known.ratings)
         n_ratings = np.diff(rows.indptr).clip(min=1)
         rows = csr_array(diags_array((n_ratings / n_ratings.mean()) ** -0.5) @ rows)
         gram = (rows.T @ rows).toarray()
         self.weights = ease_weights(gram, 500 + np.diag(gram))
-        self.popularity = np.log1p(known.csr.count_nonzero(axis=0))
+        self.popularity = np.log1p(known.ratings.count_nonzero(axis=0))
 
     def of(self, rows: csr_array, people: np.ndarray | None) -> np.ndarray:
         """(n, n_items, 5)."""
@@ -64,20 +65,20 @@ class Scores:
         )
 
 
-def batches(new: RatingMatrix, inputs: csr_array) -> Iterator[tuple[slice, np.ndarray | None]]:
+def batches(new: TrainingSet, inputs: csr_array) -> Iterator[tuple[slice, np.ndarray | None]]:
     for start in range(0, inputs.shape[0], BATCH):
         part = slice(start, start + BATCH)
         yield part, None if new.people is None else new.people[part]
 
 
-def compare(data: releases.Dataset, seed: int) -> Iterator[dict]:
-    everyone = RatingMatrix.from_dataset(data)
-    users, tested = split_users(everyone.csr.shape[0], seed)
+def compare(data: datasets.MovieLens, seed: int) -> Iterator[dict]:
+    everyone = TrainingSet.from_movielens(data)
+    users, tested = split_users(everyone.ratings.shape[0], seed)
     fitting, choosing = split_users(len(users), 100 + seed)
     scores = Scores(everyone.take(users[fitting]), seed)
 
     chosen = everyone.take(users[choosing])
-    inputs, targets = split_rows(chosen.csr, 0.2, seed)
+    inputs, targets = split_rows(chosen.ratings, 0.2, seed)
     found, wanted = [], []
     for part, people in batches(chosen, inputs):
         open_ = inputs[part].toarray() == 0
@@ -89,7 +90,7 @@ def compare(data: releases.Dataset, seed: int) -> Iterator[dict]:
     weights = regression.coef_[0] / scaler.scale_
 
     new = everyone.take(tested)
-    inputs, targets = split_rows(new.csr, 0.2, seed)
+    inputs, targets = split_rows(new.ratings, 0.2, seed)
     gains: dict[str, list] = {"P(see) x P(like)": [], "regression": []}
     for part, people in batches(new, inputs):
         features = scores.of(inputs[part], people)
@@ -125,7 +126,7 @@ def main() -> None:
     parser.add_argument("--dataset", default="ml-1m")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     options = parser.parse_args()
-    data = releases.load(options.dataset)
+    data = datasets.load(options.dataset)
     for seed in options.seeds:
         for line in compare(data, seed):
             print(json.dumps(line), flush=True)

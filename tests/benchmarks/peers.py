@@ -19,9 +19,10 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array, csr_matrix, hstack
 
-from saelib.data.dataset import Dataset, fetch, read, read_split
-from saelib.data.matrix import RatingMatrix, split_ratings
+from saelib.datasets import MovieLens, fetch, read, read_split
 from saelib.evaluation import evaluate_ranking, rmse
+from saelib.features import TrainingSet
+from saelib.preprocessing import split_ratings
 
 # -- How will you like it? ---------------------------------------------------------------------
 # Each: (training ratings, test ratings, data, seed) -> predicted stars, seconds of training.
@@ -32,7 +33,7 @@ Stars = tuple[np.ndarray, float]
 def surprise_peer(make):
     """A model of scikit-surprise (Hug 2020)."""
 
-    def predict(train: pd.DataFrame, test: pd.DataFrame, data: Dataset, seed: int) -> Stars:
+    def predict(train: pd.DataFrame, test: pd.DataFrame, data: MovieLens, seed: int) -> Stars:
         from surprise import Dataset, Reader
 
         started = time.perf_counter()
@@ -75,13 +76,13 @@ def knn_baseline(seed: int):
 def myfm_peer(side: bool, n_samples: int = 300):
     """Bayesian factorisation machines (myFM; Rendle, Zhang and Koren 2019)."""
 
-    def predict(train: pd.DataFrame, test: pd.DataFrame, data: Dataset, seed: int) -> Stars:
+    def predict(train: pd.DataFrame, test: pd.DataFrame, data: MovieLens, seed: int) -> Stars:
         import myfm
 
         started = time.perf_counter()
-        known = RatingMatrix.from_dataset(data, train)
-        n_users, n_items = known.csr.shape
-        mask = csr_array(known.csr > 0, dtype=np.float64)
+        known = TrainingSet.from_movielens(data, train)
+        n_users, n_items = known.ratings.shape
+        mask = csr_array(known.ratings > 0, dtype=np.float64)
         blocks = {
             "user_id": [np.eye(n_users, dtype=np.float64)],
             "movie_id": [np.eye(n_items, dtype=np.float64)],
@@ -133,7 +134,7 @@ RATING_PEERS = {
 # -- Will you see it, and like it? Each as in `evaluation.Learn` -------------------------------
 
 
-def ials(data: RatingMatrix, seed: int):
+def ials(data: TrainingSet, seed: int):
     """Implicit alternating least squares of `implicit` (Hu, Koren and Volinsky 2008)."""
     from implicit.als import AlternatingLeastSquares
 

@@ -24,14 +24,14 @@ import pandas as pd
 import torch
 from torch import nn
 
-from saelib.data import layouts, releases
-from saelib.data.matrix import RatingMatrix
-from saelib.model.learn import train
-from saelib.network.heads import masked_loss
-from saelib.network.recipes import RECIPES
-from saelib.network.training import build, fit, hide_inputs, orient
-from saelib.recommend.profile import Profile
-from saelib.recommend.recommender import Recommender
+from saelib import datasets, layouts
+from saelib.features import TrainingSet
+from saelib.heads import masked_loss
+from saelib.learn import train
+from saelib.profile import Profile
+from saelib.recipes import RECIPES
+from saelib.recommendation import Recommender
+from saelib.training import build, fit, hide_inputs, orient
 
 
 def in_turns(repeats: int, **functions: Callable[[], object]) -> dict[str, float]:
@@ -46,7 +46,7 @@ def in_turns(repeats: int, **functions: Callable[[], object]) -> dict[str, float
 
 
 def reading() -> dict:
-    path = releases.fetch("ml-1m") / "ratings.dat"
+    path = datasets.fetch("ml-1m") / "ratings.dat"
     names = layouts.RATING_COLUMNS
 
     def ours() -> pd.DataFrame:
@@ -85,17 +85,17 @@ class DenseAutoencoder(nn.Module):
 
 
 def epoch() -> dict:
-    data = releases.load("ml-1m")
-    known = RatingMatrix.from_dataset(data)
-    recipe = replace(RECIPES["decay"].networks[0], epochs=1, demographics=0.5)
+    data = datasets.load("ml-1m")
+    known = TrainingSet.from_movielens(data)
+    recipe = replace(RECIPES["decay"][0], epochs=1, demographics=0.5)
     model = build(known, orient(recipe, known), 0)
-    n_items, n_demographics = known.csr.shape[1], known.people.shape[1]
+    n_items, n_demographics = known.ratings.shape[1], known.people.shape[1]
     dense = DenseAutoencoder(model, n_items, n_demographics, recipe.hidden[0])
-    everything = torch.from_numpy(known.csr.toarray())
+    everything = torch.from_numpy(known.ratings.toarray())
     everyone = torch.from_numpy(known.people)
 
     def ours() -> None:
-        fit(model, known.csr, recipe, row_features=known.people, progress=False)
+        fit(model, known.ratings, recipe, row_features=known.people, progress=False)
 
     def dense_loop() -> None:
         optimizer = torch.optim.AdamW(dense.parameters(), recipe.learning_rate, weight_decay=3.5)
@@ -112,7 +112,7 @@ def epoch() -> dict:
 
 
 def recommending() -> dict:
-    data = releases.load("ml-1m")
+    data = datasets.load("ml-1m")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.safetensors"
         train(data, "default", epochs=1, progress=False).save(path)
