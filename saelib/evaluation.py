@@ -237,10 +237,10 @@ def evaluate_ranking(
 ) -> pd.DataFrame:
     """Unseen users: find the films, among all not shown, that they rated 4 or more.
 
-    Of each held-out user's ratings 80 % are shown. split: (…, 'liang') for people and films as Liang
-    et al. 2018 choose them (see `_liang`) instead of a tenth of all people. Returns one row per model:
-    ndcg@10, recall@20, recall@50, ndcg@100 (means over people with a relevant film; the last three
-    as Liang et al. define them) and coverage (of all top tens).
+    Of each held-out user's ratings 80 % are shown. split: (…, 'liang') for people and films as
+    Liang et al. 2018 choose them (see `_liang`) instead of a tenth of all people. Returns one row
+    per model: ndcg@10, recall@20, recall@50, ndcg@100 (means over people with a relevant film; the
+    last three as Liang et al. define them) and coverage (of all top tens).
     """
     known, new = _new_users(data, seed) if split is None else _liang(data, seed)
     relevant_from = new.scale.liked
@@ -425,6 +425,8 @@ def _liang(data: Dataset, seed: int) -> tuple[RatingMatrix, RatingMatrix]:
 
 def _error(predict: Predict, shown: People, wanted: csr_array, scale: Scale) -> float:
     """RMSE over all entries of `wanted`, predictions clipped to the scale; NaN without entries."""
+    if not len(shown):
+        return float("nan")
     predicted, actual = [], []
     for part, people in shown.batches(BATCH):
         cells = wanted[part].tocoo()

@@ -103,7 +103,7 @@ def data() -> Dataset:
 
 
 @pytest.fixture(scope="session")
-def trained(data):
+def bundle(data):
     return train(data, "default", epochs=15, progress=False)
 
 
@@ -116,7 +116,7 @@ def ml_100k() -> Dataset:
 def registry(monkeypatch, tmp_path):
     """An empty project folder; releases that a test registers are small ones of its own."""
     monkeypatch.delenv("SAELIB_DATA", raising=False)
-    monkeypatch.setattr(datasets, "PROJECT", tmp_path)
+    monkeypatch.setattr(releases, "PROJECT", tmp_path)
     (tmp_path / "pyproject.toml").touch()
 
     def register(layout: str, **kwargs) -> str:

@@ -57,9 +57,9 @@ def lab(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def small_model(trained, tmp_path_factory) -> Path:
+def small_model(bundle, tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("model") / "model.safetensors"
-    trained.save(path)
+    bundle.save(path)
     return path
 
 

@@ -79,9 +79,9 @@ class Guest:
 
 
 @pytest.fixture(scope="module")
-def model(trained, tmp_path_factory):
+def model(bundle, tmp_path_factory):
     path = tmp_path_factory.mktemp("model") / "it's a model.safetensors"
-    trained.save(path)
+    bundle.save(path)
     return path
 
 
@@ -100,13 +100,13 @@ def visitor(started) -> tuple[Guest, str]:
     return guest, guest.enter()
 
 
-def test_the_notebook_behind_the_page_is_one_cell_that_opens_the_model(trained, model):
+def test_the_notebook_behind_the_page_is_one_cell_that_opens_the_model(bundle, model):
     made = notebook(model)
     nbformat.validate(made)
     [cell] = made.cells
     names: dict = {}
     exec(cell.source.replace("RatingPanel(R", "made = RatingPanel(R"), names)
-    assert names["made"].session.recommender.dataset == trained.dataset
+    assert names["made"].session.recommender.dataset == bundle.dataset
     names["made"].close()
 
 

@@ -118,7 +118,7 @@ def _without_repeats(pairs: list[tuple[str, object]]) -> dict:
 def check_stars(film: str | int, stars: Any, scale: Scale, dataset: str) -> float:
     """The stars as a number on the data set's scale. Raises ProfileError."""
     is_number = isinstance(stars, (int, float)) and not isinstance(stars, bool)
-    if not is_number or not scale.contains(stars):
+    if not (is_number and abs(stars) < 1e9 and scale.contains(stars)):
         raise ProfileError(
             f"{short(stars)} stars for {short(film)} are not on the scale of {dataset}: expected "
             f"{scale}."

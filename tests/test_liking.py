@@ -10,14 +10,17 @@ from scipy.optimize import minimize
 from scipy.sparse import csr_array
 from scipy.special import expit, log_expit
 
-from saelib.data.features import N_DEMOGRAPHICS
+from saelib.data.features import MOVIELENS
 from saelib.data.matrix import RatingMatrix
+from saelib.data.people import People
 from saelib.model.fold_in import FoldIn
 from saelib.model.learn import fit_networks
 from saelib.model.liking import Liking
-from saelib.network.recipes import RECIPES
+from saelib.network.recipes import RECIPES, Recipe
 
-SMALL = tuple(replace(r, hidden=(12,), n_batches=10, epochs=8) for r in RECIPES["both"])
+SMALL = Recipe(
+    tuple(replace(c, hidden=(12,), n_batches=10, epochs=8) for c in RECIPES["both"].networks)
+)
 
 
 @pytest.fixture(scope="module")
@@ -26,13 +29,13 @@ def known(data):
 
 
 @pytest.fixture(scope="module")
-def rating(known) -> Liking:
+def liking(known) -> Liking:
     return fit_networks(SMALL, known, progress=False)[0]
 
 
 @pytest.fixture(scope="module")
-def fold_in(rating) -> FoldIn:
-    [network] = [n for n in rating.networks if isinstance(n, FoldIn)]
+def fold_in(liking) -> FoldIn:
+    [network] = [n for n in liking.models if isinstance(n, FoldIn)]
     return network
 
 
@@ -44,7 +47,9 @@ def test_fold_in_finds_what_a_general_optimiser_finds(fold_in, rated, given):
     codes = (
         rng.normal(size=(3000, 31)) * 3 / np.arange(1, 32)
     )  # directions that matter less and less
-    wide = replace(fold_in, codes=codes.astype(np.float32), thresholds=np.array([-2.5, -1, 0.2, 2]))
+    wide = replace(
+        fold_in, film_codes=codes.astype(np.float32), thresholds=np.array([-2.5, -1, 0.2, 2])
+    )
     films = rng.choice(3000, rated, replace=False)
     expected = rng.normal(size=rated)
     scores = expected + codes[films] @ rng.normal(size=31) + rng.logistic(size=rated)
@@ -54,7 +59,7 @@ def test_fold_in_finds_what_a_general_optimiser_finds(fold_in, rated, given):
     level = stars.astype(int) - 1
 
     def loss(vector):  # minus the log posterior, up to a constant
-        scores = expected + wide.codes[films].astype(float) @ vector
+        scores = expected + wide.film_codes[films].astype(float) @ vector
         p = log_expit(scores - edges[level]) + log_expit(edges[level + 1] - scores)
         return vector @ vector / 2 - p.sum()
 
@@ -66,30 +71,29 @@ def test_fold_in_finds_what_a_general_optimiser_finds(fold_in, rated, given):
 
 def test_a_person_of_the_training_is_predicted_as_the_network_does(known):
     """The folded-in vector replaces the trained one: close to it, on the training ratings."""
-    _, films = SMALL
-    recipe = replace(films, epochs=40, weight_decay=0.5, caution=0.0)
-    fold_in = fit_networks([recipe], known, progress=False)[0].networks[0]
+    _, films = SMALL.networks
+    config = replace(films, epochs=40, weight_decay=0.5, caution=0.0)
+    [fold_in] = fit_networks(Recipe((config,)), known, progress=False)[0].models
     stars, rated = known.csr.toarray(), known.csr.toarray() > 0
-    error = np.sqrt(np.mean((fold_in.predict(known.csr, known.people) - stars)[rated] ** 2))
+    error = np.sqrt(np.mean((fold_in.predict(known.people) - stars)[rated] ** 2))
     assert error < 0.6 * stars[rated].std()
 
 
 def test_who_told_nothing_is_taken_for_the_average_person(fold_in, known):
     nobody = csr_array((1, 40), dtype=np.float32)
-    silent = fold_in.predict(nobody)
-    np.testing.assert_array_equal(
-        silent, fold_in.predict(nobody, np.zeros((1, N_DEMOGRAPHICS), np.float32))
-    )
+    silent = fold_in.predict(People.who_rated(nobody))
+    nothing = np.zeros((1, MOVIELENS.width), np.float32)
+    np.testing.assert_array_equal(silent, fold_in.predict(People.who_rated(nobody, nothing)))
     usual = fold_in.average + fold_in.by_feature @ fold_in.usual
     expected = 1 + sum(expit(usual - t) for t in fold_in.thresholds)
     np.testing.assert_allclose(silent[0], expected, rtol=1e-5)
-    told = fold_in.predict(nobody, known.people[:1])
+    told = fold_in.predict(People.who_rated(nobody, known.about[:1]))
     assert np.abs(told - silent).max() > 1e-6
 
 
-def test_rows_are_independent_of_each_other(rating, known):
-    together = rating.predict(known.csr[:10], known.people[:10])
-    alone = np.vstack([rating.predict(known.csr[[i]], known.people[[i]]) for i in range(10)])
+def test_people_are_independent_of_each_other(liking, known):
+    together = liking.predict(known.people[:10])
+    alone = np.vstack([liking.predict(known.people[[i]]) for i in range(10)])
     np.testing.assert_allclose(together, alone, atol=1e-5)
 
 
@@ -97,22 +101,23 @@ def test_people_who_are_alike_are_folded_in_as_if_alone(fold_in, known):
     """With a rating left out each, as the reasons do: they share the curvature of the first."""
     row = known.csr[[int(np.argmax(np.diff(known.csr.indptr)))]]
     rows = csr_array(np.repeat(row.toarray(), 9, axis=0) * (np.arange(40) != row.indices[:9, None]))
-    together = fold_in.vectors(rows)
-    alone = np.vstack([fold_in.vectors(rows[[i]]) for i in range(9)])
+    people = People.who_rated(rows)
+    together = fold_in.vectors(people)
+    alone = np.vstack([fold_in.vectors(people[[i]]) for i in range(9)])
     np.testing.assert_allclose(together, alone, atol=1e-4)
     assert np.abs(together - together[0]).max() > 1e-3
 
 
-def test_the_average_of_distributions_has_the_average_stars(rating, known):
-    rows, people = known.csr[:8], known.people[:8]
-    p = rating.distribution(rows, people)
+def test_the_average_of_distributions_has_the_average_stars(liking, known):
+    people = known.people[:8]
+    p = liking.distribution(people)
     assert p.shape == (8, 40, 5)
     np.testing.assert_allclose(p.sum(-1), 1, atol=1e-5)
-    np.testing.assert_allclose(p @ np.arange(1, 6), rating.predict(rows, people), atol=1e-4)
-    each = [network.predict(rows, people) for network in rating.networks]
-    np.testing.assert_allclose(sum(each) / 2, rating.predict(rows, people), atol=1e-5)
-    assert rating.is_ordered
-    assert rating.uses_demographics
+    np.testing.assert_allclose(p @ np.arange(1, 6), liking.predict(people), atol=1e-4)
+    each = [model.predict(people) for model in liking.models]
+    np.testing.assert_allclose(sum(each) / 2, liking.predict(people), atol=1e-5)
+    assert liking.is_ordered
+    assert liking.uses_demographics
 
 
 def test_a_film_that_nobody_rated_is_told_apart_by_its_genres(data):
@@ -126,8 +131,8 @@ def test_a_film_that_nobody_rated_is_told_apart_by_its_genres(data):
     unrated = data.ratings["movie_id"].isin(movies["movie_id"].iloc[[5, 6]]).to_numpy()
     ratings = data.ratings.assign(rating=liked)[~unrated]
     known = RatingMatrix.from_dataset(replace(data, movies=movies), ratings)
-    rating = fit_networks(SMALL, known, progress=False)[0]
-    stars = rating.predict(known.csr, known.people).mean(axis=0)
+    liking = fit_networks(SMALL, known, progress=False)[0]
+    stars = liking.predict(known.people).mean(axis=0)
     assert stars[5] > stars[6] + 0.05
 
 
@@ -139,7 +144,7 @@ def test_without_demographics_and_with_half_stars(data):
         ratings=data.ratings.assign(rating=data.ratings["rating"] - 0.5),
     )
     known = RatingMatrix.from_dataset(half)
-    rating = fit_networks(SMALL, known, progress=False)[0]
-    assert rating.distribution(known.csr[:3]).shape == (3, 40, 10)
-    assert not rating.uses_demographics
-    assert rating.predict(known.csr).min() >= 0.5
+    liking = fit_networks(SMALL, known, progress=False)[0]
+    assert liking.distribution(known.people[:3]).shape == (3, 40, 10)
+    assert not liking.uses_demographics
+    assert liking.predict(known.people).min() >= 0.5

@@ -349,14 +349,14 @@ def test_damaged_data_are_complete_or_an_error(
         return
     if unpacked_here:
         assert path.read_bytes() == valid
-    low, high, step = data.scale
+    low, high, step = data.scale.lowest, data.scale.highest, data.scale.step
     assert ((data.ratings["rating"] - low) % step == 0).all()
     assert data.ratings["rating"].between(low, high).all()
-    training = RatingMatrix.from_dataset(data)  # what does not fit is an error here
-    assert training.ratings.nnz == len(data.ratings) > 0
-    assert len(training.films) == len(data.movies)
+    matrix = RatingMatrix.from_dataset(data)  # what does not fit is an error here
+    assert matrix.csr.nnz == len(data.ratings) > 0
+    assert len(matrix.facts) == len(data.movies)
     if counted:
-        assert (training.ratings.nnz, training.ratings.shape) == (3, (2, 2))
+        assert (matrix.csr.nnz, matrix.csr.shape) == (3, (2, 2))
 
 
 def test_an_id_of_ten_digits_takes_no_gigabytes(registry, tmp_path):
@@ -818,7 +818,7 @@ def test_the_licence_of_each_release_is_the_one_that_data_readme_states():
         name for name, release in releases.RELEASES.items() if "redistributed" in release.licence
     }
     assert free == {"ml-latest-small", "ml-32m"}
-    readme = Path(layouts.__file__).parents[1] / "data" / "README.md"
+    readme = Path(layouts.__file__).parents[2] / "data" / "README.md"
     rows = [
         line for line in readme.read_text(encoding="utf-8").splitlines() if "research use;" in line
     ]

@@ -1,4 +1,4 @@
-"""Matrix, splits and biases, each against a computation by hand."""
+"""The matrix and its splits, each against a computation by hand."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.sparse import csr_array
 
 from saelib.data.matrix import RatingMatrix, first_inputs, split_ratings, split_rows, split_users
 from saelib.errors import DataError
-from saelib.network.baseline import BiasBaseline
 
 
 def test_the_matrix_and_its_maps_give_back_every_rating(data):
@@ -69,26 +67,10 @@ def test_rows_split_into_inputs_and_targets_without_loss(data):
     )
 
 
-def test_biases_against_a_loop(data):
-    csr = RatingMatrix.from_dataset(data).csr
-    stars, rated = csr.toarray(), csr.toarray() > 0
-    mean, shrinkage = stars[rated].mean(), 5.0
-    item, user = np.zeros(40), np.zeros(60)
-    for _ in range(10):
-        for u in range(60):
-            left = [stars[u, i] - mean - item[i] for i in range(40) if rated[u, i]]
-            user[u] = sum(left) / (len(left) + shrinkage)
-        for i in range(40):
-            left = [stars[u, i] - mean - user[u] for u in range(60) if rated[u, i]]
-            item[i] = sum(left) / (len(left) + shrinkage)
-    baseline = BiasBaseline.fit(csr)
-    assert baseline.mean == pytest.approx(mean)
-    np.testing.assert_allclose(baseline.item_bias, item, atol=1e-6)
-    left = np.where(rated, stars - mean - item, 0)
-    user = left.sum(axis=1) / (rated.sum(axis=1) + shrinkage)
-    np.testing.assert_allclose(baseline.predict(csr), mean + user[:, None] + item, atol=1e-6)
-
-
-def test_a_person_without_ratings_has_no_bias():
-    baseline = BiasBaseline(3.5, np.array([0.5, -0.5]))
-    assert baseline.predict(csr_array((1, 2))).tolist() == [[4.0, 3.0]]
+def test_a_matrix_can_be_cut_to_some_people(data):
+    everyone = RatingMatrix.from_dataset(data)
+    some = everyone.take(np.array([5, 2]))
+    assert (some.csr != everyone.csr[[5, 2]]).nnz == 0
+    np.testing.assert_array_equal(some.user_ids, everyone.user_ids[[5, 2]])
+    np.testing.assert_array_equal(some.about, everyone.about[[5, 2]])
+    assert RatingMatrix.from_dataset(replace(data, users=None)).take(np.array([1])).about is None

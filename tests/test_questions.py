@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from saelib.model.fold_in import FoldIn
 from saelib.model.learn import train
 from saelib.model.liking import Liking
 from saelib.recommend.profile import Profile
@@ -17,8 +16,8 @@ from saelib.recommend.recommender import Recommender
 
 
 @pytest.fixture(scope="module")
-def recommender(trained):
-    return Recommender(trained)
+def recommender(bundle):
+    return Recommender(bundle)
 
 
 def ids(films) -> list[str]:
@@ -57,16 +56,19 @@ def test_films_seen_are_asked_first_and_then_others(recommender):
 def test_of_the_films_seen_those_come_first_that_leave_least_uncertain(recommender, draw):
     """The first one takes most variance away from those that were seen and not asked about."""
     rng = np.random.default_rng(draw)
-    trained = recommender.bundle
-    [fold_in] = [n for n in trained.liking.models if isinstance(n, FoldIn)]
+    bundle = recommender.bundle
+    [fold_in] = bundle.liking.models
     # Films that differ in many directions, as those of a well-trained model do.
-    fold_in = replace(fold_in, codes=rng.normal(size=fold_in.codes.shape).astype(np.float32))
-    recommender = Recommender(replace(trained, rating=Liking([fold_in])))
+    fold_in = replace(
+        fold_in, film_codes=rng.normal(size=fold_in.film_codes.shape).astype(np.float32)
+    )
+    recommender = Recommender(replace(bundle, liking=Liking([fold_in])))
     films = rng.permutation(np.arange(10, 401, 10)).astype(str).tolist()
     rated, asked, seen = dict(zip(films[:3], [5, 1, 4])), films[3:15], films[15:25]
     profile = Profile(rated, seen=[*rated, *asked, *seen])
-    scores, covariance = fold_in.posterior(*recommender.encode(profile))
-    codes = fold_in.codes.astype(float)
+    posterior = fold_in.posterior(recommender.encode(profile))
+    scores, covariance = posterior.scores, posterior.covariance
+    codes = fold_in.film_codes.astype(float)
     of_seen = codes[[recommender.catalogue.position(film) for film in seen]]
     left = {}
     for film in seen:
@@ -78,6 +80,43 @@ def test_of_the_films_seen_those_come_first_that_leave_least_uncertain(recommend
         precision = np.linalg.inv(covariance) + curvature * np.outer(codes[i], codes[i])
         left[film] = np.trace(of_seen @ np.linalg.inv(precision) @ of_seen.T)
     assert ids(next_films(recommender, profile, 1, asked)) == [min(left, key=left.get)]
+
+
+@pytest.mark.parametrize("n_seen", [0, 4])
+def test_questions_after_the_first_are_chosen_as_if_those_before_were_answered(recommender, n_seen):
+    """Against the posterior's covariance, inverted anew after each film; first of those seen."""
+    rng = np.random.default_rng(n_seen)
+    bundle, catalogue = recommender.bundle, recommender.catalogue
+    [fold_in] = bundle.liking.models
+    codes = rng.normal(size=fold_in.film_codes.shape)
+    fold_in = replace(fold_in, film_codes=codes.astype(np.float32))
+    recommender = Recommender(replace(bundle, liking=Liking([fold_in])))
+    films = rng.permutation(np.arange(10, 401, 10)).astype(str).tolist()
+    profile = Profile(dict(zip(films[:3], [5, 1, 4])), seen=films[10 : 10 + n_seen])
+    person = recommender.encode(profile)
+    posterior = fold_in.posterior(person)
+    codes, covariance = fold_in.film_codes.astype(float), posterior.covariance
+    see = np.where(catalogue.films["n_ratings"] == 0, 0, bundle.order.see(person)[0])
+    seen = np.isin(np.arange(40), [catalogue.position(film) for film in films[10 : 10 + n_seen]])
+    open_ = ~np.isin(np.arange(40), [catalogue.position(film) for film in films[:3]])
+    expected = []
+    while len(expected) < 8:
+        weight = seen & open_ if (seen & open_).any() else see
+        worth = np.full(40, -np.inf)
+        for i in np.flatnonzero(open_ & (weight > 0)):
+            precision = np.linalg.inv(covariance)
+            precision += posterior.sharpness[i] * np.outer(codes[i], codes[i])
+            gone = codes @ (covariance - np.linalg.inv(precision)) @ codes.T
+            total = np.diag(gone) @ (seen if (seen & open_).any() else see)
+            worth[i] = weight[i] * total
+        best = int(worth.argmax())
+        expected.append(best)
+        open_[best] = False
+        precision = np.linalg.inv(covariance)
+        precision += posterior.sharpness[best] * np.outer(codes[best], codes[best])
+        covariance = np.linalg.inv(precision)
+    found = [catalogue.position(film) for film in next_films(recommender, profile, 8)["movie_id"]]
+    assert found == expected
 
 
 def test_what_was_likely_seen_follows_what_was_told(recommender):
@@ -93,11 +132,11 @@ def test_what_was_likely_seen_follows_what_was_told(recommender):
 
 def test_an_answer_makes_the_vector_as_certain_as_the_posterior_says(recommender):
     """The variance that `posterior` gives is the inverse curvature of the log posterior."""
-    [fold_in] = [n for n in recommender.bundle.liking.models if isinstance(n, FoldIn)]
-    row, person = recommender.encode(Profile({"80": 5, "90": 2}))
-    _, covariance = fold_in.posterior(row, person)
-    codes, vector = fold_in.codes.astype(float), fold_in.vectors(row, person)[0]
-    at_zero = fold_in.expected(row, person)[0, row.indices]
+    [fold_in] = recommender.bundle.liking.models
+    person = recommender.encode(Profile({"80": 5, "90": 2}))
+    row, covariance = person.stars, fold_in.posterior(person).covariance
+    codes, vector = fold_in.film_codes.astype(float), fold_in.vectors(person)[0]
+    at_zero = fold_in.expected(person)[0, row.indices]
     assert (codes[:, -1] == codes[0, -1]).all() and codes[0, -1] > 0, "the bias"
 
     def log_posterior(v):
@@ -118,7 +157,7 @@ def test_an_answer_makes_the_vector_as_certain_as_the_posterior_says(recommender
                 + log_posterior(vector - a - b)
             ) / (4 * step**2)
             assert -np.linalg.inv(covariance)[-4:, -4:][i, j] == pytest.approx(curved, abs=1e-3)
-    nothing = fold_in.posterior(*recommender.encode(Profile(), empty=True))[1]
+    nothing = fold_in.posterior(recommender.encode(Profile(), empty=True)).covariance
     assert np.trace(covariance) < np.trace(nothing) == pytest.approx(size)
 
 

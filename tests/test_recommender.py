@@ -15,14 +15,17 @@ from saelib.errors import ProfileError
 from saelib.model import fold_in
 from saelib.model.learn import train
 from saelib.model.seeing import ListOrder
-from saelib.recommend.profile import Profile, label
+from saelib.recommend import recommender as recommending
+from saelib.recommend.catalogue import label
+from saelib.recommend.profile import Profile
+from saelib.recommend.questions import films_to_ask
 from saelib.recommend.recommender import Recommender
 from saelib.recommend.session import Session
 
 
 @pytest.fixture(scope="module")
-def recommender(trained):
-    return Recommender(trained)
+def recommender(bundle):
+    return Recommender(bundle)
 
 
 RATINGS = {"80": 5, "90": 4, "100": 1}
@@ -35,8 +38,8 @@ def test_recommendations_are_sorted_unseen_and_what_the_model_predicts(recommend
     assert len(films) == 10
     assert films["score"].is_monotonic_decreasing
     assert not set(films["movie_id"]) & {80, 90, 100}
-    row, person = recommender.encode(Profile(RATINGS))
-    scores = recommender.bundle.order.scores(row, person)[0]
+    person = recommender.encode(Profile(RATINGS))
+    scores = recommender.bundle.order.scores(person)[0]
     ids = recommender.catalogue.films["movie_id"]
     best = [i for i in np.argsort(-scores) if ids[i] not in (80, 90, 100)][:10]
     assert films["movie_id"].tolist() == ids[best].tolist()
@@ -68,9 +71,8 @@ def test_filters_keep_to_what_was_asked(recommender):
 
 
 def test_the_adventurous_end_asks_only_for_liking(recommender):
-    row, person = recommender.encode(Profile(RATINGS))
-    lists = recommender.bundle.order
-    like = lists.like(lists.rating.distribution(row, person))[0]
+    order = recommender.bundle.order
+    like = order.like(order.liking.distribution(recommender.encode(Profile(RATINGS))))[0]
     films = recommender.recommend(Profile(RATINGS), n=40, well_known=0)
     positions = [recommender.catalogue.position(film) for film in films["movie_id"]]
     np.testing.assert_allclose(films["score"], like[positions])
@@ -82,10 +84,10 @@ def test_why_is_what_leaving_a_rating_out_does(recommender):
     profile = Profile({"80": 5, "90": 4, "100": 1, "110": 2, "120": 5}, seen=seen)
     films = recommender.recommend(profile, n=4)["movie_id"].tolist()
     reasons = recommender.why(profile, films, n=5)
-    lists = recommender.bundle.order
+    order = recommender.bundle.order
 
     def score(told: Profile, film) -> float:
-        return lists.scores(*recommender.encode(told))[0, recommender.catalogue.position(film)]
+        return order.scores(recommender.encode(told))[0, recommender.catalogue.position(film)]
 
     for film, found in zip(films, reasons):
         whole = score(profile, film)
@@ -105,12 +107,12 @@ def test_of_many_ratings_only_the_weightiest_are_left_out(recommender, monkeypat
     told = {str(film): 1 + film // 10 % 5 for film in range(10, 260, 10)}
     films = recommender.recommend(Profile(told), n=4)["movie_id"].tolist()
     every = [dict(found) for found in recommender.why(Profile(told), films, n=25)]
-    monkeypatch.setattr(recommendation, "LEFT_OUT", 8)
+    monkeypatch.setattr(recommending, "LEFT_OUT", 8)
     counts, scores = [], ListOrder.scores
 
-    def counted(self, rows, *others):
-        counts.append(rows.shape[0])
-        return scores(self, rows, *others)
+    def counted(self, people, *others):
+        counts.append(len(people))
+        return scores(self, people, *others)
 
     monkeypatch.setattr(ListOrder, "scores", counted)
     some = recommender.why(Profile(told), films, n=2)
@@ -119,12 +121,11 @@ def test_of_many_ratings_only_the_weightiest_are_left_out(recommender, monkeypat
     for found, of_all in zip(some, every):
         assert found
         assert all(share == pytest.approx(of_all[name], abs=1e-5) for name, share in found)
-    ease = recommender.bundle.order.choice
+    ease = recommender.bundle.order.ease
     pull = ease.pull(np.array([0, 1, 7]), np.array([3, 9]))
     assert pull.tolist() == ease.weights[np.ix_([0, 1, 7], [3, 9])].tolist()
-    row, person = recommender.encode(Profile(told))
-    see = recommender.bundle.order.see
-    assert np.array_equal(see(row, person, [3, 9]), see(row, person)[:, [3, 9]])
+    person, see = recommender.encode(Profile(told)), recommender.bundle.order.see
+    assert np.array_equal(see(person, [3, 9]), see(person)[:, [3, 9]])
 
 
 def test_the_reasons_of_somebody_with_a_thousand_ratings_are_little_work(monkeypatch):
@@ -163,34 +164,35 @@ def test_a_text_that_is_an_id_and_a_title_names_neither(tmp_path):
 
 
 def test_a_film_beyond_those_that_ease_knows_pulls_nothing(recommender):
-    ease = replace(recommender.bundle.order.choice, films=np.arange(1, 40))
+    ease = replace(recommender.bundle.order.ease, films=np.arange(1, 40))
     ease = replace(ease, weights=ease.weights[1:, 1:])
     assert ease.pull(np.array([0, 5]), np.array([0, 7])).tolist() == [
         [0, 0],
         [0, ease.weights[4, 6]],
     ]
-    row, person = recommender.encode(Profile(RATINGS))
-    told = ListOrder.told(row, person)
-    assert ease.scores(row, told, [0, 3]).tolist() == ease.scores(row, told)[:, [0, 3]].tolist()
+    person = recommender.encode(Profile(RATINGS))
+    told, seen = ListOrder.told(person, True), person.seen
+    assert ease.scores(seen, told, [0, 3]).tolist() == ease.scores(seen, told)[:, [0, 3]].tolist()
 
 
 def test_a_film_seen_without_stars_counts_for_choosing_and_not_as_a_rating(recommender, data):
     plain, told = Profile(RATINGS), Profile(RATINGS, seen=["110", "120", "80"])
-    row, _ = recommender.encode(told)
-    assert dict(zip(row.indices.tolist(), row.data.tolist())) == {7: 5, 8: 4, 9: 1, 10: 0, 11: 0}
+    after, before = recommender.encode(told), recommender.encode(plain)
+    assert dict(zip(after.stars.indices, after.stars.data)) == {7: 5, 8: 4, 9: 1}
+    assert after.seen.indices.tolist() == [7, 8, 9, 10, 11]
     assert not set(recommender.recommend(told, 40)["movie_id"]) & {110, 120, 80, 90, 100}
     [fold_in] = recommender.bundle.liking.models
-    (before, person), (after, _) = recommender.encode(plain), recommender.encode(told)
     see = recommender.bundle.order.see
-    assert not np.allclose(see(before, person), see(after, person))
+    assert not np.allclose(see(before), see(after))
     # Of the network over films, only the fingerprint knows of them; one over people, nothing.
-    assert not np.allclose(fold_in.scores(before, person), fold_in.scores(after, person))
+    assert not np.allclose(fold_in.scores(before), fold_in.scores(after))
     blind = replace(fold_in, by_feature=np.zeros_like(fold_in.by_feature))
-    assert np.array_equal(blind.scores(before, person), blind.scores(after, person))
-    for ours, theirs in zip(blind.posterior(before, person), blind.posterior(after, person)):
+    assert np.array_equal(blind.scores(before), blind.scores(after))
+    for name in ("scores", "covariance"):
+        ours, theirs = (getattr(blind.posterior(person), name) for person in (before, after))
         assert np.array_equal(ours, theirs)
-    people = train(data, "informed", epochs=1, progress=False).rating
-    assert np.array_equal(people.predict(before, person), people.predict(after, person))
+    people = train(data, "informed", epochs=1, progress=False).liking
+    assert np.array_equal(people.predict(before), people.predict(after))
 
 
 def test_films_seen_are_enough_for_a_list_where_the_model_knows_what_people_choose(
@@ -416,23 +418,23 @@ def test_anything_is_a_profile_or_a_profile_error(recommender, content):
 
 
 def test_films_to_ask_are_known_telling_diverse_and_new(recommender):
-    films = recommender.films_to_ask(10)
+    films = films_to_ask(recommender, 10)
     assert len(films) == films["movie_id"].nunique() == 10
-    others = recommender.films_to_ask(10, known=films["movie_id"].tolist())
+    others = films_to_ask(recommender, 10, known=films["movie_id"].tolist())
     assert not set(films["movie_id"]) & set(others["movie_id"])
     worth = recommender.catalogue.films["n_ratings"] * recommender.catalogue.films["spread"] ** 2
     of = dict(zip(recommender.catalogue.films["movie_id"], worth))
     assert max(of.values()) == of[films["movie_id"][0]]
     assert films["genres"].nunique() >= 3
-    assert len(recommender.films_to_ask(1000)) == 40
+    assert len(films_to_ask(recommender, 1000)) == 40
 
 
 def test_films_to_ask_on_real_ratings_are_not_obscure(ml_100k):
     recommender = Recommender(train(ml_100k, "plain", epochs=1, progress=False))
-    asked = recommender.films_to_ask(20)["movie_id"]
+    asked = films_to_ask(recommender, 20)["movie_id"]
     counts = ml_100k.ratings["movie_id"].value_counts()
     assert counts[asked].min() > 3 * counts.median()
-    genres = {g for text in recommender.films_to_ask(20)["genres"] for g in text.split("|")}
+    genres = {g for text in films_to_ask(recommender, 20)["genres"] for g in text.split("|")}
     assert len(genres) >= 12
 
 
@@ -447,8 +449,8 @@ def test_a_label_has_a_year_where_there_is_one(recommender):
         st.sampled_from([str(i) for i in range(10, 401, 10)]), st.integers(1, 5), min_size=1
     )
 )
-def test_any_valid_profile_gets_unseen_films_in_order(trained, ratings):
-    recommender = Recommender(trained)
+def test_any_valid_profile_gets_unseen_films_in_order(bundle, ratings):
+    recommender = Recommender(bundle)
     films = recommender.recommend(Profile(ratings), n=40)
     assert films["score"].is_monotonic_decreasing
     assert films["stars"].between(1, 5).all()

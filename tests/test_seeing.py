@@ -9,9 +9,12 @@ import pytest
 from scipy.sparse import csr_array
 
 from saelib.data.matrix import RatingMatrix
+from saelib.data.people import People
+from saelib.data.scale import HALF_STARS
+from saelib.model import seeing
 from saelib.model.learn import fit_networks
 from saelib.model.seeing import Ease, ListOrder, ease_weights
-from saelib.network.recipes import RECIPES
+from saelib.network.recipes import RECIPES, Recipe
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +55,7 @@ def test_ease_with_all_its_options_against_the_regression(seen):
 
 
 def test_only_the_most_seen_films_where_there_are_too_many(seen, monkeypatch):
-    monkeypatch.setattr(choice, "MAX_FILMS", 5)
+    monkeypatch.setattr(seeing, "MAX_FILMS", 5)
     model = Ease.fit(csr_array(seen), ridge=2.0)
     kept = np.sort(np.argsort(-seen.sum(axis=0), kind="stable")[:5])
     np.testing.assert_array_equal(model.films, kept)
@@ -63,27 +66,35 @@ def test_only_the_most_seen_films_where_there_are_too_many(seen, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def lists(data) -> ListOrder:
-    recipes = [replace(r, hidden=(8,), n_batches=10, epochs=4) for r in RECIPES["default"]]
+def order(data) -> ListOrder:
+    [config] = RECIPES["default"].networks
+    recipe = Recipe((replace(config, hidden=(8,), n_batches=10, epochs=4),))
     known = RatingMatrix.from_dataset(data)
-    return ListOrder.fit(known, fit_networks(recipes, known, progress=False)[0])
+    return ListOrder.fit(known, fit_networks(recipe, known, progress=False)[0], recipe)
 
 
-def test_a_score_is_seeing_times_liking(lists, data):
+def test_a_score_is_seeing_times_liking(order, data):
     known = RatingMatrix.from_dataset(data)
-    rows, people = known.csr[:6], known.people[:6]
-    distribution = lists.rating.distribution(rows, people)
+    people = known.people[:6]
+    distribution = order.liking.distribution(people)
     like = distribution[..., 3] + distribution[..., 4]
-    np.testing.assert_allclose(lists.like(distribution), like)
-    see = lists.see(rows, people)
+    np.testing.assert_allclose(order.like(distribution), like)
+    see = order.see(people)
     assert ((see > 0) & (see <= 1)).all()
-    np.testing.assert_allclose(lists.scores(rows, people), see * like)
-    half = replace(lists, scale=(0.5, 5, 0.5))
+    np.testing.assert_allclose(order.scores(people), see * like)
+    half = replace(order, scale=HALF_STARS)
     levels = np.random.default_rng(0).dirichlet(np.ones(10), (2, 3))
     np.testing.assert_allclose(half.like(levels), levels[..., 7:].sum(-1))
 
 
-def test_who_has_seen_nothing_gets_the_popular_films(lists, data):
-    counts = np.bincount(RatingMatrix.from_dataset(data).ratings.indices, minlength=40)
-    see = lists.see(csr_array((1, 40), dtype=np.float32))[0]
+def test_who_has_seen_nothing_gets_the_popular_films(order, data):
+    counts = np.bincount(RatingMatrix.from_dataset(data).csr.indices, minlength=40)
+    see = order.see(People.who_rated(csr_array((1, 40), dtype=np.float32)))[0]
     assert np.corrcoef(see, counts)[0, 1] > 0.8
+
+
+def test_what_the_recipe_chose_is_what_ease_was_fitted_with(data, order):
+    known = RatingMatrix.from_dataset(data)
+    for setting in ({"ridge": 50.0}, {"ease_dropout": 0.1}, {"tempering": 0.0}):
+        other = ListOrder.fit(known, order.liking, replace(RECIPES["default"], **setting))
+        assert np.abs(other.ease.weights - order.ease.weights).max() > 1e-3, setting
