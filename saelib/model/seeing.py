@@ -162,6 +162,10 @@ class ListOrder:
         """P(like), (n, n_items), from P(stars), (n, n_items, n_levels)."""
         return distribution[..., self.scale.levels >= self.scale.liked].sum(axis=-1)
 
+    def pull(self, seen: np.ndarray, films: np.ndarray) -> np.ndarray:
+        """(n_seen, n_films): what having seen a film adds to P(see) of others; positions."""
+        return self.ease.pull(seen, films)
+
     @staticmethod
     def told(people: People, demographics: bool) -> np.ndarray:
         """(n, 1 + n_demographics): a column of ones and, if wished, what people told of them."""

@@ -123,7 +123,7 @@ class Recommender:
         positions = [self.catalogue.position(film) for film in films]
         rated = person.stars.indices
         if len(rated) > LEFT_OUT and order is not None and positions:
-            pull = order.ease.pull(rated, np.array(positions))
+            pull = order.pull(rated, np.array(positions))
             of_each = np.argsort(-pull, axis=0, kind="stable")[: max(LEFT_OUT // len(films), n)]
             rated = rated[np.unique(of_each)]
         people = _without_each(person, rated)
