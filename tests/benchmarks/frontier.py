@@ -6,7 +6,8 @@
 
 The `ratings` protocol: a tenth of the ratings hidden. One after the other in one process; the
 seconds are processor time, which other processes do not lengthen much, of the training and of
-what it needs, from tables in memory to a model that can predict. Prints a JSON line a point; `--draw` makes notebooks/figures/frontier.png of them.
+what it needs, from tables in memory to a model that can predict. Prints a JSON line a point;
+`--draw` makes notebooks/figures/frontier.png of them.
 """
 
 from __future__ import annotations
