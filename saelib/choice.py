@@ -18,6 +18,7 @@ from saelib.rating_model import RatingModel
 
 MAX_FILMS = 10_000  # the most seen ones; their weights fill 400 MB
 LIKED = 4.0  # stars from which on a film counts as liked
+LIKING = 0.7  # what liking weighs in the list, beside seeing; chosen on held-out people
 
 
 def ease_weights(gram: np.ndarray, ridge: np.ndarray | float) -> np.ndarray:
@@ -117,9 +118,10 @@ def _inputs(ratings: csr_array, films: np.ndarray, told: np.ndarray | None) -> c
 class ListModel:
     """What stands first in the list: films that you are likely to see, and then to like.
 
-    A film's score is P(see) x P(at least 4 stars | seen). P(see) is the score of an EASE that is
-    also told who the person is, and has one input that is always on, which tells how popular a
-    film is: so someone who has named no film yet still gets a list.
+    A film's score is P(see) x P(at least 4 stars | seen)^LIKING: EASE's score is no calibrated
+    probability, so what each answer counts is weighed. P(see) is the score of an EASE that is also
+    told who the person is, and has one input that is always on, which tells how popular a film is:
+    so someone who has named no film yet still gets a list.
     """
 
     choice: Ease
@@ -141,7 +143,7 @@ class ListModel:
         films: positions of the films wanted, by default all; few are quicker.
         """
         like = self.like(self.rating.distribution(rows, people, films))
-        return self.see(rows, people, films) * like
+        return self.see(rows, people, films) * like**LIKING
 
     def see(
         self, rows: csr_array, people: np.ndarray | None = None, films: Films = ALL

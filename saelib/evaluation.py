@@ -96,7 +96,7 @@ def autoencoder(recipe: str, *, epochs: int | None = None, progress: bool = Fals
 
 
 def ranker(recipe: str, *, epochs: int | None = None, progress: bool = False) -> Learn:
-    """The order in which a recipe recommends: P(see) x P(like), or else the predicted stars."""
+    """The order in which a recipe recommends: as `ListModel` does, or else the predicted stars."""
     recipes = find_recipe(recipe, epochs)
 
     def learn(data: TrainingSet, seed: int) -> Predict:

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array
 
+from saelib.choice import LIKING
 from saelib.errors import ProfileError
 from saelib.features import encode_person
 from saelib.profile import MAX_TEXT, Profile, label, short
@@ -158,8 +159,8 @@ class Recommender:
 
         without: films that the person does not want. genres, decades (1990): only films with one
         of these; none given: all. well_known: how much it counts that the person is likely to
-        come across a film; the score is P(see)^well_known x P(at least 4 stars), or the stars
-        where the model's recipe knows nothing else.
+        come across a film; the score is P(see)^well_known x P(at least 4 stars)^LIKING, or the
+        stars where the model's recipe knows nothing else.
 
         Returns columns movie_id, title, year, genres, stars (expected), score (by which they are
         sorted), and distribution, P(stars) for each level of the scale, if the recipe has one. A
@@ -174,7 +175,7 @@ class Recommender:
         score = stars
         if distribution is not None:
             see = self.trained.lists.see(row, person)[0]
-            score = see**well_known * self.trained.lists.like(distribution)
+            score = see**well_known * self.trained.lists.like(distribution) ** LIKING
         unwanted = [*profile.ratings, *profile.seen, *profile.rejected, *without]
         taken = {self.labels[self.position(film)] for film in unwanted}
         best = []
@@ -195,10 +196,10 @@ class Recommender:
     ) -> list[list[tuple[str, float]]]:
         """For each film, the person's own ratings that moved it up most.
 
-        Each rating is left out in turn; what P(see) x P(at least 4 stars) loses by it, as a share
-        (.1: a tenth of it is due to this rating), is what that rating did. Of more than
-        LEFT_OUT ratings, those are tried that have the greatest part in P(see). Returns up to n
-        pairs (label, share) a film, largest first, only shares above 0. Raises ProfileError.
+        Each rating is left out in turn; what the score of the list loses by it, as a share (.1: a
+        tenth of it is due to this rating), is what that rating did. Of more than LEFT_OUT ratings,
+        those are tried that have the greatest part in P(see). Returns up to n pairs (label, share)
+        a film, largest first, only shares above 0. Raises ProfileError.
         """
         row, person = self.encode(profile)
         positions = [self.position(film) for film in films]

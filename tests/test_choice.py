@@ -9,7 +9,7 @@ import pytest
 from scipy.sparse import csr_array
 
 from saelib import choice
-from saelib.choice import Ease, ListModel, ease_weights
+from saelib.choice import LIKING, Ease, ListModel, ease_weights
 from saelib.features import TrainingSet
 from saelib.learn import fit_networks
 from saelib.recipes import RECIPES
@@ -78,7 +78,7 @@ def test_a_score_is_seeing_times_liking(lists, data):
     np.testing.assert_allclose(lists.like(distribution), like)
     see = lists.see(rows, people)
     assert ((see > 0) & (see <= 1)).all()
-    np.testing.assert_allclose(lists.scores(rows, people), see * like)
+    np.testing.assert_allclose(lists.scores(rows, people), see * like**LIKING)
     half = replace(lists, scale=(0.5, 5, 0.5))
     levels = np.random.default_rng(0).dirichlet(np.ones(10), (2, 3))
     np.testing.assert_allclose(half.like(levels), levels[..., 7:].sum(-1))

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from saelib import fold_in, recommendation
-from saelib.choice import ListModel
+from saelib.choice import LIKING, ListModel
 from saelib.errors import ProfileError
 from saelib.learn import train
 from saelib.profile import Profile, label
@@ -73,7 +73,7 @@ def test_the_adventurous_end_asks_only_for_liking(recommender):
     like = lists.like(lists.rating.distribution(row, person))[0]
     films = recommender.recommend(Profile(RATINGS), n=40, well_known=0)
     positions = [recommender.position(film) for film in films["movie_id"]]
-    np.testing.assert_allclose(films["score"], like[positions])
+    np.testing.assert_allclose(films["score"], like[positions] ** LIKING)
     assert films["score"].is_monotonic_decreasing
 
 

@@ -3,8 +3,8 @@
     python tests/benchmarks/choose.py people films fold-in depth ease --dataset ml-100k --seeds 0 1
 
 Each grid varies one network around the recipe that ships and prints JSON lines: the setting, the
-mean over the seeds (validation RMSE; for `ease` NDCG@10 of people held out from the training
-users), and the seconds. `--only` runs the settings whose text contains a word.
+mean over the seeds (validation RMSE; for `ease` NDCG@10 and recall@20 of people held out from the
+training users), and the seconds. `--only` runs the settings whose text contains a word.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from scipy.sparse import csr_array
 
 from saelib import datasets
 from saelib.choice import Ease, ListModel
-from saelib.evaluation import ndcg
+from saelib.evaluation import ndcg, recall
 from saelib.features import TrainingSet
 from saelib.fold_in import FoldIn
 from saelib.preprocessing import (
@@ -222,44 +222,45 @@ def folding_in(data: datasets.MovieLens, seeds: list[int], only: str):
 
 
 def ease(data: datasets.MovieLens, seeds: list[int], only: str):
-    """NDCG@10 of EASE x P(like) for people held out from the training users."""
+    """NDCG@10 and recall@20 of P(see) x P(like)^liking; people held out from the training users."""
     everyone, found = TrainingSet.from_movielens(data), {}
     for seed in seeds:
         users, _ = split_users(everyone.ratings.shape[0], seed)
         fitting, choosing = split_users(len(users), 100 + seed)
         known, new = everyone.take(users[fitting]), everyone.take(users[choosing])
         inputs, targets = split_rows(new.ratings, 0.2, seed)
-        rating = RatingModel([trained(PEOPLE, known, seed)[0]])
+        rating = RatingModel([FoldIn.from_network(*trained(FILMS, known, seed))])
         like = rating.distribution(inputs, new.people)
         told = ListModel.told(known.ratings, known.people)
-        for ridge in (200.0, 500.0, 1000.0):
-            for dropout in (0.0, 0.33, 0.5):
-                for tempering in (0.0, 0.25, 0.5):
+        for ridge in (200.0, 300.0, 500.0, 1000.0):
+            for dropout in (0.0, 0.33, 0.5, 0.6):
+                for tempering in (0.0, 0.25, 0.35, 0.5, 0.75):
                     setting = {"ridge": ridge, "dropout": dropout, "tempering": tempering}
                     if only not in str(setting):
                         continue
                     choice = Ease.fit(known.ratings, told, **setting)
                     lists = ListModel(choice, rating, data.scale)
-                    scores = lists.see(inputs, new.people) * lists.like(like)
-                    found.setdefault(json.dumps(setting), []).append(
-                        gain_of(scores, inputs, targets)
-                    )
+                    see, likely = lists.see(inputs, new.people), lists.like(like)
+                    for liking in (0.4, 0.55, 0.7, 0.85, 1.0, 1.2):
+                        gains = gains_of(see * likely**liking, inputs, targets)
+                        for metric, gain in zip(("ndcg@10", "recall@20"), gains):
+                            line = json.dumps(setting | {"liking": liking, "metric": metric})
+                            found.setdefault(line, []).append(gain)
     for setting, gains in found.items():
         yield json.loads(setting), gains
 
 
-def gain_of(scores: np.ndarray, inputs: csr_array, targets: csr_array) -> float:
+def gains_of(scores: np.ndarray, inputs: csr_array, targets: csr_array) -> list[float]:
+    """Mean NDCG@10 and recall@20."""
     scores[inputs.toarray() > 0] = -np.inf
+    ranked = np.argsort(-scores, axis=1, kind="stable")
     liked = targets.toarray() >= 4
-    return float(
-        np.mean(
-            [
-                ndcg(np.argsort(-s, kind="stable")[:10], np.flatnonzero(row))
-                for s, row in zip(scores, liked)
-                if row.any()
-            ]
-        )
-    )
+    of_people = [
+        (ndcg(order[:10], np.flatnonzero(row)), recall(order, np.flatnonzero(row)))
+        for order, row in zip(ranked, liked)
+        if row.any()
+    ]
+    return np.mean(of_people, axis=0).tolist()
 
 
 GRIDS = {

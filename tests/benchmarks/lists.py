@@ -1,4 +1,4 @@
-"""Is there a better list than P(see) x P(like)? A logistic regression over several scores.
+"""Is there a better list than that of `ListModel`? A logistic regression over several scores.
 
     python tests/benchmarks/lists.py --dataset ml-1m --seeds 0 1 2
 
@@ -20,7 +20,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from saelib import datasets
-from saelib.choice import ListModel, ease_weights
+from saelib.choice import LIKING, ListModel, ease_weights
 from saelib.evaluation import ndcg, recall
 from saelib.features import TrainingSet
 from saelib.learn import fit_networks
@@ -91,12 +91,12 @@ def compare(data: datasets.MovieLens, seed: int) -> Iterator[dict]:
 
     new = everyone.take(tested)
     inputs, targets = split_rows(new.ratings, 0.2, seed)
-    gains: dict[str, list] = {"P(see) x P(like)": [], "regression": []}
+    gains: dict[str, list] = {"product": [], "regression": []}
     for part, people in batches(new, inputs):
         features = scores.of(inputs[part], people)
         shown, liked = inputs[part].toarray() > 0, targets[part].toarray() >= 4
         for name, order in (
-            ("P(see) x P(like)", features[..., 0] + features[..., 1]),
+            ("product", features[..., 0] + LIKING * features[..., 1]),
             ("regression", features @ weights),
         ):
             ranked = np.argsort(np.where(shown, np.inf, -order), axis=1, kind="stable")
