@@ -68,8 +68,8 @@ def svd(epochs: int) -> Run:
 def families() -> Iterator[tuple[str, str, Run]]:
     """Family, setting, and what trains it."""
     yield "bias baseline", "", ours(bias)
-    for width in (100, 1000):
-        for n in (1, 2, 5, 10, 20):
+    for width in (100, 300, 1000):
+        for n in (1, 2, 3, 5, 10, 20):
             yield f"saelib, {width} wide", f"{n} epochs", network(width, n)
     for n in (5, 10, 20, 40):
         yield "surprise SVD", f"{n} epochs", svd(n)
@@ -98,10 +98,11 @@ def draw(points: pd.DataFrame) -> None:
 
     with plt.rc_context(STYLE):
         figure, ax = plt.subplots(figsize=(8, 5), layout="constrained")
+        ours = iter("x+o")
         looks = iter([(GREY, "v"), (GREY, "D"), ("#E69F00", "s"), ("#CC79A7", "^"), (BLUE, "P")])
         for family, of_it in points.groupby("family", sort=False):
             own = family.startswith("saelib")
-            colour, marker = (ORANGE, "o" if "1000" in family else "x") if own else next(looks)
+            colour, marker = (ORANGE, next(ours)) if own else next(looks)
             ax.plot(of_it["seconds"], of_it["rmse"], color=colour, marker=marker, label=family)
         ax.set(xscale="log", xlabel="seconds of processor time in training", ylabel="RMSE in stars")
         ax.set_title(f"{points['dataset'][0]}: error of unseen ratings against training time")
