@@ -102,7 +102,7 @@ def autoencoder(recipe: str, *, epochs: int | None = None, progress: bool = Fals
 
 
 def ranker(recipe: str, *, epochs: int | None = None, progress: bool = False) -> Learn:
-    """The order in which a recipe recommends: P(see) x P(like), or else the predicted stars."""
+    """The order in which a recipe recommends: see `ListOrder`, or else the predicted stars."""
     chosen = find_recipe(recipe, epochs)
 
     def learn(matrix: RatingMatrix, seed: int) -> Predict:

@@ -81,7 +81,7 @@ def test_a_score_is_seeing_times_liking(order, data):
     np.testing.assert_allclose(order.like(distribution), like)
     see = order.see(people)
     assert ((see > 0) & (see <= 1)).all()
-    np.testing.assert_allclose(order.scores(people), see * like)
+    np.testing.assert_allclose(order.scores(people), see * like**0.7)
     half = replace(order, scale=HALF_STARS)
     levels = np.random.default_rng(0).dirichlet(np.ones(10), (2, 3))
     np.testing.assert_allclose(half.like(levels), levels[..., 7:].sum(-1))

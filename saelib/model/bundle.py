@@ -79,6 +79,7 @@ class Bundle:
         ]
         about["taste"] = add("taste", *self.taste.to_arrays())
         about["ease"] = add("ease", *self.order.ease.to_arrays()) if self.order else None
+        about["liking_weight"] = self.order.liking_weight if self.order else None
         write_tensors(path, tensors, {"format": FORMAT, "about": json.dumps(about)})
 
     @classmethod
@@ -108,7 +109,8 @@ class Bundle:
         liking, scale = Liking(models), Scale(**about["scale"])
         order = None
         if about["ease"] is not None:
-            order = ListOrder(Ease.from_arrays(part("ease"), about["ease"]), liking, scale.stored)
+            ease, weight = Ease.from_arrays(part("ease"), about["ease"]), about["liking_weight"]
+            order = ListOrder(ease, liking, scale.stored, weight)
         ids = {name: tensors.get(name, about.get(name)) for name in ("movie_id", "user_ids")}
         columns = {"movie_id": ids["movie_id"]} | {column: about[column] for column in TEXTS}
         films = pd.DataFrame(columns | part("films"))

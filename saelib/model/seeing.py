@@ -118,9 +118,10 @@ def _inputs(seen: csr_array, films: np.ndarray, told: np.ndarray | None) -> csr_
 class ListOrder:
     """What stands first in the list: films that you are likely to see, and then to like.
 
-    A film's score is P(see) x P(like | seen). P(see) is the score of an EASE that is also told who
-    the person is, and has one input that is always on, which tells how popular a film is: so
-    someone who has named no film yet still gets a list.
+    A film's score is P(see) x P(like | seen)^liking_weight: EASE's score is no calibrated
+    probability, so what each answer counts is weighed. P(see) is the score of an EASE that is also
+    told who the person is, and has one input that is always on, which tells how popular a film is:
+    so someone who has named no film yet still gets a list.
 
     liking: one that has a distribution over stars. scale: of the stars; what counts as
     liked is on it.
@@ -129,6 +130,7 @@ class ListOrder:
     ease: Ease
     liking: Liking
     scale: Scale
+    liking_weight: float
 
     @classmethod
     def fit(cls, matrix: RatingMatrix, liking: Liking, recipe: Recipe) -> ListOrder:
@@ -140,14 +142,23 @@ class ListOrder:
             dropout=recipe.ease_dropout,
             tempering=recipe.tempering,
         )
-        return cls(ease, liking, matrix.scale)
+        return cls(ease, liking, matrix.scale, recipe.liking_weight)
 
     def scores(self, people: People, films: Films = ALL) -> np.ndarray:
         """(n, n_items) scores. films: positions of those wanted, by default all."""
         distribution = self.liking.distribution(people, films)
         if distribution is None:
             raise ValueError("a list needs a model with a distribution over stars")
-        return self.see(people, films) * self.like(distribution)
+        return self.score(self.see(people, films), distribution)
+
+    def score(
+        self, see: np.ndarray, distribution: np.ndarray, well_known: float = 1.0
+    ) -> np.ndarray:
+        """(n, n_items) scores, from P(see) and P(stars).
+
+        well_known: how much it counts that the person is likely to come across a film.
+        """
+        return see**well_known * self.like(distribution) ** self.liking_weight
 
     def see(self, people: People, films: Films = ALL) -> np.ndarray:
         """(n, n_items) P(see). EASE's regression may leave the range of a probability a little."""

@@ -138,19 +138,22 @@ class NetworkConfig:
 class Recipe:
     """A model: one network, or several whose predictions are averaged; and its list.
 
-    networks: how will you like it? The others: will you see it? (see `Ease`) ridge, ease_dropout
-    and tempering of the linear autoencoder of films seen.
+    networks: how will you like it? ridge, ease_dropout, tempering: of the linear autoencoder that
+    answers, will you see it? (see `Ease`) liking_weight: what liking weighs in the list, beside
+    seeing (see `ListOrder`).
     """
 
     networks: tuple[NetworkConfig, ...]
     ridge: float = 500.0
     ease_dropout: float = 0.5
     tempering: float = 0.5
+    liking_weight: float = 0.7
 
     def __post_init__(self):
         _check_number("ridge", self.ridge, above=0)
         _check_number("ease_dropout", self.ease_dropout, at_least=0, below=1)
-        _check_number("tempering", self.tempering, at_least=0)
+        for name in ("tempering", "liking_weight"):
+            _check_number(name, getattr(self, name), at_least=0)
 
     @property
     def predicts_stars(self) -> bool:

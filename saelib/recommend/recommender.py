@@ -77,7 +77,7 @@ class Recommender:
 
         without: films that the person does not want. genres, decades (1990): only films with one
         of these; none given: all. well_known: how much it counts that the person is likely to
-        come across a film; the score is P(see)^well_known x P(like), or the stars
+        come across a film; the score is P(see)^well_known x P(like)^liking_weight, or the stars
         where the model's recipe knows nothing else.
 
         Returns columns movie_id, title, year, genres, stars (expected), score (by which they are
@@ -94,7 +94,7 @@ class Recommender:
         stars, distribution = self._stars(person)
         score = stars
         if order is not None and distribution is not None:
-            score = order.see(person)[0] ** well_known * order.like(distribution)
+            score = order.score(order.see(person)[0], distribution, well_known)
         unwanted = [*profile.ratings, *profile.seen, *profile.rejected, *without]
         taken = {catalogue.labels[catalogue.position(film)] for film in unwanted}
         best = []
@@ -114,7 +114,7 @@ class Recommender:
     ) -> list[list[tuple[str, float]]]:
         """For each film, the person's own ratings that moved it up most.
 
-        Each rating is left out in turn; what P(see) x P(like) loses by it, as a share (.1: a tenth
+        Each rating is left out in turn; what the score of the list loses by it, as a share (.1: a tenth
         of it is due to this rating), is what that rating did. Of more than LEFT_OUT ratings, those
         are tried that have the greatest part in P(see). Returns up to n pairs (label, share) a
         film, largest first, only shares above 0. Raises ProfileError.
