@@ -283,6 +283,7 @@ def test_the_published_split_is_read(data, tmp_path):
         evaluate_ratings(data, {"mean": global_mean}, 0, split=(tmp_path, "u1"))
 
 
+@pytest.mark.slow
 def test_default_beats_bias_on_ml_100k(ml_100k):
     """The promise of the README, on one seed and with a tenth of the epochs."""
     table = evaluate_ratings(

@@ -31,6 +31,9 @@ serve(Path(sys.argv[2]), port, open_browser=False, visitors=2, idle={idle})
 """
 
 
+pytestmark = pytest.mark.slow  # each starts a server
+
+
 class Guest:
     """Speaks HTTP to the page, with a cookie jar that is told what to hold."""
 

@@ -637,6 +637,7 @@ def fetching(server: Server, project) -> subprocess.Popen:
     )
 
 
+@pytest.mark.slow
 def test_of_two_programs_that_fetch_the_second_waits(server, registry, tmp_path):
     server.mode = "slow"
     server.body = archive(README=b"x" * 10_000)  # a hundred pieces: five seconds

@@ -114,10 +114,10 @@ class Recommender:
     ) -> list[list[tuple[str, float]]]:
         """For each film, the person's own ratings that moved it up most.
 
-        Each rating is left out in turn; what the score of the list loses by it, as a share (.1: a tenth
-        of it is due to this rating), is what that rating did. Of more than LEFT_OUT ratings, those
-        are tried that have the greatest part in P(see). Returns up to n pairs (label, share) a
-        film, largest first, only shares above 0. Raises ProfileError.
+        Each rating is left out in turn; what the score of the list loses by it, as a share (.1: a
+        tenth of it is due to this rating), is what that rating did. Of more than LEFT_OUT ratings,
+        those are tried that have the greatest part in P(see). Returns up to n pairs (label, share)
+        a film, largest first, only shares above 0. Raises ProfileError.
         """
         person, order = self.encode(profile), self.bundle.order
         positions = [self.catalogue.position(film) for film in films]
