@@ -167,6 +167,22 @@ def test_the_schedule_written_out_in_notebook_06_is_that_of_the_training():
         assert optimizer.param_groups[0]["lr"] == pytest.approx(rate)
 
 
+def test_the_winner_on_one_page_is_one_page_without_the_package():
+    cells = read(NOTEBOOKS / "06_climb_the_ladder.ipynb").cells
+    headings = [n for n, c in enumerate(cells) if re.match("## ", c.source)]
+    first = next(n for n in headings if cells[n].source.startswith("## The winner on one page"))
+    after = next(n for n in headings if n > first)
+    page = [c.source for c in cells[first:after] if c.cell_type == "code"]
+    *winner, _ = page  # the last cell compares it with the ladder
+    lines = [line for source in winner for line in source.splitlines() if line.strip()]
+    assert len(winner) == 8 and 50 < len(lines) <= 100
+    names = set(re.findall(r"saelib\.?\w*", "\n".join(lines)))
+    assert names == {"saelib", "saelib.load", "saelib.split_ratings"}
+    assert "test" not in "\n".join(
+        lines[lines.index("train, test = saelib.split_ratings(len(data.ratings), seed=0)") + 1 :]
+    )
+
+
 def test_the_exercises_are_made_from_the_solutions():
     command = [sys.executable, str(NOTEBOOKS / "make_exercises.py"), "--check"]
     done = subprocess.run(command, capture_output=True, text=True)
