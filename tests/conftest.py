@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+
+# Before numpy is imported: many small products, on which threads only wait for each other.
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
 import re
 import resource
 from collections import defaultdict

@@ -152,6 +152,7 @@ def test_train_save_load_recommend(own, bundle, tmp_path):
     assert Profile.from_json(told.to_json()) == told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("protocol", ["ratings", "new-users", "ranking"])
 def test_every_protocol_measures_it(own, protocol):
     found = evaluate(own, protocol, ["default"], 0, epochs=2)

@@ -506,7 +506,7 @@ class Server:
             self.http.socket = context.wrap_socket(self.http.socket, server_side=True)
         scheme = "http" if context is None else "https"
         self.url = f"{scheme}://localhost:{self.http.server_port}"
-        threading.Thread(target=self.http.serve_forever, daemon=True).start()
+        threading.Thread(target=self.http.serve_forever, args=(0.01,), daemon=True).start()
 
     def close(self):
         self.released.set()

@@ -56,6 +56,7 @@ def test_the_axes_do_not_tell_how_many_films_people_have_rated(bundle, data):
     assert np.corrcoef(bundle.taste.people.T, lengths)[2, :2] == pytest.approx([0, 0], abs=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", ["informed", "default"])
 def test_neighbourhoods_are_named_by_what_is_liked_there(camps, recipe):
     taste = train(camps, recipe, epochs=20, progress=False).taste
