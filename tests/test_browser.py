@@ -17,7 +17,7 @@ from servers import kernels, server, wait_for
 from saelib.recommend.profile import Profile
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
-NAME = "07_rate_films_get_recommendations.ipynb"
+NAME = "09_rate_films_get_recommendations.ipynb"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
 TRAINING = 400_000  # milliseconds: the notebook trains a model where there is none yet
@@ -48,7 +48,7 @@ LAB = (
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    """Address of a copy of notebook 07 in JupyterLab."""
+    """Address of a copy of notebook 09 in JupyterLab."""
     folder = tmp_path_factory.mktemp("lab")
     for name in (NAME, "example_profile.json"):
         shutil.copy(NOTEBOOKS / name, folder)

@@ -154,7 +154,7 @@ def test_what_follows_a_solution_is_part_of_it(path):
 
 def test_the_schedule_written_out_in_notebook_06_is_that_of_the_training():
     [cell] = [
-        c for c in code_cells(NOTEBOOKS / "06_climb_the_ladder.ipynb") if "rise =" in c.source
+        c for c in code_cells(NOTEBOOKS / "07_climb_the_ladder.ipynb") if "rise =" in c.source
     ]
     names = {"np": np, "pd": pd}
     exec(cell.source, names)
@@ -168,7 +168,7 @@ def test_the_schedule_written_out_in_notebook_06_is_that_of_the_training():
 
 
 def test_the_winner_on_one_page_is_one_page_without_the_package():
-    cells = read(NOTEBOOKS / "06_climb_the_ladder.ipynb").cells
+    cells = read(NOTEBOOKS / "07_climb_the_ladder.ipynb").cells
     headings = [n for n, c in enumerate(cells) if re.match("## ", c.source)]
     first = next(n for n in headings if cells[n].source.startswith("## The winner on one page"))
     after = next(n for n in headings if n > first)
