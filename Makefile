@@ -1,6 +1,7 @@
 # Each target sets up what it needs: a virtual environment in .venv, pinned packages, the data.
 #   make run    train on real ratings, measure, recommend
-#   make test   style, unit tests, notebooks
+#   make test   style, types, unit tests, notebooks
+#   make check  style, types and the fast tests, in under a minute
 #   make lab    JupyterLab on the notebooks
 #   make panel  the rating panel as a page in the browser
 #   make matrix the fast tests in a fresh environment of each Python on this machine
@@ -17,7 +18,7 @@ export OMP_WAIT_POLICY := PASSIVE
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check
 LARGE := awk '/ MB\)|^Installing|^Success|depends on|requested/ { print substr($$0, 1, 120); fflush() } /^Successfully installed/ { done = 1 } END { exit !done }'
 
-.PHONY: run test browser fast matrix fuzz lab panel data notebooks lock clean
+.PHONY: run test check style browser fast matrix fuzz lab panel data notebooks lock clean
 .DEFAULT_GOAL := run
 
 $(VENV)/.ready: pyproject.toml $(CONSTRAINTS)
@@ -49,10 +50,17 @@ browser:
 	    apt-get update --quiet=2 && apt-get install --yes --quiet=2 chromium >/dev/null; } || \
 	  echo "No Chromium here: the tests in a browser are skipped."
 
-test: data browser
+style: $(VENV)/.ready
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+test: data browser style
 	$(BIN)/python -m pytest tests notebooks --ignore=notebooks/exercises --nbval --nbval-current-env --nbval-cell-timeout=300
+
+# What to run while one works.
+check: style data
+	FUZZ_EXAMPLES=20 $(BIN)/python -m pytest tests -m "not slow" --ignore=tests/test_browser.py -q
 
 # Without browser and notebooks, with few examples of each property: two minutes.
 fast: $(VENV)/.ready

@@ -1,8 +1,15 @@
 """Stacked autoencoder recommender, step by step: the package beside the notebooks.
 
-The way of the data, one module each: datasets (with layouts), preprocessing, model, training
-(with storage and trained_model), evaluation, recommendation, widgets; plots and the command line
-beside.
+The way of the data is the way through the rooms; each imports only from those before it:
+
+    data/       files -> tables -> a matrix of ratings, and what is known of people and films
+    network/    the lessons' core: baseline, autoencoder, its loss, recipes, training
+    model/      from networks to one file that answers two questions: will you see it, how will
+                you like it?
+    recommend/  a person in, films out, without widgets
+    panel/      what people touch: sliders, the page, the terminal
+
+Beside them: evaluation (protocols and metrics), plots, checks, and the command line.
 """
 
 import os
@@ -16,39 +23,35 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # Imported at first use, so that `python -m saelib --help` does not wait for torch.
 _HOME = {
-    "MovieLens": "datasets",
-    "load": "datasets",
-    "BiasBaseline": "preprocessing",
-    "RatingMatrix": "preprocessing",
-    "encode_demographics": "features",
-    "encode_person": "features",
-    "split_ratings": "preprocessing",
-    "split_users": "preprocessing",
-    "StackedAutoencoder": "model",
-    "History": "history",
-    "RECIPES": "recipes",
-    "Recipe": "recipes",
-    "fit": "training",
-    "masked_loss": "heads",
-    "TrainedModel": "trained_model",
-    "train": "learn",
-    "evaluate": "evaluation",
-    "Profile": "profile",
-    "Recommender": "recommendation",
-    "RatingPanel": "widgets",
-    "Session": "session",
-    "CheckpointError": "errors",
-    "DataError": "errors",
-    "DownloadError": "errors",
-    "ProfileError": "errors",
-    "SaelibError": "errors",
+    "data.dataset": ("Dataset", "encode_demographics"),
+    "data.releases": ("load",),
+    "data.own": ("from_csv", "from_frame"),
+    "data.scale": ("Scale",),
+    "data.people": ("People",),
+    "data.features": ("encode_person",),
+    "data.matrix": ("RatingMatrix", "split_ratings", "split_users"),
+    "network.baseline": ("BiasBaseline",),
+    "network.heads": ("masked_loss",),
+    "network.autoencoder": ("StackedAutoencoder",),
+    "network.history": ("History",),
+    "network.recipes": ("RECIPES", "NetworkConfig", "Recipe"),
+    "network.training": ("fit",),
+    "model.bundle": ("Bundle",),
+    "model.learn": ("train",),
+    "recommend.profile": ("Profile",),
+    "recommend.recommender": ("Recommender",),
+    "recommend.session": ("Session",),
+    "panel.widgets": ("RatingPanel",),
+    "evaluation": ("evaluate",),
+    "errors": ("CheckpointError", "DataError", "DownloadError", "ProfileError", "SaelibError"),
 }
-__all__ = sorted(_HOME)
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+__all__ = sorted(_MODULE_OF)
 
 
 def __getattr__(name: str):
-    if name in _HOME:
-        return getattr(import_module(f"saelib.{_HOME[name]}"), name)
+    if name in _MODULE_OF:
+        return getattr(import_module(f"saelib.{_MODULE_OF[name]}"), name)
     raise AttributeError(f"module 'saelib' has no attribute {name!r}")
 
 

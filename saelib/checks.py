@@ -9,7 +9,7 @@ import sys
 import pandas as pd
 from packaging.requirements import Requirement
 
-from saelib.datasets import check_name, locate, models_folder, read
+from saelib.data.releases import check_name, locate, models_folder, read
 from saelib.errors import DataError
 
 

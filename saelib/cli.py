@@ -10,6 +10,7 @@ import codecs
 import io
 import json
 import os
+import re
 import sys
 import unicodedata
 from collections.abc import Sequence
@@ -24,6 +25,8 @@ from saelib.errors import CheckpointError, ProfileError, SaelibError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from saelib.data.dataset import Dataset
 
 DATASETS = "ml-100k, ml-1m, ml-latest-small, ml-10m, ml-20m, ml-25m or ml-32m"
 
@@ -76,6 +79,7 @@ def _prepare_streams() -> None:
 
 def _stand_in(error: UnicodeError) -> tuple[str, int]:
     """For a character that the output lacks: one of STAND_INS, or without accents, or '?'."""
+    assert isinstance(error, UnicodeEncodeError)
     text = error.object[error.start : error.end]
     plain = [unicodedata.normalize("NFKD", c).encode("ascii", "ignore").decode() for c in text]
     return "".join(STAND_INS.get(c) or p or "?" for c, p in zip(text, plain)), error.end
@@ -103,6 +107,20 @@ def parser() -> argparse.ArgumentParser:
     def dataset(of: argparse.ArgumentParser) -> None:
         of.add_argument("--dataset", default="ml-100k", help=f"{DATASETS} (default: ml-100k)")
 
+    def own_data(of: argparse.ArgumentParser) -> None:
+        dataset(of)
+        own = of.add_argument_group("ratings of your own, instead of --dataset")
+        own.add_argument("--ratings", type=Path, help="a CSV file: user, item, rating[, timestamp]")
+        own.add_argument(
+            "--scale",
+            nargs="+",
+            type=float,
+            metavar="STARS",
+            help="of them: lowest and highest rating, and the step between (1 if left out)",
+        )
+        own.add_argument("--items", type=Path, help="a CSV file: item[, title, year, genres]")
+        own.add_argument("--people", type=Path, help="a CSV file: user[, gender, age, occupation]")
+
     def model(of: argparse.ArgumentParser) -> None:
         of.add_argument("--model", type=Path, help="a model file (default: that of `train`)")
 
@@ -113,7 +131,7 @@ def parser() -> argparse.ArgumentParser:
     dataset(fetch)
 
     train = command("train", _train, "Train a model and save it with a plot of its losses.")
-    dataset(train)
+    own_data(train)
     train.add_argument(
         "--recipe", default="default", help="default, plain, or a rung of the ladder"
     )
@@ -123,12 +141,13 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--resume", action="store_true", help="go on where a training was stopped")
 
     evaluate = command("evaluate", _evaluate, "Measure models on ratings they have not seen.")
-    dataset(evaluate)
+    own_data(evaluate)
     evaluate.add_argument(
         "--protocol",
         default="ratings",
-        choices=["ratings", "new-users", "ranking"],
-        help="unseen ratings, unseen users, or the order of unseen films (default: ratings)",
+        choices=["ratings", "new-users", "ranking", "future"],
+        help="unseen ratings, unseen users, the order of unseen films, or the last tenth of all "
+        "ratings by time (default: ratings)",
     )
     evaluate.add_argument(
         "--split",
@@ -156,7 +175,7 @@ def parser() -> argparse.ArgumentParser:
         "Train one idea after the other, from the plain network to the default recipe, and print "
         "the error of unseen ratings and the gain of each.",
     )
-    dataset(ladder)
+    own_data(ladder)
     ladder.add_argument(
         "--seeds", nargs="+", type=_seed, default=[0], help="one or several (default: 0)"
     )
@@ -215,24 +234,43 @@ def _seed(text: str) -> int:
 
 def model_path(dataset: str, recipe: str = "default") -> Path:
     """Where `train` puts a model."""
-    from saelib.datasets import models_folder
+    from saelib.data.releases import models_folder
 
     return models_folder() / f"{dataset}-{recipe}.safetensors"
 
 
 def _find_model(named: Path | None, dataset: str) -> Path:
     """The model file that was named, or that `train` made for a data set."""
-    from saelib.datasets import check_name
+    from saelib.data.releases import RELEASES, check_name
 
     if named is not None:
         return named
-    check_name(dataset)
     path = model_path(dataset)
-    if not path.exists():
+    made = re.fullmatch(r"\w[\w .-]*", dataset) and path.exists()
+    if not made and dataset not in RELEASES:
+        check_name(dataset)
+    if not made:
         raise CheckpointError(
             f"{path} is not there. Make it: python -m saelib train --dataset {dataset}"
         )
     return path
+
+
+def _load(options: argparse.Namespace) -> Dataset:
+    """The data set that was named, or ratings of one's own."""
+    from saelib.data.own import from_csv
+    from saelib.data.releases import load
+
+    if options.ratings is not None:
+        if options.scale is None:
+            raise SaelibError(
+                "--ratings needs --scale, such as --scale 1 10, or --scale 0.5 5 0.5."
+            )
+        return from_csv(options.ratings, options.scale, options.items, options.people)
+    for option in ("scale", "items", "people"):
+        if getattr(options, option) is not None:
+            raise SaelibError(f"--{option} goes with --ratings FILE, ratings of your own.")
+    return load(options.dataset)
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -248,27 +286,27 @@ def _check(options: argparse.Namespace) -> None:
 
 
 def _fetch(options: argparse.Namespace) -> None:
-    from saelib import datasets
+    from saelib.data import releases
 
-    folder = datasets.fetch(options.dataset)
-    data = datasets.read(folder, options.dataset)
+    folder = releases.fetch(options.dataset)
+    data = releases.read(folder, options.dataset)
     print(
         f"{options.dataset}: {len(data.ratings):,} ratings by {data.ratings.user_id.nunique():,} "
         f"people of {data.ratings.movie_id.nunique():,} films, in {folder}"
     )
-    print(f"Licence: {datasets.RELEASES[options.dataset].licence}; see data/README.md.")
+    print(f"Licence: {releases.RELEASES[options.dataset].licence}; see data/README.md.")
 
 
 def _train(options: argparse.Namespace) -> None:
-    from saelib.datasets import load
     from saelib.evaluation import bias, evaluate_ratings
-    from saelib.learn import train
+    from saelib.model.learn import train
+    from saelib.network.recipes import find_recipe
     from saelib.plots import plot_histories
-    from saelib.recipes import find_recipe
 
     # What can be wrong with the request is said before anything is downloaded or trained.
-    recipes = find_recipe(options.recipe, options.epochs, stars=True)
-    output = options.output or model_path(options.dataset, options.recipe)
+    recipe = find_recipe(options.recipe, options.epochs, stars=True)
+    dataset = options.dataset if options.ratings is None else options.ratings.stem
+    output = options.output or model_path(dataset, options.recipe)
     if output.is_dir():
         raise CheckpointError(f"{output} is a folder; --output takes the name of a file.")
     if output.suffix != ".safetensors":
@@ -276,9 +314,9 @@ def _train(options: argparse.Namespace) -> None:
             f"--output takes the name of a file that ends in .safetensors; got {output}. The plot "
             "and what --resume needs stand beside it, with other endings."
         )
-    data = load(options.dataset)
+    data = _load(options)
     checkpoint = output.with_suffix(".checkpoint")
-    trained = train(
+    bundle = train(
         data,
         options.recipe,
         seed=options.seed,
@@ -287,26 +325,26 @@ def _train(options: argparse.Namespace) -> None:
         resume=options.resume,
         progress=sys.stderr.isatty(),
     )
-    if trained.interrupted:
+    if bundle.interrupted:
         output = _free_path(output)  # a finished model is not replaced by half a training
         print(
-            f"Stopped after epoch {len(trained.histories[-1].train_loss)} of a network. "
+            f"Stopped after epoch {len(bundle.histories[-1].train_loss)} of a network. "
             "The same command with --resume goes on from there."
         )
-    trained.save(output)
-    if not trained.interrupted:  # only now: where saving fails, --resume still has everything
-        for number in range(len(recipes)):
+    bundle.save(output)
+    if not bundle.interrupted:  # only now: where saving fails, --resume still has everything
+        for number in range(len(recipe.networks)):
             checkpoint.with_name(f"{checkpoint.name}{number}").unlink(missing_ok=True)
     baseline = evaluate_ratings(data, {"bias": bias}, options.seed)["rmse"][0]
     plot = output.with_suffix(".png")
-    plot_histories(trained.histories, baseline=baseline).savefig(plot)
-    for recipe, history in zip(recipes, trained.histories):
+    plot_histories(bundle.histories, baseline=baseline).savefig(plot)
+    for network, history in zip(recipe.networks, bundle.histories):
         error = history.validation_loss[history.best_epoch - 1] ** 0.5
         print(
-            f"{recipe.rows.capitalize()} as rows: RMSE of held-out ratings {error:.3f} stars at "
+            f"{network.rows.capitalize()} as rows: RMSE of held-out ratings {error:.3f} stars at "
             f"epoch {history.best_epoch} of {len(history.train_loss)}"
         )
-    print(f"The model: {trained.held_out_rmse:.3f}; the bias baseline: {baseline:.3f}")
+    print(f"The model: {bundle.held_out_rmse:.3f}; the bias baseline: {baseline:.3f}")
     print("(These ratings chose the epochs; `evaluate` measures on ratings that chose nothing.)")
     print(f"Model: {output}\nLosses: {plot}")
 
@@ -314,13 +352,13 @@ def _train(options: argparse.Namespace) -> None:
 def _evaluate(options: argparse.Namespace) -> None:
     import pandas as pd
 
-    from saelib.datasets import fetch, read
+    from saelib.data.releases import fetch
     from saelib.evaluation import evaluate, summary
 
     if len(set(options.seeds)) < len(options.seeds):
         raise SaelibError("--seeds names a seed twice: the spread would be smaller than it is.")
-    folder = fetch(options.dataset)
-    data = read(folder, options.dataset)
+    data = _load(options)
+    folder = fetch(options.dataset) if options.ratings is None else Path()
     if options.no_demographics:
         data = replace(data, users=None)
     tables = []
@@ -348,10 +386,9 @@ def _evaluate(options: argparse.Namespace) -> None:
 def _ladder(options: argparse.Namespace) -> None:
     import pandas as pd
 
-    from saelib.datasets import load
     from saelib.evaluation import ladder
 
-    data = load(options.dataset)
+    data = _load(options)
     rungs = ladder(data, options.seeds, progress=sys.stderr.isatty())
     if options.json:
         for rung in rungs:
@@ -359,7 +396,7 @@ def _ladder(options: argparse.Namespace) -> None:
             print(json.dumps(rung), flush=True)
         return
     seeds = ", ".join(map(str, options.seeds))
-    print(f"RMSE of unseen ratings, {options.dataset}, mean of seeds {seeds}; gain over the rung")
+    print(f"RMSE of unseen ratings, {data.name}, mean of seeds {seeds}; gain over the rung")
     print("before on the same seed, ± its standard error where there are several\n")
     print("model            RMSE              gain")
     for model, rows in groupby(rungs, key=itemgetter("model")):
@@ -371,8 +408,8 @@ def _ladder(options: argparse.Namespace) -> None:
 def _recommend(options: argparse.Namespace) -> None:
     import pandas as pd
 
-    from saelib.profile import Profile
-    from saelib.recommendation import Recommender
+    from saelib.recommend.profile import Profile
+    from saelib.recommend.recommender import Recommender
 
     profile = Profile.load(options.profile)
     path = _find_model(options.model, profile.dataset or "ml-100k")
@@ -386,7 +423,7 @@ def _recommend(options: argparse.Namespace) -> None:
 
 
 def _print_films(films: pd.DataFrame) -> None:
-    from saelib.profile import label
+    from saelib.recommend.catalogue import label
 
     if films.empty:
         print("No film is left to recommend: all of them were rated or seen.")
@@ -395,13 +432,13 @@ def _print_films(films: pd.DataFrame) -> None:
     genres = films["genres"].str.replace("|", ", ")
     width = max(map(len, names))
     for rank, (name, genre, stars) in enumerate(zip(names, genres, films["stars"]), start=1):
-        print(f"{rank:3}.  {name:{width}}  {stars:.1f} ★  {genre}")
+        print(f"{rank:3}.  {name:{width}}  {stars:.1f} ★  {genre}".rstrip())
 
 
 def _rate(options: argparse.Namespace) -> None:
-    from saelib.interview import interview
-    from saelib.profile import Profile
-    from saelib.recommendation import Recommender
+    from saelib.panel.terminal import interview
+    from saelib.recommend.profile import Profile
+    from saelib.recommend.recommender import Recommender
 
     if options.save.is_dir():
         raise ProfileError(f"{options.save} is a folder; --save takes a file name.")
@@ -442,15 +479,15 @@ def _rate(options: argparse.Namespace) -> None:
 
 
 def _panel(options: argparse.Namespace) -> None:
-    from saelib.page import serve
-    from saelib.trained_model import TrainedModel
+    from saelib.model.bundle import Bundle
+    from saelib.panel.page import serve
 
     if not 1 <= options.port <= 65535:
         raise SaelibError(f"--port must be from 1 to 65535; got {options.port}.")
     if options.visitors < 1:
         raise SaelibError(f"--visitors must be at least 1; got {options.visitors}.")
     path = _find_model(options.model, options.dataset)
-    TrainedModel.load(path)  # what is wrong with it is said here, not to each visitor
+    Bundle.load(path)  # what is wrong with it is said here, not to each visitor
     serve(
         path,
         options.port,

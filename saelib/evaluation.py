@@ -1,38 +1,39 @@
 """Honest errors: three protocols, each scoring only what the model was not shown.
 
-Every model is a function from the ratings of a person (and who they are) to a score for every
-film, so all of them, baselines included, are measured by the same lines.
+Every model is a function from people (what they told) to a score for every film, so all of them,
+baselines included, are measured by the same lines.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array
 
-from saelib.choice import LIKED, Ease, ListModel
-from saelib.datasets import MovieLens, read_split
-from saelib.errors import DataError, SaelibError
-from saelib.features import TrainingSet
-from saelib.learn import fit_networks
-from saelib.preprocessing import (
-    BiasBaseline,
+from saelib.data.dataset import Dataset
+from saelib.data.matrix import (
     RatingMatrix,
     first_inputs,
     split_ratings,
     split_rows,
     split_users,
 )
-from saelib.recipes import find_recipe
+from saelib.data.people import People
+from saelib.data.releases import read_split
+from saelib.data.scale import Scale
+from saelib.errors import DataError, SaelibError
+from saelib.model.learn import fit_networks
+from saelib.model.seeing import Ease, ListOrder
+from saelib.network.baseline import BiasBaseline
+from saelib.network.recipes import find_recipe
 
-# (n, n_items) ratings shown and (n, n_demographics) or None -> (n, n_items) scores
-Predict = Callable[[csr_array, np.ndarray | None], np.ndarray]
-# training set, seed -> Predict
-Learn = Callable[[TrainingSet, int], Predict]
+Predict = Callable[[People], np.ndarray]  # n people -> (n, n_items) scores
+Learn = Callable[[RatingMatrix, int], Predict]  # training ratings, seed -> Predict
 
 N_INPUTS = (0, 5, 10, 20, 40, None)  # ratings shown of a new user; None: all inputs
 BATCH = 512  # people scored at a time, so that no (n_users, n_items) array ever exists
@@ -40,68 +41,73 @@ BATCH = 512  # people scored at a time, so that no (n_users, n_items) array ever
 # -- Models -----------------------------------------------------------------------------------
 
 
-def global_mean(data: TrainingSet, seed: int) -> Predict:
+def global_mean(matrix: RatingMatrix, seed: int) -> Predict:
     """The mean of all training ratings, for every film."""
-    mean = data.ratings.data.mean(dtype=np.float64)
-    return lambda rows, people: np.full(rows.shape, mean)
+    mean = matrix.csr.data.mean(dtype=np.float64)
+    return lambda people: np.full(people.stars.shape, mean)
 
 
-def item_mean(data: TrainingSet, seed: int) -> Predict:
+def item_mean(matrix: RatingMatrix, seed: int) -> Predict:
     """The film's mean rating; the global mean for a film nobody rated."""
-    train = data.ratings
+    train = matrix.csr
     count = _n_ratings(train)
     total = np.bincount(train.indices, train.data, train.shape[1])
     mean = np.where(count, total / np.maximum(count, 1), train.data.mean(dtype=np.float64))
-    return lambda rows, people: np.tile(mean, (rows.shape[0], 1))
+    return lambda people: np.tile(mean, (len(people), 1))
 
 
-def bias(data: TrainingSet, seed: int) -> Predict:
+def bias(matrix: RatingMatrix, seed: int) -> Predict:
     """Global mean, shrunk item bias, shrunk user bias from the ratings shown."""
-    baseline = BiasBaseline.fit(data.ratings)
-    return lambda rows, people: baseline.predict(rows)
+    baseline = BiasBaseline.fit(matrix.csr)
+    return lambda people: baseline.predict(people.stars)
 
 
-def popularity(data: TrainingSet, seed: int) -> Predict:
+def popularity(matrix: RatingMatrix, seed: int) -> Predict:
     """The film's number of training ratings: an order, not a prediction of stars."""
-    count = _n_ratings(data.ratings)
-    return lambda rows, people: np.tile(count, (rows.shape[0], 1))
+    count = _n_ratings(matrix.csr)
+    return lambda people: np.tile(count, (len(people), 1))
 
 
 def ease(liked_only: bool) -> Learn:
-    """EASE as published, on all films seen or only on those rated 4 or more.
+    """EASE as published, on all films seen or only on those liked (see `Scale.liked`).
 
     The ridges are the best on people held out from the training users, of ml-100k and ml-1m.
     """
 
-    def learn(data: TrainingSet, seed: int) -> Predict:
-        ridge = 500.0 if liked_only else data.ratings.shape[0] / 3
-        model = Ease.fit(part(data.ratings), ridge=ridge)
-        return lambda rows, people: model.scores(part(rows))
+    def learn(matrix: RatingMatrix, seed: int) -> Predict:
+        def part(ratings: csr_array) -> csr_array:
+            return at_least(ratings, matrix.scale.liked) if liked_only else ratings
 
-    def part(rows: csr_array) -> csr_array:
-        if not liked_only:
-            return rows
-        liked = rows.copy()
-        liked.data = liked.data * (liked.data >= LIKED)
-        liked.eliminate_zeros()
-        return liked
+        ridge = 500.0 if liked_only else matrix.csr.shape[0] / 3
+        model = Ease.fit(part(matrix.csr), ridge=ridge)
+        return lambda people: model.scores(part(people.stars))
 
     return learn
 
 
+def at_least(ratings: csr_array, stars: float) -> csr_array:
+    """The ratings of so many stars or more."""
+    chosen = ratings.copy()
+    chosen.data = chosen.data * (chosen.data >= stars)
+    chosen.eliminate_zeros()
+    return chosen
+
+
 def autoencoder(recipe: str, *, epochs: int | None = None, progress: bool = False) -> Learn:
     """The autoencoder of a recipe, trained on all ratings it is given, for all its epochs."""
-    recipes = find_recipe(recipe, epochs, stars=True)
-    return lambda data, seed: fit_networks(recipes, data, seed=seed, progress=progress)[0].predict
+    chosen = find_recipe(recipe, epochs, stars=True)
+    return lambda matrix, seed: (
+        fit_networks(chosen, matrix, seed=seed, progress=progress)[0].predict
+    )
 
 
 def ranker(recipe: str, *, epochs: int | None = None, progress: bool = False) -> Learn:
-    """The order in which a recipe recommends: P(see) x P(like), or else the predicted stars."""
-    recipes = find_recipe(recipe, epochs)
+    """The order in which a recipe recommends: see `ListOrder`, or else the predicted stars."""
+    chosen = find_recipe(recipe, epochs)
 
-    def learn(data: TrainingSet, seed: int) -> Predict:
-        rating = fit_networks(recipes, data, seed=seed, progress=progress)[0]
-        return ListModel.fit(data, rating).scores if rating.is_ordered else rating.predict
+    def learn(matrix: RatingMatrix, seed: int) -> Predict:
+        liking = fit_networks(chosen, matrix, seed=seed, progress=progress)[0]
+        return ListOrder.fit(matrix, liking, chosen).scores if liking.is_ordered else liking.predict
 
     return learn
 
@@ -147,6 +153,15 @@ def recall(ranked: np.ndarray, relevant: np.ndarray, k: int = 20) -> float:
     return float(np.isin(ranked[:k], relevant).sum() / min(k, len(relevant)))
 
 
+# Of the order of films: ranked and relevant positions -> a number, averaged over people.
+METRICS: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
+    "ndcg@10": partial(ndcg, k=10),
+    "recall@20": partial(recall, k=20),
+    "recall@50": partial(recall, k=50),
+    "ndcg@100": partial(ndcg, k=100),
+}
+
+
 def coverage(lists: Iterable[np.ndarray], n_items: int) -> float:
     """Share of the catalogue that stands in at least one list."""
     return len(set().union(*(map(int, ranked) for ranked in lists))) / n_items
@@ -156,7 +171,7 @@ def coverage(lists: Iterable[np.ndarray], n_items: int) -> float:
 
 
 def evaluate_ratings(
-    data: MovieLens, models: dict[str, Learn], seed: int, split: tuple[Path, str] | None = None
+    data: Dataset, models: dict[str, Learn], seed: int, split: tuple[Path, str] | None = None
 ) -> pd.DataFrame:
     """Unseen ratings of known users: a tenth of all ratings is hidden and predicted.
 
@@ -176,21 +191,21 @@ def evaluate_ratings(
                 f"{len(test):,} ratings; together they should be all {len(data.ratings):,}. "
                 "Unpack GroupLens's archive anew."
             )
-    known = TrainingSet.from_movielens(data, train)
-    shown, hidden = known.ratings, RatingMatrix.from_movielens(data, test).csr
+    known = RatingMatrix.from_dataset(data, train)
+    hidden = RatingMatrix.from_dataset(data, test).csr
     rows = []
     for name, learn in models.items():
         predict = learn(known, seed)
         errors = {
-            "rmse": _error(predict, shown, hidden, known.people, data.scale),
-            "rmse_seen": _error(predict, shown, shown, known.people, data.scale),
+            "rmse": _error(predict, known.people, hidden, known.scale),
+            "rmse_seen": _error(predict, known.people, known.csr, known.scale),
         }
         rows.append(_row(data, "ratings", seed, name) | errors)
     return pd.DataFrame(rows)
 
 
 def evaluate_new_users(
-    data: MovieLens,
+    data: Dataset,
     models: dict[str, Learn],
     seed: int,
     n_inputs: Iterable[int | None] = N_INPUTS,
@@ -201,67 +216,103 @@ def evaluate_new_users(
     with rmse and rmse_seen as in `evaluate_ratings`.
     """
     known, new = _new_users(data, seed)
-    inputs, targets = split_rows(new.ratings, 0.5, seed)
+    inputs, targets = split_rows(new.csr, 0.5, seed)
     rows = []
     for name, learn in models.items():
         predict = learn(known, seed)
         for n in n_inputs:
             shown = inputs if n is None else first_inputs(inputs, n)
+            people = People.who_rated(shown, new.about)
             errors = {
                 "n_inputs": "all" if n is None else n,
-                "rmse": _error(predict, shown, targets, new.people, data.scale),
-                "rmse_seen": _error(predict, shown, shown, new.people, data.scale),
+                "rmse": _error(predict, people, targets, new.scale),
+                "rmse_seen": _error(predict, people, shown, new.scale),
             }
             rows.append(_row(data, "new-users", seed, name) | errors)
     return pd.DataFrame(rows)
 
 
 def evaluate_ranking(
-    data: MovieLens, models: dict[str, Learn], seed: int, split: str | None = None
+    data: Dataset, models: dict[str, Learn], seed: int, split: tuple[Path, str] | None = None
 ) -> pd.DataFrame:
     """Unseen users: find the films, among all not shown, that they rated 4 or more.
 
-    Of each held-out user's ratings 80 % are shown. split: 'liang' for people and films as Liang et
-    al. 2018 choose them (see `_liang`) instead of a tenth of all people. Returns one row per model:
-    ndcg@10, recall@20, recall@50, ndcg@100 (means over people with a relevant film; the last three
-    as Liang et al. define them) and coverage (of all top tens).
+    Of each held-out user's ratings 80 % are shown. split: (…, 'liang') for people and films as
+    Liang et al. 2018 choose them (see `_liang`) instead of a tenth of all people. Returns one row
+    per model: ndcg@10, recall@20, recall@50, ndcg@100 (means over people with a relevant film; the
+    last three as Liang et al. define them) and coverage (of all top tens).
     """
     known, new = _new_users(data, seed) if split is None else _liang(data, seed)
-    inputs, targets = split_rows(new.ratings, 0.2, seed)
+    relevant_from = new.scale.liked
+    inputs, targets = split_rows(new.csr, 0.2, seed)
+    shown = People.who_rated(inputs, new.about)
     rows = []
     for name, learn in models.items():
         predict = learn(known, seed)
         top, found = [], []
-        for start, scores in _batches(predict, inputs, new.people):
-            for row, score in enumerate(scores, start):
+        for part, people in shown.batches(BATCH):
+            scores = np.array(predict(people), dtype=np.float64)
+            for row, score in enumerate(scores, part.start):
                 span = slice(inputs.indptr[row], inputs.indptr[row + 1])
                 score[inputs.indices[span]] = -np.inf
                 ranked = np.argsort(-score, kind="stable")[:100]
                 top.append(ranked[:10])
                 span = slice(targets.indptr[row], targets.indptr[row + 1])
-                relevant = targets.indices[span][targets.data[span] >= LIKED]
+                relevant = targets.indices[span][targets.data[span] >= relevant_from]
                 if len(relevant):
-                    found.append(
-                        {
-                            "ndcg@10": ndcg(ranked, relevant, 10),
-                            "recall@20": recall(ranked, relevant, 20),
-                            "recall@50": recall(ranked, relevant, 50),
-                            "ndcg@100": ndcg(ranked, relevant, 100),
-                        }
-                    )
+                    found.append({name: of(ranked, relevant) for name, of in METRICS.items()})
         metrics = pd.DataFrame(found).mean().to_dict()
         metrics["coverage"] = coverage(top, inputs.shape[1])
         rows.append(_row(data, "ranking", seed, name) | metrics)
     return pd.DataFrame(rows)
 
 
-PROTOCOLS = ("ratings", "new-users", "ranking")
+def evaluate_future(data: Dataset, models: dict[str, Learn], seed: int) -> pd.DataFrame:
+    """Ratings that were given later: the last tenth by timestamp is hidden and predicted.
+
+    Returns a row per model and group of people: 'known' ones have ratings before, 'new' ones have
+    none, 'all' are both; with the number of people, rmse, and rmse_seen as in `evaluate_ratings`
+    (of 'new' people there is none). Raises SaelibError where there are no timestamps.
+    """
+    if "timestamp" not in data.ratings:
+        raise SaelibError(
+            f"{data.name} has no timestamps, so there is no past to learn from; use --protocol "
+            "ratings."
+        )
+    order = np.argsort(data.ratings["timestamp"].to_numpy(), kind="stable")
+    n_test = len(order) // 10
+    past, future = (data.ratings.iloc[part] for part in (order[:-n_test], order[-n_test:]))
+    known = RatingMatrix.from_dataset(data, past)
+    hidden = RatingMatrix.from_dataset(data, future).csr
+    tested, is_known = np.diff(hidden.indptr) > 0, np.diff(known.csr.indptr) > 0
+    groups = {"all": tested, "known": tested & is_known, "new": tested & ~is_known}
+    rows = []
+    for name, learn in models.items():
+        predict = learn(known, seed)
+        for group, wanted in groups.items():
+            people = known.people[np.flatnonzero(wanted)]
+            row = {
+                "people": group,
+                "n_people": len(people),
+                "rmse": _error(predict, people, hidden[wanted], known.scale),
+                "rmse_seen": _error(predict, people, people.stars, known.scale),
+            }
+            rows.append(_row(data, "future", seed, name) | row)
+    return pd.DataFrame(rows)
+
+
+PROTOCOLS = {
+    "ratings": evaluate_ratings,
+    "new-users": evaluate_new_users,
+    "ranking": evaluate_ranking,
+    "future": evaluate_future,
+}
 SPLITS = {"u1": "ratings", "liang": "ranking"}  # published ones, and the protocol of each
 LIANG_HELD_OUT = 10_000  # people to choose settings on, and as many to test on
 
 
 def evaluate(
-    data: MovieLens,
+    data: Dataset,
     protocol: str,
     recipes: Iterable[str],
     seed: int,
@@ -274,21 +325,18 @@ def evaluate(
 
     split: the folder of the data set, and the name of one of SPLITS.
     """
+    if protocol not in PROTOCOLS:
+        raise SaelibError(f"Unknown protocol {protocol!r}; choose one of {', '.join(PROTOCOLS)}.")
+    if split is not None and protocol != SPLITS[split[1]]:
+        raise SaelibError(f"--split {split[1]} goes with --protocol {SPLITS[split[1]]} only.")
     baselines, learner = STAR_BASELINES, autoencoder
     if protocol == "ranking":
         baselines, learner = RANKING_BASELINES, ranker
     models = baselines | {
         f"sae-{name}": learner(name, epochs=epochs, progress=progress) for name in recipes
     }
-    if split is not None and protocol != SPLITS[split[1]]:
-        raise SaelibError(f"--split {split[1]} goes with --protocol {SPLITS[split[1]]} only.")
-    if protocol == "ratings":
-        return evaluate_ratings(data, models, seed, split)
-    if protocol == "new-users":
-        return evaluate_new_users(data, models, seed)
-    if protocol == "ranking":
-        return evaluate_ranking(data, models, seed, split and split[1])
-    raise SaelibError(f"Unknown protocol {protocol!r}; choose one of {', '.join(PROTOCOLS)}.")
+    options = {} if split is None else {"split": split}
+    return PROTOCOLS[protocol](data, models, seed, **options)
 
 
 # The rungs of the ladder: the idea of each, and what else it changes.
@@ -306,15 +354,13 @@ LADDER = {
 }
 
 
-def ladder(
-    data: MovieLens, seeds: Iterable[int] = (0,), *, progress: bool = False
-) -> Iterator[dict]:
+def ladder(data: Dataset, seeds: Iterable[int] = (0,), *, progress: bool = False) -> Iterator[dict]:
     """Climb it: yields model, idea, rmse and gain over the rung before (in stars), one by one.
 
     Each rung is trained with all seeds before the next; a gain is that of the same seed. The first
     rung is no network but the bias baseline; plain's gain over it is negative.
     """
-    rungs = {"bias": ("global mean, item bias and user bias", bias)}
+    rungs: dict[str, tuple[str, Learn]] = {"bias": ("global mean, item bias and user bias", bias)}
     rungs |= {
         f"sae-{name}": (idea, autoencoder(name, progress=progress)) for name, idea in LADDER.items()
     }
@@ -329,23 +375,23 @@ def ladder(
 
 def summary(table: pd.DataFrame) -> pd.DataFrame:
     """Mean and spread (standard deviation, from two seeds on) over the seeds, as text."""
-    keys = ("dataset", "protocol", "model", "idea", "n_inputs")
-    keys = [key for key in keys if key in table]
-    metrics = [column for column in table if column not in (*keys, "seed")]
+    every = ("dataset", "protocol", "model", "idea", "n_inputs", "people")
+    keys = [key for key in every if key in table]
+    metrics = [column for column in table if column not in (*keys, "seed", "n_people")]
     groups = table.groupby(keys, sort=False)[metrics]
     mean, spread = groups.mean(), groups.std()
     text = mean.map("{:.4f}".format)
     return text.where(spread.isna(), text + " ± " + spread.map("{:.4f}".format))
 
 
-def _new_users(data: MovieLens, seed: int) -> tuple[TrainingSet, TrainingSet]:
+def _new_users(data: Dataset, seed: int) -> tuple[RatingMatrix, RatingMatrix]:
     """Known users to learn from, and new ones."""
-    everyone = TrainingSet.from_movielens(data)
-    known, new = split_users(everyone.ratings.shape[0], seed)
+    everyone = RatingMatrix.from_dataset(data)
+    known, new = split_users(len(everyone.user_ids), seed)
     return everyone.take(known), everyone.take(new)
 
 
-def _liang(data: MovieLens, seed: int) -> tuple[TrainingSet, TrainingSet]:
+def _liang(data: Dataset, seed: int) -> tuple[RatingMatrix, RatingMatrix]:
     """Known users and new ones by the protocol of Liang et al. 2018 (section 4.1) for ml-20m.
 
     Ratings below 4 are dropped, then people with fewer than 5 left. Of a permutation of the
@@ -353,7 +399,7 @@ def _liang(data: MovieLens, seed: int) -> tuple[TrainingSet, TrainingSet]:
     alone), the next 10,000 are the new ones, the others the known ones. Films that no known
     person has rated are dropped. Raises SaelibError where there are too few people.
     """
-    liked = data.ratings[data.ratings["rating"] >= LIKED]
+    liked = data.ratings[data.ratings["rating"] >= data.scale.liked]
     counts = liked["user_id"].value_counts()
     people = np.sort(counts.index[counts >= 5])
     if len(people) <= 2 * LIANG_HELD_OUT:
@@ -369,31 +415,27 @@ def _liang(data: MovieLens, seed: int) -> tuple[TrainingSet, TrainingSet]:
         ratings=liked[liked["movie_id"].isin(films)],
         movies=data.movies[data.movies["movie_id"].isin(films)].reset_index(drop=True),
     )
-    everyone = TrainingSet.from_movielens(data)
-    rows = everyone.matrix.user_ids
-    return tuple(everyone.take(np.flatnonzero(np.isin(rows, part))) for part in (known, new))
+    everyone = RatingMatrix.from_dataset(data)
+    rows = everyone.user_ids
+    return (
+        everyone.take(np.flatnonzero(np.isin(rows, known))),
+        everyone.take(np.flatnonzero(np.isin(rows, new))),
+    )
 
 
-def _batches(
-    predict: Predict, rows: csr_array, people: np.ndarray | None
-) -> Iterator[tuple[int, np.ndarray]]:
-    """(first row, scores (batch, n_items)) for one batch of people after the other."""
-    for start in range(0, rows.shape[0], BATCH):
-        part = slice(start, start + BATCH)
-        scores = predict(rows[part], None if people is None else people[part])
-        yield start, np.array(scores, dtype=np.float64)
-
-
-def _error(predict: Predict, shown: csr_array, wanted: csr_array, people, scale) -> float:
+def _error(predict: Predict, shown: People, wanted: csr_array, scale: Scale) -> float:
     """RMSE over all entries of `wanted`, predictions clipped to the scale; NaN without entries."""
+    if not len(shown):
+        return float("nan")
     predicted, actual = [], []
-    for start, scores in _batches(predict, shown, people):
-        cells = wanted[start : start + len(scores)].tocoo()
-        predicted.append(np.clip(scores[cells.row, cells.col], scale[0], scale[1]))
+    for part, people in shown.batches(BATCH):
+        cells = wanted[part].tocoo()
+        scores = np.asarray(predict(people), dtype=np.float64)
+        predicted.append(scale.clip(scores[cells.row, cells.col]))
         actual.append(cells.data)
-    predicted, actual = np.concatenate(predicted), np.concatenate(actual)
-    return rmse(predicted, actual) if len(actual) else float("nan")
+    stars, given = np.concatenate(predicted), np.concatenate(actual)
+    return rmse(stars, given) if len(given) else float("nan")
 
 
-def _row(data: MovieLens, protocol: str, seed: int, model: str) -> dict:
+def _row(data: Dataset, protocol: str, seed: int, model: str) -> dict:
     return {"dataset": data.name, "protocol": protocol, "seed": seed, "model": model}

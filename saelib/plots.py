@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -11,13 +12,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from saelib.history import History
-from saelib.taste import EDGE, TasteMap
+from saelib.model.taste import EDGE, TasteMap
+from saelib.network.history import History
 
 # Okabe and Ito's colours, told apart by colour-blind readers; mid-tones stand on light and dark.
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#7F7F7F"
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "figure.figsize": (7, 4),
     "figure.dpi": 110,
     "figure.facecolor": "white",
@@ -146,8 +147,8 @@ def plot_cells(
             back = {"boxstyle": "circle,pad=0.15", "fc": "white", "ec": "none"}
             text = f"{stars[person, film]:g}"
             ax.text(*centre, text, ha="center", va="center", color="black", bbox=back)
-        ax.set_xticks(np.arange(n_films) + 0.5, range(1, n_films + 1))
-        ax.set_yticks(np.arange(n_people) + 0.5, range(1, n_people + 1))
+        ax.set_xticks(np.arange(n_films) + 0.5, [str(n) for n in range(1, n_films + 1)])
+        ax.set_yticks(np.arange(n_people) + 0.5, [str(n) for n in range(1, n_people + 1)])
         ax.tick_params(length=0)
         ax.set(xlabel="film", ylabel="person")
         ax.grid(False)
@@ -167,14 +168,17 @@ def plot_taste(
         ax = ax or plt.subplots(figsize=(7, 6), layout="constrained")[1]
         dots = taste_map.people.clip(-EDGE, EDGE)
         size = 6 + 3000 / max(len(dots), 200)
-        ax.scatter(*dots.T, s=size, color=BLUE, alpha=0.4, linewidths=0, label="a person")
+        ax.scatter(
+            dots[:, 0], dots[:, 1], s=size, color=BLUE, alpha=0.4, linewidths=0, label="a person"
+        )
         for name, (x, y) in zip(taste_map.names, taste_map.places):
             back = {"boxstyle": "round,pad=0.2", "fc": "white", "ec": "none", "alpha": 0.8}
             ax.text(x, y, name, ha="center", va="center", color="black", weight="bold", bbox=back)
         if place is not None:
             x, y = np.clip(place, -EDGE, EDGE)
-            look = {"marker": "*", "s": 320, "color": ORANGE, "edgecolors": "black", "zorder": 4}
-            ax.scatter(x, y, label="you", **look)
+            ax.scatter(
+                x, y, s=320, color=ORANGE, marker="*", edgecolors="black", zorder=4, label="you"
+            )
         edge = EDGE + 0.1
         ax.set(xlim=(-edge, edge), ylim=(-edge, edge), aspect="equal")
         ax.set(xticks=[], yticks=[], title="People of similar taste stand close together")

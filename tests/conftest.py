@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+
+# Before numpy is imported: many small products, on which threads only wait for each other.
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
 import re
 import resource
 from collections import defaultdict
@@ -15,9 +19,9 @@ import pytest
 import torch
 from hypothesis import HealthCheck, settings
 
-from saelib import datasets
-from saelib.datasets import Counts, MovieLens, Release
-from saelib.learn import train
+from saelib.data import releases
+from saelib.data.releases import Counts, Dataset, Release
+from saelib.model.learn import train
 
 torch.set_num_threads(1)
 
@@ -58,7 +62,7 @@ TITLES = [
 N_USERS, N_FILMS = 60, 40
 
 
-def made_up(n_users: int = N_USERS, n_films: int = N_FILMS, seed: int = 0) -> MovieLens:
+def made_up(n_users: int = N_USERS, n_films: int = N_FILMS, seed: int = 0) -> Dataset:
     """Ratings of people with a taste of two dimensions, so that there is something to learn."""
     rng = np.random.default_rng(seed)
     people, films = rng.normal(size=(n_users, 2)), rng.normal(size=(n_films, 2))
@@ -94,35 +98,35 @@ def made_up(n_users: int = N_USERS, n_films: int = N_FILMS, seed: int = 0) -> Mo
             "occupation": pd.Series(["writer", "artist", "other"] * n_users, dtype=str)[:n_users],
         }
     )
-    return MovieLens("ml-100k", ratings, movies, users, (1, 5, 1))
+    return Dataset("ml-100k", ratings, movies, users, (1, 5, 1))
 
 
 @pytest.fixture(scope="session")
-def data() -> MovieLens:
+def data() -> Dataset:
     return made_up()
 
 
 @pytest.fixture(scope="session")
-def trained(data):
+def bundle(data):
     return train(data, "default", epochs=15, progress=False)
 
 
 @pytest.fixture(scope="session")
-def ml_100k() -> MovieLens:
-    return datasets.load("ml-100k")
+def ml_100k() -> Dataset:
+    return releases.load("ml-100k")
 
 
 @pytest.fixture
 def registry(monkeypatch, tmp_path):
     """An empty project folder; releases that a test registers are small ones of its own."""
     monkeypatch.delenv("SAELIB_DATA", raising=False)
-    monkeypatch.setattr(datasets, "PROJECT", tmp_path)
+    monkeypatch.setattr(releases, "PROJECT", tmp_path)
     (tmp_path / "pyproject.toml").touch()
 
     def register(layout: str, **kwargs) -> str:
         scale = (0.5, 5, 0.5) if layout in ("csv", "ml-10m") else (1, 5, 1)
         fields = {"counts": Counts(3, 2, 2), "checksum": None, "scale": scale} | kwargs
-        monkeypatch.setitem(datasets.RELEASES, "tiny", Release("Tiny", layout, **fields))
+        monkeypatch.setitem(releases.RELEASES, "tiny", Release("Tiny", layout, **fields))
         return "tiny"
 
     return register

@@ -14,7 +14,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect, sync_playwright
 from servers import kernels, server, wait_for
 
-from saelib.profile import Profile
+from saelib.recommend.profile import Profile
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 NAME = "07_rate_films_get_recommendations.ipynb"
@@ -57,9 +57,9 @@ def lab(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def small_model(trained, tmp_path_factory) -> Path:
+def small_model(bundle, tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("model") / "model.safetensors"
-    trained.save(path)
+    bundle.save(path)
     return path
 
 
@@ -333,7 +333,7 @@ def test_a_page_that_vanished_loses_its_kernel_and_an_idle_one_keeps_it(
     small_model, page, tmp_path
 ):
     """An hour of idling is three seconds here."""
-    code = "import sys; from pathlib import Path; from saelib.page import serve; "
+    code = "import sys; from pathlib import Path; from saelib.panel.page import serve; "
     code += "serve(Path(sys.argv[2]), int(sys.argv[3][7:]), open_browser=False, idle=3)"
     with server(tmp_path, "-c", code, "panel", str(small_model)) as (process, link):
         page.goto(link)

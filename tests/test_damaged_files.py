@@ -12,11 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from saelib.errors import CheckpointError, ProfileError
-from saelib.learn import train
-from saelib.profile import Profile
-from saelib.recommendation import Recommender
-from saelib.storage import read_tensors, write_tensors
-from saelib.trained_model import FORMAT
+from saelib.model.bundle import FORMAT
+from saelib.model.learn import train
+from saelib.network.storage import read_tensors, write_tensors
+from saelib.recommend.profile import Profile
+from saelib.recommend.questions import films_to_ask
+from saelib.recommend.recommender import Recommender
 
 TOLD = Profile({"10": 5, "30": 1}, gender="F")
 PLACE = st.floats(0, 1, exclude_max=True)
@@ -118,6 +119,6 @@ def test_a_model_of_another_shape_is_refused_or_recommends(saved, changes):
         films = recommender.recommend(TOLD)
     except ProfileError:
         return
-    assert films["stars"].between(recommender.scale[0], recommender.scale[1]).all()
+    assert films["stars"].between(recommender.scale.lowest, recommender.scale.highest).all()
     recommender.why(TOLD, films["movie_id"])
-    recommender.films_to_ask()
+    films_to_ask(recommender)

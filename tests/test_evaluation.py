@@ -12,7 +12,9 @@ import pytest
 from conftest import made_up
 from sklearn.metrics import ndcg_score, root_mean_squared_error
 
-from saelib import datasets, evaluation
+from saelib import evaluation
+from saelib.data import releases
+from saelib.data.matrix import RatingMatrix, split_ratings, split_users
 from saelib.errors import SaelibError
 from saelib.evaluation import (
     LADDER,
@@ -33,9 +35,7 @@ from saelib.evaluation import (
     rmse,
     summary,
 )
-from saelib.features import TrainingSet
-from saelib.preprocessing import RatingMatrix, split_ratings, split_users
-from saelib.recipes import RECIPES
+from saelib.network.recipes import RECIPES
 
 
 def test_rmse_by_hand_and_by_scikit_learn():
@@ -68,17 +68,17 @@ def test_recall_and_coverage_by_hand():
 
 
 def test_the_simple_models_by_hand(data):
-    known = TrainingSet.from_movielens(data).take(np.arange(50))
-    train = known.ratings
-    new = RatingMatrix.from_movielens(data).csr[50:]
+    known = RatingMatrix.from_dataset(data).take(np.arange(50))
+    train = known.csr
+    new = RatingMatrix.from_dataset(data).people[50:]
     stars = train.toarray()
     rated = stars > 0
     mean = stars[rated].mean()
     of_film = [stars[rated[:, i], i].mean() if rated[:, i].any() else mean for i in range(40)]
-    np.testing.assert_allclose(global_mean(known, 0)(new, None), mean * np.ones((10, 40)))
-    np.testing.assert_allclose(item_mean(known, 0)(new, None), [of_film] * 10, rtol=1e-6)
-    np.testing.assert_array_equal(popularity(known, 0)(new, None)[3], rated.sum(axis=0))
-    assert bias(known, 0)(new, None).shape == (10, 40)
+    np.testing.assert_allclose(global_mean(known, 0)(new), mean * np.ones((10, 40)))
+    np.testing.assert_allclose(item_mean(known, 0)(new), [of_film] * 10, rtol=1e-6)
+    np.testing.assert_array_equal(popularity(known, 0)(new)[3], rated.sum(axis=0))
+    assert bias(known, 0)(new).shape == (10, 40)
 
 
 class Recorder:
@@ -87,12 +87,12 @@ class Recorder:
     def __init__(self):
         self.trained_on, self.shown = None, []
 
-    def learn(self, data, seed):
-        self.trained_on = data.ratings
+    def learn(self, matrix, seed):
+        self.trained_on = matrix.csr
 
-        def predict(rows, people):
-            self.shown.append(rows)
-            return np.full(rows.shape, 3.0)
+        def predict(people):
+            self.shown.append(people.stars)
+            return np.full(people.stars.shape, 3.0)
 
         return predict
 
@@ -101,7 +101,7 @@ def test_ratings_protocol_hides_exactly_the_test_tenth(data):
     model = Recorder()
     table = evaluate_ratings(data, {"constant": model.learn}, seed=2)
     train, test = split_ratings(len(data.ratings), 2)
-    expected = RatingMatrix.from_movielens(data, data.ratings.iloc[train]).csr
+    expected = RatingMatrix.from_dataset(data, data.ratings.iloc[train]).csr
     assert (model.trained_on != expected).nnz == 0
     assert (model.shown[0] != expected).nnz == 0
     stars = data.ratings["rating"].to_numpy()
@@ -111,7 +111,7 @@ def test_ratings_protocol_hides_exactly_the_test_tenth(data):
 
 def test_predictions_are_clipped_to_the_scale(data):
     def learn(data, seed):
-        return lambda rows, people: np.full(rows.shape, 99.0)
+        return lambda people: np.full(people.stars.shape, 99.0)
 
     table = evaluate_ratings(data, {"wild": learn}, seed=0)
     stars = data.ratings["rating"].to_numpy()[split_ratings(len(data.ratings), 0)[1]]
@@ -121,7 +121,7 @@ def test_predictions_are_clipped_to_the_scale(data):
 def test_new_users_are_never_trained_on_and_shown_only_inputs(data):
     model = Recorder()
     table = evaluate_new_users(data, {"constant": model.learn}, seed=1)
-    matrix = RatingMatrix.from_movielens(data).csr
+    matrix = RatingMatrix.from_dataset(data).csr
     known, new = split_users(60, 1)
     assert (model.trained_on != matrix[known]).nnz == 0
     assert table["n_inputs"].tolist() == [0, 5, 10, 20, 40, "all"]
@@ -137,12 +137,12 @@ def test_new_users_are_never_trained_on_and_shown_only_inputs(data):
 
 
 def test_ranking_of_an_oracle_and_of_its_opposite(data):
-    matrix = RatingMatrix.from_movielens(data).csr
+    matrix = RatingMatrix.from_dataset(data).csr
     _, new = split_users(60, 0)
     truth = matrix[new].toarray()
 
     def oracle(sign):
-        return lambda data, seed: lambda rows, people: sign * truth
+        return lambda matrix, seed: lambda people: sign * truth
 
     table = evaluate_ranking(data, {"oracle": oracle(1), "opposite": oracle(-1)}, seed=0)
     assert table["ndcg@10"][0] == pytest.approx(1.0)
@@ -155,10 +155,10 @@ def test_ranking_never_counts_a_film_that_was_shown(data):
     """A model that puts the films shown first gains nothing by it."""
 
     def echo(data, seed):
-        return lambda rows, people: rows.toarray() * 100.0
+        return lambda people: people.stars.toarray() * 100.0
 
     def nothing(data, seed):
-        return lambda rows, people: np.zeros(rows.shape)
+        return lambda people: np.zeros(people.stars.shape)
 
     table = evaluate_ranking(data, {"echo": echo, "nothing": nothing}, seed=0)
     assert table["ndcg@10"][0] == table["ndcg@10"][1]
@@ -172,8 +172,8 @@ def test_no_test_rating_reaches_the_model(data, recipe):
     def spy(data, seed):
         predict = learn(data, seed)
 
-        def record(rows, people):
-            seen.append(predict(rows, people))
+        def record(people):
+            seen.append(predict(people))
             return seen[-1]
 
         return record
@@ -189,7 +189,7 @@ def test_no_test_rating_reaches_the_model(data, recipe):
     assert errors["rmse"][0] != errors["rmse_seen"][0]
 
     seen.clear()
-    matrix = RatingMatrix.from_movielens(data)
+    matrix = RatingMatrix.from_dataset(data)
     _, new = split_users(60, 0)
     held_out = data.ratings["user_id"].isin(matrix.user_ids[new]).to_numpy()
     stars = np.where(held_out, 6 - data.ratings["rating"], data.ratings["rating"])
@@ -231,12 +231,37 @@ def test_a_gain_on_the_ladder_is_that_of_the_same_seed(data, monkeypatch):
 def test_a_rung_that_changes_more_than_one_thing_says_so():
     """A field of the recipe is one thing, and so is averaging two networks."""
     for before, name in pairwise(LADDER):
-        old, new = RECIPES[before], RECIPES[name]
-        if len(old) == len(new) == 1:
-            changed = [
-                field for field, value in vars(new[0]).items() if value != vars(old[0])[field]
-            ]
-            assert ("; besides: " in LADDER[name]) == (len(changed) > 1), (name, changed)
+        [old], [new] = RECIPES[before].networks, RECIPES[name].networks
+        changed = [field for field, value in vars(new).items() if value != vars(old)[field]]
+        assert ("; besides: " in LADDER[name]) == (len(changed) > 1), (name, changed)
+
+
+def test_the_future_is_the_last_tenth_by_time_and_known_people_are_told_apart(data):
+    """Timestamps in an order of their own; two people with their first ratings at the end."""
+    rng = np.random.default_rng(4)
+    time = rng.permutation(len(data.ratings))
+    late = data.ratings["user_id"].isin([7, 8]).to_numpy()
+    shuffled = replace(data, ratings=data.ratings.assign(timestamp=time + late * 10**6))
+    model = Recorder()
+    table = evaluate(shuffled, "future", [], 0).set_index(["model", "people"])
+    direct = evaluation.evaluate_future(shuffled, {"constant": model.learn}, 0)
+    order = np.argsort(shuffled.ratings["timestamp"].to_numpy())
+    n_test = len(order) // 10
+    past, future = (shuffled.ratings.iloc[part] for part in (order[:-n_test], order[-n_test:]))
+    assert (model.trained_on != RatingMatrix.from_dataset(shuffled, past).csr).nnz == 0
+    new = future["user_id"].isin([7, 8])
+    assert set(past["user_id"]) == set(range(1, 61)) - {7, 8}
+    expected = {"all": future, "known": future[~new], "new": future[new]}
+    for row, (group, ratings) in zip(direct.to_dict("records"), expected.items(), strict=True):
+        assert row["people"] == group
+        assert row["n_people"] == ratings["user_id"].nunique()
+        assert row["rmse"] == pytest.approx(rmse(3.0, ratings["rating"].to_numpy()))
+    assert np.isnan(direct["rmse_seen"][2]), "new people have rated nothing before"
+    assert set(table.index.get_level_values("model")) == {"global-mean", "item-mean", "bias"}
+    assert "new" in summary(table.reset_index()).index.get_level_values("people")
+    timeless = replace(data, ratings=data.ratings.drop(columns="timestamp"))
+    with pytest.raises(SaelibError, match="no timestamps, so there is no past to learn from"):
+        evaluate(timeless, "future", [], 0)
 
 
 def test_u1_is_for_ml_100k_ratings_only(data, tmp_path):
@@ -258,6 +283,7 @@ def test_the_published_split_is_read(data, tmp_path):
         evaluate_ratings(data, {"mean": global_mean}, 0, split=(tmp_path, "u1"))
 
 
+@pytest.mark.slow
 def test_default_beats_bias_on_ml_100k(ml_100k):
     """The promise of the README, on one seed and with a tenth of the epochs."""
     table = evaluate_ratings(
@@ -287,7 +313,7 @@ def test_the_split_of_liang_on_files_of_its_layout(registry, tmp_path, monkeypat
     films.set_axis(["movieId", "title", "genres"], axis=1).to_csv(
         tmp_path / "data" / name / "movies.csv", index=False
     )
-    data = datasets.load(name)
+    data = releases.load(name)
     with pytest.raises(SaelibError, match="--split liang holds out 20,000 people"):
         evaluate(data, "ranking", [], 0, split=(tmp_path, "liang"))
     monkeypatch.setattr(evaluation, "LIANG_HELD_OUT", 20)
@@ -297,37 +323,40 @@ def test_the_split_of_liang_on_files_of_its_layout(registry, tmp_path, monkeypat
         met["known"], liked = known, data.ratings[data.ratings["rating"] >= 4]
         everything = {user: set(of["movie_id"]) for user, of in liked.groupby("user_id")}
 
-        def predict(rows, people):
-            met["shown"] = [set(known.matrix.item_ids[rows[[i]].indices]) for i in range(20)]
+        def predict(people):
+            rows = people.stars
+            met["shown"] = [set(known.item_ids[rows[[i]].indices]) for i in range(20)]
             scores = np.zeros(rows.shape)
             for i, shown in enumerate(met["shown"]):
                 wanted = [films for films in everything.values() if shown <= films]
-                likes = np.isin(known.matrix.item_ids, list(set().union(*wanted)))
+                likes = np.isin(known.item_ids, list(set().union(*wanted)))
                 scores[i] = likes
             return scores
 
         return predict
 
-    table = evaluate_ranking(data, {"oracle": oracle, "popular": popularity}, 0, "liang")
+    table = evaluate_ranking(
+        data, {"oracle": oracle, "popular": popularity}, 0, (tmp_path, "liang")
+    )
     known, shown = met["known"], met["shown"]
-    assert known.ratings.data.min() >= 4
+    assert known.csr.data.min() >= 4
     counts = data.ratings.query("rating >= 4")["user_id"].value_counts()
     eligible = counts.index[counts >= 5]
-    assert len(known.matrix.user_ids) == len(eligible) - 40
-    assert set(known.matrix.user_ids) <= set(eligible)
+    assert len(known.user_ids) == len(eligible) - 40
+    assert set(known.user_ids) <= set(eligible)
     of = data.ratings.query("rating >= 4").groupby("user_id")["movie_id"].agg(set)
-    new = [user for user in eligible if user not in known.matrix.user_ids]
+    new = [user for user in eligible if user not in known.user_ids]
     inputs = [s for s in shown if any(s < of[user] for user in new)]
     assert len(inputs) == 20, "four fifths of the likes of people who are not known"
     # The same of popularity, by the formulas of the paper.
-    popular = known.ratings.count_nonzero(axis=0)
+    popular = known.csr.count_nonzero(axis=0)
     recalls, gains = [], []
     for films in shown:
         [user] = [u for u in new if films < of[u] and len(of[u]) - len(films) == len(of[u]) // 5]
         order = [i for i in np.argsort(-popular, kind="stable")]
-        order = [m for m in known.matrix.item_ids[order] if m not in films]
+        order = [m for m in known.item_ids[order] if m not in films]
         hit = np.array([m in of[user] for m in order])
-        left = (of[user] - films) & set(known.matrix.item_ids)
+        left = (of[user] - films) & set(known.item_ids)
         recalls.append(hit[:20].sum() / min(20, len(left)))
         best = (1 / np.log2(np.arange(2, 2 + min(100, len(left))))).sum()
         gains.append((hit[:100] / np.log2(np.arange(2, 2 + len(hit[:100])))).sum() / best)

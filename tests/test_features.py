@@ -7,23 +7,20 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.sparse import csr_array
 
-from saelib.errors import DataError, ProfileError
-from saelib.features import (
+from saelib.data.dataset import encode_demographics
+from saelib.data.features import (
     AGE_BRACKETS,
     AGE_LABELS,
     DECADES,
     GENDERS,
-    N_DEMOGRAPHICS,
+    MOVIELENS,
     OCCUPATIONS,
-    Fingerprints,
-    TrainingSet,
     age_bracket,
-    encode_demographics,
     encode_films,
     encode_person,
 )
+from saelib.errors import DataError, ProfileError
 
 
 @pytest.mark.parametrize(
@@ -55,7 +52,7 @@ def test_one_hot_has_a_one_a_group_and_zeros_for_what_was_not_told():
 def test_each_user_is_encoded_in_the_row_of_their_id(data):
     ids = np.array([3, 1])
     codes = encode_demographics(data, ids)
-    assert codes.shape == (2, N_DEMOGRAPHICS)
+    assert codes.shape == (2, MOVIELENS.width)
     for code, user in zip(codes, ids):
         who = data.users.set_index("user_id").loc[user]
         np.testing.assert_array_equal(code, encode_person(who.gender, who.age, who.occupation))
@@ -90,37 +87,3 @@ def test_films_are_their_genres_and_their_decade():
     assert codes[:, :2].tolist() == [[1, 1], [0, 1], [0, 0]]
     decades = [[DECADES[i] for i in np.flatnonzero(code)] for code in codes[:, 2:]]
     assert decades == [[1990], [1890], []]
-
-
-def test_fingerprints_against_a_dense_decomposition():
-    rng = np.random.default_rng(0)
-    rated = rng.random((30, 12)) < 0.3
-    rated[0] = True  # nobody's column is empty
-    fingerprints = Fingerprints.fit(csr_array(rated * 4.0), n=5)
-    masks = rated.T / np.sqrt(rated.sum(axis=0))[:, None]
-    _, _, directions = np.linalg.svd(masks, full_matrices=False)
-    found = fingerprints.of(csr_array(rated.T * 1.0))  # the stars do not matter
-    expected = masks @ directions[:5].T
-    np.testing.assert_allclose(found @ found.T, expected @ expected.T, atol=1e-5)
-    np.testing.assert_array_equal(
-        fingerprints.components, Fingerprints.fit(csr_array(rated * 4.0), n=5).components
-    )
-
-
-def test_the_same_raters_make_the_same_fingerprint_and_nobody_makes_none():
-    rng = np.random.default_rng(1)
-    rated = (rng.random((20, 8)) < 0.4).astype(float)
-    rated[:, 1] = rated[:, 0]
-    rated[:, 2] = 0
-    found = Fingerprints.fit(csr_array(rated), n=4).of(csr_array(rated.T))
-    np.testing.assert_array_equal(found[0], found[1])
-    assert not found[2].any()
-
-
-def test_a_training_set_can_be_cut_to_some_people(data):
-    everyone = TrainingSet.from_movielens(data)
-    some = everyone.take(np.array([5, 2]))
-    assert (some.ratings != everyone.ratings[[5, 2]]).nnz == 0
-    np.testing.assert_array_equal(some.matrix.user_ids, everyone.matrix.user_ids[[5, 2]])
-    np.testing.assert_array_equal(some.people, everyone.people[[5, 2]])
-    assert TrainingSet.from_movielens(replace(data, users=None)).take(np.array([1])).people is None

@@ -7,15 +7,16 @@ import pytest
 import torch
 from scipy.special import expit
 
-from saelib.heads import Choice, OrderedStars
+from saelib.data.scale import HALF_STARS, WHOLE_STARS, Scale
+from saelib.network.heads import Multinomial, OrderedStars
 
-SCALES = [(1, 5, 1), (0.5, 5, 0.5)]
+SCALES = [WHOLE_STARS, HALF_STARS, Scale(1, 10)]
 
 
 def head_of(scale) -> OrderedStars:
     torch.manual_seed(0)
     head = OrderedStars(scale)
-    head.log_gaps.data = torch.randn(head.n_levels - 2)
+    head.log_gaps.data = torch.randn(head.scale.n_levels - 2)
     head.first.data = torch.tensor(-1.5)
     return head
 
@@ -24,10 +25,10 @@ def head_of(scale) -> OrderedStars:
 def test_probabilities_sum_to_one_and_thresholds_ascend(scale):
     head = head_of(scale)
     scores = torch.linspace(-8, 8, 50).reshape(5, 10)
-    p = head.probabilities(scores)
-    assert p.shape == (5, 10, head.n_levels)
+    p = head.link().probabilities(scores.numpy())
+    assert p.shape == (5, 10, head.scale.n_levels)
     assert (p > 0).all()
-    torch.testing.assert_close(p.sum(-1), torch.ones(5, 10))
+    np.testing.assert_allclose(p.sum(-1), 1, rtol=1e-6)
     assert (head.thresholds().diff() > 0).all()
     head.log_gaps.data -= 50  # whatever a training step does to the parameters
     assert (head.thresholds().diff() >= 0).all()
@@ -36,12 +37,22 @@ def test_probabilities_sum_to_one_and_thresholds_ascend(scale):
 @pytest.mark.parametrize("scale", SCALES)
 def test_expected_stars_are_the_mean_of_the_distribution(scale):
     head = head_of(scale)
-    low, high, step = scale
-    levels = torch.arange(low, high + step / 2, step)
-    scores = torch.linspace(-6, 6, 30)
-    torch.testing.assert_close(head.stars(scores), head.probabilities(scores) @ levels)
-    assert head.stars(torch.tensor(-60.0)) == low
-    assert head.stars(torch.tensor(60.0)) == high
+    scores, link = torch.linspace(-6, 6, 30), head.link()
+    stars = head.stars(scores).detach().numpy()
+    np.testing.assert_allclose(stars, link.probabilities(scores.numpy()) @ scale.levels, rtol=1e-5)
+    np.testing.assert_allclose(stars, link.stars(scores.numpy()), rtol=1e-6)
+    assert head.stars(torch.tensor(-60.0)) == scale.lowest
+    assert head.stars(torch.tensor(60.0)) == scale.highest
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_how_sharply_stars_tell_a_score_is_the_mean_curvature(scale):
+    """By differences of log P(stars), weighted by how likely each number of stars is."""
+    link, scores, step = head_of(scale).link(), np.linspace(-3, 3, 7), 1e-3
+    curved = sum(np.log(link.probabilities(scores + s)) for s in (-step, step))
+    curved = (2 * np.log(link.probabilities(scores)) - curved) / step**2
+    expected = (link.probabilities(scores) * curved).sum(axis=1)
+    np.testing.assert_allclose(link.sharpness(scores), expected, rtol=1e-3)
 
 
 @pytest.mark.parametrize("scale", SCALES)
@@ -49,8 +60,8 @@ def test_the_loss_by_hand_and_its_gradient_by_finite_differences(scale):
     """The likelihood is written out in numpy; its slopes are differences, without autograd."""
     head = head_of(scale).double()
     rng = np.random.default_rng(0)
-    low, _, step = scale
-    levels = rng.integers(0, head.n_levels, (4, 7))
+    low, step = scale.lowest, scale.step
+    levels = rng.integers(0, head.scale.n_levels, (4, 7))
     observed = rng.random((4, 7)) < 0.5
     ratings = np.where(observed, low + step * levels, 0.0)
     scores = rng.normal(0, 2, (4, 7))
@@ -84,7 +95,7 @@ def test_the_loss_by_hand_and_its_gradient_by_finite_differences(scale):
 
 
 def test_the_loss_stays_finite_for_absurd_scores():
-    head = head_of((1, 5, 1))
+    head = head_of(WHOLE_STARS)
     scores = torch.tensor([[-300.0, 300.0, 300.0, -300.0]], requires_grad=True)
     loss = head.loss(scores, torch.tensor([[5.0, 1.0, 3.0, 3.0]]))
     loss.backward()
@@ -93,12 +104,12 @@ def test_the_loss_stays_finite_for_absurd_scores():
 
 
 def test_it_starts_at_the_shares_of_the_stars():
-    head = OrderedStars((1, 5, 1))
+    head = OrderedStars(WHOLE_STARS)
     stars = np.repeat([1, 2, 3, 4, 5], [60, 110, 270, 340, 220])
     head.start_from(stars)
-    shares = head.probabilities(torch.tensor(0.0)).detach().numpy()
+    shares = head.link().probabilities(np.array(0.0))
     np.testing.assert_allclose(shares, [0.06, 0.11, 0.27, 0.34, 0.22], atol=0.002)
-    rare = OrderedStars((1, 5, 1))
+    rare = OrderedStars(WHOLE_STARS)
     rare.start_from(np.array([3, 3, 3]))  # levels that never occur
     assert torch.isfinite(rare.thresholds()).all()
 
@@ -108,4 +119,4 @@ def test_the_choice_of_films_by_hand():
     ratings = torch.tensor([[5.0, 0.0, 1.0], [0.0, 3.0, 0.0]])
     total = np.exp([1, 2, 0]).sum()
     expected = -(np.log(np.exp(1) / total) + np.log(1 / total) + np.log(1 / 3)) / 3
-    assert Choice((1, 5, 1)).loss(scores, ratings).item() == pytest.approx(expected)
+    assert Multinomial(WHOLE_STARS).loss(scores, ratings).item() == pytest.approx(expected)

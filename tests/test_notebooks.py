@@ -19,8 +19,8 @@ import pytest
 import torch
 from conftest import PRINTED_MINUTES, RunningTimes, too_slow
 
-from saelib.recipes import RECIPES
-from saelib.training import _set_pace
+from saelib.network.recipes import RECIPES
+from saelib.network.training import _set_pace
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 SERIES = sorted(NOTEBOOKS.glob("*.ipynb"))
@@ -158,13 +158,29 @@ def test_the_schedule_written_out_in_notebook_06_is_that_of_the_training():
     ]
     names = {"np": np, "pd": pd}
     exec(cell.source, names)
-    recipe = RECIPES["decay"][0]
+    recipe = RECIPES["decay"].networks[0]
     optimizer = torch.optim.AdamW([torch.ones(1, requires_grad=True)])
     n_steps = recipe.epochs * recipe.n_batches
     assert len(names["rate"]) == n_steps
     for step, rate in enumerate(names["rate"]):
         _set_pace(optimizer, recipe, step / n_steps)
         assert optimizer.param_groups[0]["lr"] == pytest.approx(rate)
+
+
+def test_the_winner_on_one_page_is_one_page_without_the_package():
+    cells = read(NOTEBOOKS / "06_climb_the_ladder.ipynb").cells
+    headings = [n for n, c in enumerate(cells) if re.match("## ", c.source)]
+    first = next(n for n in headings if cells[n].source.startswith("## The winner on one page"))
+    after = next(n for n in headings if n > first)
+    page = [c.source for c in cells[first:after] if c.cell_type == "code"]
+    *winner, _ = page  # the last cell compares it with the ladder
+    lines = [line for source in winner for line in source.splitlines() if line.strip()]
+    assert len(winner) == 8 and 50 < len(lines) <= 100
+    names = set(re.findall(r"saelib\.?\w*", "\n".join(lines)))
+    assert names == {"saelib", "saelib.load", "saelib.split_ratings"}
+    assert "test" not in "\n".join(
+        lines[lines.index("train, test = saelib.split_ratings(len(data.ratings), seed=0)") + 1 :]
+    )
 
 
 def test_the_exercises_are_made_from_the_solutions():

@@ -18,17 +18,20 @@ from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.websocket import websocket_connect
 
 from saelib.cli import main
-from saelib.page import notebook
+from saelib.panel.page import notebook
 
 # Few visitors and little patience, so that a test need not wait.
 SERVE = """
 import sys
 from pathlib import Path
-from saelib.page import serve
+from saelib.panel.page import serve
 
 port = int(sys.argv[3].partition("=")[2])
 serve(Path(sys.argv[2]), port, open_browser=False, visitors=2, idle={idle})
 """
+
+
+pytestmark = pytest.mark.slow  # each starts a server
 
 
 class Guest:
@@ -79,9 +82,9 @@ class Guest:
 
 
 @pytest.fixture(scope="module")
-def model(trained, tmp_path_factory):
+def model(bundle, tmp_path_factory):
     path = tmp_path_factory.mktemp("model") / "it's a model.safetensors"
-    trained.save(path)
+    bundle.save(path)
     return path
 
 
@@ -100,13 +103,13 @@ def visitor(started) -> tuple[Guest, str]:
     return guest, guest.enter()
 
 
-def test_the_notebook_behind_the_page_is_one_cell_that_opens_the_model(trained, model):
+def test_the_notebook_behind_the_page_is_one_cell_that_opens_the_model(bundle, model):
     made = notebook(model)
     nbformat.validate(made)
     [cell] = made.cells
     names: dict = {}
     exec(cell.source.replace("RatingPanel(R", "made = RatingPanel(R"), names)
-    assert names["made"].session.recommender.dataset == trained.dataset
+    assert names["made"].session.recommender.dataset == bundle.dataset
     names["made"].close()
 
 

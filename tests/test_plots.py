@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from matplotlib.patches import Rectangle
 
-from saelib.history import History
+from saelib.network.history import History
 from saelib.plots import plot_cells, plot_errors, plot_histories, plot_history, show
 
 matplotlib.use("agg")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.metadata
 import os
 import re
@@ -12,6 +13,7 @@ import tomllib
 from itertools import takewhile
 from pathlib import Path
 
+import house
 import matrix
 import pytest
 import yaml
@@ -195,15 +197,44 @@ def test_the_readme_describes_the_picture_as_it_was_drawn():
 
 
 def test_each_module_imports_only_from_those_before_it():
-    order = (
-        "errors layouts download datasets preprocessing features heads model storage recipes "
-        "history training fold_in rating_model choice taste trained_model learn evaluation profile "
-        "recommendation elicitation session plots markup widgets page checks interview cli __main__"
-    ).split()
-    assert {path.stem for path in (ROOT / "saelib").glob("*.py")} == {*order, "__init__"}
-    for path in (ROOT / "saelib").glob("*.py"):
-        for used in re.findall(r"from saelib\.(\w+) import", path.read_text()):
-            assert order.index(used) < order.index(path.stem), f"{path.stem} imports {used}"
+    assert sorted(house.modules()) == sorted(house.ORDER)
+    for module, path in house.modules().items():
+        for used in house.imported(path):
+            if used.startswith("saelib."):
+                assert used in house.ORDER, f"{module} imports {used}"
+                assert house.ORDER.index(used) < house.ORDER.index(module), f"{module}: {used}"
+
+
+def test_the_order_of_the_rooms_is_read_from_any_import(tmp_path):
+    """Also from one in a function, or of a module by its package's name."""
+    path = tmp_path / "x.py"
+    path.write_text("def f():\n    from saelib.data import matrix\n    import saelib.cli\n")
+    assert list(house.imported(path)) == ["saelib.data.matrix", "saelib.cli"]
+
+
+def test_only_what_trains_needs_torch():
+    with_torch = {
+        module
+        for module, path in house.modules().items()
+        if any(used.split(".")[0] == "torch" for used in house.imported(path))
+    }
+    assert with_torch == {f"saelib.network.{name}" for name in ("heads", "autoencoder", "training")}
+
+
+def test_nothing_outside_of_its_room_reaches_into_a_model():
+    """Which networks there are, and how they are made, is known where models are made."""
+    for module, path in house.modules().items():
+        if house.room_of(module) not in ("network", "model"):
+            tree = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            reached = {node.attr for node in tree if isinstance(node, ast.Attribute)}
+            assert not reached & {"models", "network", "ease", "vectors"}, module
+
+
+def test_the_picture_of_the_house_is_that_of_today():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    with Image.open(house.FIGURE) as picture:
+        assert picture.text["Description"] == house.in_words(), "python tests/house.py"
+    assert f"![{house.in_words()}](notebooks/figures/house.png)" in text
 
 
 def tracked() -> list[Path]:

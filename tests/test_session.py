@@ -13,16 +13,16 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from saelib.errors import ProfileError
-from saelib.profile import Profile
-from saelib.recommendation import Recommender
-from saelib.session import Session
+from saelib.recommend.profile import Profile
+from saelib.recommend.recommender import Recommender
+from saelib.recommend.session import Session
 
 FILMS = st.sampled_from([str(i) for i in range(10, 401, 10)])
 
 
 @pytest.fixture
-def session(trained):
-    return Session(Recommender(trained))
+def session(bundle):
+    return Session(Recommender(bundle))
 
 
 def test_rating_changes_the_list_and_undo_brings_it_back(session):
@@ -87,7 +87,9 @@ def test_what_was_rejected_stays_so_in_a_file(session, tmp_path):
     assert other.profile == session.profile
     profile = Profile.load(tmp_path / "me.json")
     assert session.recommender.recommend(profile)["movie_id"][0] == third
-    titles = Profile({"80": 5}, rejected=[session.recommender.labels[int(first) // 10 - 1]])
+    titles = Profile(
+        {"80": 5}, rejected=[session.recommender.catalogue.labels[int(first) // 10 - 1]]
+    )
     other.take(titles)
     assert other.profile.rejected == [str(first)]
     other.undo()
@@ -262,11 +264,11 @@ def test_hostile_profiles_are_refused_in_one_line(session, tmp_path):
 class Sitting(RuleBasedStateMachine):
     """Random changes against a plain dict of what the session should hold."""
 
-    trained = None
+    bundle = None
 
     @initialize()
     def begin(self):
-        self.session = Session(Recommender(self.trained))
+        self.session = Session(Recommender(self.bundle))
         self.ratings, self.rejected, self.seen, self.past = {}, [], [], []
 
     def remember(self):
@@ -338,7 +340,7 @@ class Sitting(RuleBasedStateMachine):
         assert len(films) == (40 - len(unwanted) if self.ratings or self.seen else 0)
 
 
-def test_any_sequence_of_changes(trained):
-    machine = type("SittingOfThis", (Sitting,), {"trained": trained}).TestCase
+def test_any_sequence_of_changes(bundle):
+    machine = type("SittingOfThis", (Sitting,), {"bundle": bundle}).TestCase
     machine.settings = settings(max_examples=15, stateful_step_count=15, deadline=None)
     machine("runTest").runTest()

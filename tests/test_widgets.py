@@ -23,18 +23,18 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from ipywidgets.widgets import widget as ipywidgets_core
 
-from saelib import widgets
-from saelib.datasets import MovieLens
-from saelib.learn import train
-from saelib.profile import Profile
-from saelib.recommendation import Recommender
-from saelib.taste import shares
-from saelib.widgets import RatingPanel
+from saelib.data.dataset import Dataset
+from saelib.model.learn import train
+from saelib.model.taste import shares
+from saelib.panel import widgets
+from saelib.panel.widgets import RatingPanel
+from saelib.recommend.profile import Profile
+from saelib.recommend.recommender import Recommender
 
 
 @pytest.fixture
-def panel(trained):
-    panel = RatingPanel(Recommender(trained))
+def panel(bundle):
+    panel = RatingPanel(Recommender(bundle))
     yield panel
     panel.close()
 
@@ -117,11 +117,11 @@ def test_a_tick_counts_and_its_stars_are_asked_for(panel):
     assert (panel.sliders[0].value, panel.sliders[0].options[0]) == (4, ("seen", 0))
 
 
-def test_what_was_seen_is_saved_and_loaded(panel, trained):
+def test_what_was_seen_is_saved_and_loaded(panel, bundle):
     panel.ticks[3].value = panel.ticks[5].value = True
     panel.sliders[0].value = 2
     names = {panel.ticks[3].description, panel.ticks[5].description}
-    other = RatingPanel(Recommender(trained))
+    other = RatingPanel(Recommender(bundle))
     upload(other, content(panel.save))
     assert shown(other) == shown(panel)
     assert {tick.description for tick in other.ticks if tick.value} == names
@@ -202,7 +202,9 @@ def test_filters_and_how_well_known(panel):
     rate(panel, 5, 4, 2)
     everything = shown(panel)
     panel.genre.value = "Sci-Fi"
-    assert set(panel.session.recommender.films.set_index("movie_id")["genres"]) > {"Sci-Fi"}
+    assert set(panel.session.recommender.catalogue.films.set_index("movie_id")["genres"]) > {
+        "Sci-Fi"
+    }
     assert all("Sci-Fi" in p.text.value for p in panel.places[: len(shown(panel))])
     panel.decade.value = 1960
     assert shown(panel)
@@ -410,10 +412,10 @@ def test_changes_that_come_at_once_are_all_kept(panel, monkeypatch):
     assert panel.alert.value == ""
 
 
-def test_a_title_with_a_script_is_text(trained):
-    hostile = copy.copy(trained)
-    hostile.films = trained.films.assign(
-        title="<script>alert('x')</script>" + trained.films["title"], genres="<b>Drama|\"'"
+def test_a_title_with_a_script_is_text(bundle):
+    hostile = copy.copy(bundle)
+    hostile.films = bundle.films.assign(
+        title="<script>alert('x')</script>" + bundle.films["title"], genres="<b>Drama|\"'"
     )
     panel = RatingPanel(Recommender(hostile))
     rate(panel, 5, 4)
@@ -429,7 +431,7 @@ def test_a_title_with_a_script_is_text(trained):
 
 def test_half_stars_and_no_demographics_where_the_release_has_such(data):
     ratings = data.ratings.assign(rating=data.ratings["rating"] - 0.5)
-    halves = MovieLens("ml-10m", ratings, data.movies, None, (0.5, 5, 0.5))
+    halves = Dataset("ml-10m", ratings, data.movies, None, (0.5, 5, 0.5))
     panel = RatingPanel(Recommender(train(halves, "default", epochs=1, progress=False)))
     assert [text for text, _ in panel.sliders[0].options][:4] == ["not seen", "½", "★", "★½"]
     assert panel.gender not in list(visible(panel))
@@ -458,9 +460,9 @@ def visible(widget):
             yield from visible(child)
 
 
-def test_closing_leaves_nothing(trained):
+def test_closing_leaves_nothing(bundle):
     before = set(ipywidgets_core._instances)
-    panel = RatingPanel(Recommender(trained))
+    panel = RatingPanel(Recommender(bundle))
     rate(panel, 5, 4, 3, 2, 1)
     panel.more.click()
     upload(panel, '{"ratings": {"80": 5}}')
@@ -472,7 +474,7 @@ def test_closing_leaves_nothing(trained):
     assert panel.session.profile.ratings == {"80": 5}
 
 
-def test_panels_do_not_disturb_each_other(panel, trained):
+def test_panels_do_not_disturb_each_other(panel, bundle):
     rate(panel, 5)
     before = shown(panel)
     other = RatingPanel(panel.session.recommender)
@@ -485,14 +487,14 @@ def test_panels_do_not_disturb_each_other(panel, trained):
     assert len(shown(panel)) == 10
 
 
-def test_running_a_cell_again_closes_its_panels(trained, monkeypatch):
+def test_running_a_cell_again_closes_its_panels(bundle, monkeypatch):
     def run(cell: str | None, run: str) -> RatingPanel:
         parent = {"header": {"msg_id": run}, "metadata": {"cellId": cell} if cell else {}}
         kernel = SimpleNamespace(get_parent=lambda channel: parent)
         monkeypatch.setattr(widgets, "get_ipython", lambda: SimpleNamespace(kernel=kernel))
         return RatingPanel(recommender)
 
-    recommender = Recommender(trained)
+    recommender = Recommender(bundle)
     before = set(ipywidgets_core._instances)
     first, second = run("a", "1"), run("a", "1")  # two in one run of the cell
     elsewhere, unknown = run("b", "2"), run(None, "3")
@@ -514,11 +516,11 @@ def test_the_page_parts_come_with_the_package():
 class Sitting(RuleBasedStateMachine):
     """Whatever is clicked in whatever order, what is shown is right."""
 
-    trained = None
+    bundle = None
 
     @initialize()
     def begin(self):
-        self.panel = RatingPanel(Recommender(self.trained))
+        self.panel = RatingPanel(Recommender(self.bundle))
 
     def teardown(self):
         self.panel.close()
@@ -578,7 +580,7 @@ class Sitting(RuleBasedStateMachine):
         assert len(set(session.films)) == len(session.films) == len(panel.rows.children)
 
 
-def test_any_sequence_of_clicks(trained):
-    machine = type("SittingOfThis", (Sitting,), {"trained": trained}).TestCase
+def test_any_sequence_of_clicks(bundle):
+    machine = type("SittingOfThis", (Sitting,), {"bundle": bundle}).TestCase
     machine.settings = settings(max_examples=10, stateful_step_count=12, deadline=None)
     machine("runTest").runTest()

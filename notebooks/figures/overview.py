@@ -9,11 +9,11 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from saelib.datasets import load
+from saelib.data.releases import load
 from saelib.evaluation import evaluate
-from saelib.learn import train
+from saelib.model.learn import train
+from saelib.network.recipes import find_recipe
 from saelib.plots import STYLE, plot_errors, plot_history
-from saelib.recipes import find_recipe
 
 data = load("ml-100k")
 tables = pd.concat(evaluate(data, "ratings", ["plain", "default"], seed) for seed in range(5))

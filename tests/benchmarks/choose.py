@@ -1,10 +1,11 @@
 """How the recipes' settings were chosen: on a tenth of the *training* ratings, never on a test.
 
-    python tests/benchmarks/choose.py people films fold-in depth ease --dataset ml-100k --seeds 0 1
+    python tests/benchmarks/choose.py people films fold-in ease --dataset ml-100k --seeds 0 1
 
-Each grid varies one network around the recipe that ships and prints JSON lines: the setting, the
-mean over the seeds (validation RMSE; for `ease` NDCG@10 of people held out from the training
-users), and the seconds. `--only` runs the settings whose text contains a word.
+Each grid varies one thing around the recipe that ships and prints JSON lines: the setting, the
+result with each seed and their mean (validation RMSE; for `ease` NDCG@10 and recall@20 of people
+held out from the training users), and the seconds. `--only` runs the settings whose text contains a
+word.
 """
 
 from __future__ import annotations
@@ -12,222 +13,169 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
 from scipy.sparse import csr_array
 
-from saelib import datasets
-from saelib.choice import Ease, ListModel
-from saelib.evaluation import ndcg
-from saelib.features import TrainingSet
-from saelib.fold_in import FoldIn
-from saelib.preprocessing import (
-    RatingMatrix,
-    first_inputs,
-    split_ratings,
-    split_rows,
-    split_users,
-)
-from saelib.rating_model import RatingModel
-from saelib.recipes import FILMS, PEOPLE, Recipe
-from saelib.training import build, fit, held_out_loss, orient
+from saelib.data import releases
+from saelib.data.dataset import Dataset
+from saelib.data.matrix import RatingMatrix, first_inputs, split_ratings, split_rows, split_users
+from saelib.data.people import People
+from saelib.evaluation import ndcg, recall
+from saelib.model.fold_in import FoldIn
+from saelib.model.learn import fit_networks
+from saelib.model.seeing import Ease, ListOrder
+from saelib.network.recipes import FILMS, PEOPLE, RECIPES, NetworkConfig, Recipe
+from saelib.network.training import build, fit, held_out_loss, network_loss, orient
+
+Results = Iterator[tuple[dict, list]]  # a setting, and what it gave with each seed
 
 
-def validation(data: datasets.MovieLens, seed: int) -> tuple[TrainingSet, csr_array]:
+def validation(data: Dataset, seed: int) -> tuple[RatingMatrix, csr_array]:
     """Training ratings of the `ratings` protocol, less a tenth; and that tenth."""
     training, _ = split_ratings(len(data.ratings), seed)
     fitting, choosing = split_ratings(len(training), 100 + seed)
-    known = TrainingSet.from_movielens(data, data.ratings.iloc[training[fitting]])
-    return known, RatingMatrix.from_movielens(data, data.ratings.iloc[training[choosing]]).csr
+    known = RatingMatrix.from_dataset(data, data.ratings.iloc[training[fitting]])
+    return known, RatingMatrix.from_dataset(data, data.ratings.iloc[training[choosing]]).csr
 
 
-def trained(recipe: Recipe, known: TrainingSet, seed: int):
-    oriented = orient(recipe, known)
-    model = build(known, oriented, seed)
-    fit(
-        model,
-        oriented.ratings,
-        oriented.recipe,
-        row_features=oriented.row_features,
-        seed=seed,
-        progress=False,
-    )
-    return model, oriented
+def new_people(data: Dataset, seed: int) -> tuple[RatingMatrix, RatingMatrix]:
+    """Training users of the protocols of new users, less a tenth; and that tenth."""
+    everyone = RatingMatrix.from_dataset(data)
+    users, _ = split_users(len(everyone.user_ids), seed)
+    fitting, choosing = split_users(len(users), 100 + seed)
+    return everyone.take(users[fitting]), everyone.take(users[choosing])
 
 
-def error_of(recipe: Recipe, known: TrainingSet, hidden: csr_array, seed: int) -> float:
-    """Validation RMSE of one network by itself; of films as rows, without folding in."""
-    model, oriented = trained(recipe, known, seed)
-    wanted = hidden if recipe.rows == "people" else csr_array(hidden.T)
-    return held_out_loss(model, oriented.ratings, wanted, oriented.row_features) ** 0.5
+def trained(config: NetworkConfig, known: RatingMatrix, seed: int):
+    oriented = orient(config, known)
+    network = build(oriented, seed)
+    fit(network, oriented, seed=seed, progress=False)
+    return network, oriented
 
 
-AROUND = [
+def error_of(config: NetworkConfig, known: RatingMatrix, hidden: csr_array, seed: int) -> float:
+    """Validation RMSE of one network as it is used: where rows are films, people folded in."""
+    liking, _ = fit_networks(Recipe((config,)), known, seed=seed, progress=False)
+    people = known.people
+    return held_out_loss(lambda part: liking.predict(people[part]), hidden) ** 0.5
+
+
+AROUND: list[dict] = [
     {},
     {"weight_decay": 2.5},
     {"weight_decay": 5.0},
     {"caution": 0.0},
     {"caution": 0.25},
+    {"caution": 0.35},
     {"epochs": 10},
     {"epochs": 30},
     {"hidden": (250,)},
     {"hidden": (500,)},
     {"hidden": (800,)},
+    {"hidden": (1200,)},
+    {"hidden": (1600,)},
     {"dropout": 0.3},
+    {"dropout": 0.6},
     {"dropout": 0.7},
     {"n_batches": 30},
+    {"n_batches": 90},
     {"raters": 0.0},
     {"raters": 3.0},
     {"facts": 0.0},
+    {"facts": 2.0},
     {"demographics": 0.0},
+    {"demographics": 0.4},
     {"input_dropout": (0.0, 0.0)},
     {"input_dropout": (0.0, 0.5)},
     {"input_dropout": (0.0, 0.7)},
     {"input_dropout": (0.0, 0.9)},
-]
-# One layer, then two and three: plain, with skips around layers that start at nothing, and with
-# the inner layers decayed more, less and not at all.
-DEPTH = [
-    {"hidden": (500,)},
     {"hidden": (500, 250)},
-    {"hidden": (500, 250, 125)},
-    {"hidden": (500, 500)},
-    {"hidden": (500, 250), "inner_decay": 0.0},
-    {"hidden": (500, 250), "inner_decay": 0.5},
-    {"hidden": (500, 500), "skips": True},
-    {"hidden": (500, 500), "skips": True, "inner_decay": 0.0},
-    {"hidden": (500, 500), "skips": True, "inner_decay": 30.0},
-    {"hidden": (500, 500), "skips": True, "inner_decay": 100.0},
-    {"hidden": (500, 500, 500), "skips": True},
 ]
 
 
-def networks(base: Recipe, variants: list[dict]):
-    def run(data: datasets.MovieLens, seeds: list[int], only: str):
+def networks(base: NetworkConfig) -> Callable[[Dataset, list[int], str], Results]:
+    def run(data: Dataset, seeds: list[int], only: str) -> Results:
         splits = [validation(data, seed) for seed in seeds]
-        for variant in variants:
+        for variant in AROUND:
             if only in str(variant):
-                recipe = replace(base, **variant)
-                yield variant, [error_of(recipe, *s, seed) for s, seed in zip(splits, seeds)]
+                config = replace(base, **variant)
+                yield variant, [error_of(config, *s, seed) for s, seed in zip(splits, seeds)]
 
     return run
 
 
-def pretrained(data: datasets.MovieLens, seeds: list[int], only: str):
-    """Layer by layer (Vincent et al. 2010): the inner layers learn to repeat the first one's codes.
-
-    One layer is trained; a second autoencoder is trained on its codes; both make the start of a
-    network of two layers, which then learns as a whole.
-    """
-    import torch
-    from torch import nn
-
-    for width in (500, 250):
-        errors = []
-        for seed in seeds:
-            known, hidden = validation(data, seed)
-            shallow, oriented = trained(PEOPLE, known, seed)
-            rows = torch.from_numpy(oriented.ratings.toarray())
-            people = torch.from_numpy(oriented.row_features)
-            with torch.no_grad():
-                codes = shallow.encode(rows, people)
-            torch.manual_seed(seed)
-            down, up = nn.Linear(500, width), nn.Linear(width, 500)
-            optimizer = torch.optim.Adam([*down.parameters(), *up.parameters()], lr=1e-3)
-            for _ in range(300):
-                noisy = nn.functional.dropout(codes, 0.2)
-                loss = (torch.tanh(up(torch.tanh(down(noisy)))) - codes).square().mean()
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
-            recipe = replace(PEOPLE, hidden=(500, width), inner_decay=0.0, epochs=10)
-            deep = build(known, orient(recipe, known), seed)
-            deep.load_state_dict(shallow.state_dict(), strict=False)
-            deep.encoder[0].load_state_dict(down.state_dict())
-            deep.decoder[0].load_state_dict(up.state_dict())
-            features = oriented.row_features
-            fit(deep, oriented.ratings, recipe, row_features=features, seed=seed, progress=False)
-            errors.append(held_out_loss(deep, oriented.ratings, hidden, features) ** 0.5)
-        yield {"hidden": (500, width), "pretrained": True}, errors
-
-
-def folding_in(data: datasets.MovieLens, seeds: list[int], only: str):
-    """The spreads of the priors of people's vectors and biases; spread None: the network's own.
+def folding_in(data: Dataset, seeds: list[int], only: str) -> Results:
+    """The spreads of the priors of people's vectors and biases; None: the network's own vectors.
 
     RMSE of known people's ratings, and of people held out from the training users, 20 shown.
     """
-    settings = [(1.0, 1.1), (1.2, 1.1), (1.4, 0.9), (1.4, 1.1), (1.4, 1.4), (2.0, 1.1)]
+    settings = [(1.0, 1.1), (1.2, 1.1), (1.4, 0.9), (1.4, 1.1), (1.4, 1.4), (1.6, 1.1), (2.0, 1.1)]
     found: dict = {}
     for seed in seeds:
         known, hidden = validation(data, seed)
-        model, oriented = trained(FILMS, known, seed)
-        alone = held_out_loss(model, oriented.ratings, csr_array(hidden.T), oriented.row_features)
+        network, oriented = trained(FILMS, known, seed)
+        alone = network_loss(network, oriented, csr_array(hidden.T))
         found.setdefault((None, None, "known people"), []).append(alone**0.5)
-        everyone = TrainingSet.from_movielens(data)
-        users, _ = split_users(everyone.ratings.shape[0], seed)
-        fitting, choosing = split_users(len(users), 100 + seed)
-        others, new = everyone.take(users[fitting]), everyone.take(users[choosing])
-        inputs, targets = split_rows(new.ratings, 0.5, seed)
-        inputs = first_inputs(inputs, 20)
+        others, new = new_people(data, seed)
+        inputs, targets = split_rows(new.csr, 0.5, seed)
+        shown = People.who_rated(first_inputs(inputs, 20), new.about)
         of_others = trained(FILMS, others, seed)
-        for spreads in settings:
-            folded = FoldIn.from_network(model, oriented, *spreads)
-            loss = held_out_loss(folded, known.ratings, hidden, known.people)
-            found.setdefault((*spreads, "known people"), []).append(loss**0.5)
-            folded = FoldIn.from_network(*of_others, *spreads)
-            loss = held_out_loss(folded, inputs, targets, new.people)
-            found.setdefault((*spreads, "new people"), []).append(loss**0.5)
+        for spread, bias_spread in settings:
+            for kind, (net, laid_out), people, wanted in (
+                ("known people", (network, oriented), known.people, hidden),
+                ("new people", of_others, shown, targets),
+            ):
+                config = replace(laid_out.config, spread=spread, bias_spread=bias_spread)
+                folded = FoldIn.from_network(net, replace(laid_out, config=config))
+                loss = held_out_loss(lambda rows: folded.predict(people[rows]), wanted)  # noqa: B023
+                found.setdefault((spread, bias_spread, kind), []).append(loss**0.5)
     for (spread, bias_spread, people), errors in found.items():
         yield {"spread": spread, "bias_spread": bias_spread, "of": people}, errors
 
 
-def ease(data: datasets.MovieLens, seeds: list[int], only: str):
-    """NDCG@10 of EASE x P(like) for people held out from the training users."""
-    everyone, found = TrainingSet.from_movielens(data), {}
+def ease(data: Dataset, seeds: list[int], only: str) -> Results:
+    """(NDCG@10, recall@20) of EASE x P(like)^power for people held out from the training users."""
+    found: dict[str, list] = {}
     for seed in seeds:
-        users, _ = split_users(everyone.ratings.shape[0], seed)
-        fitting, choosing = split_users(len(users), 100 + seed)
-        known, new = everyone.take(users[fitting]), everyone.take(users[choosing])
-        inputs, targets = split_rows(new.ratings, 0.2, seed)
-        rating = RatingModel([trained(PEOPLE, known, seed)[0]])
-        like = rating.distribution(inputs, new.people)
-        told = ListModel.told(known.ratings, known.people)
+        known, new = new_people(data, seed)
+        inputs, targets = split_rows(new.csr, 0.2, seed)
+        people = People.who_rated(inputs, new.about)
+        liking, _ = fit_networks(RECIPES["default"], known, seed=seed, progress=False)
+        distribution = liking.distribution(people)
+        told = ListOrder.told(known.people, known.about is not None)
         for ridge in (200.0, 500.0, 1000.0):
-            for dropout in (0.0, 0.33, 0.5):
-                for tempering in (0.0, 0.25, 0.5):
+            for dropout in (0.0, 0.33, 0.5, 0.6):
+                for tempering in (0.0, 0.25, 0.5, 0.7):
                     setting = {"ridge": ridge, "dropout": dropout, "tempering": tempering}
                     if only not in str(setting):
                         continue
-                    choice = Ease.fit(known.ratings, told, **setting)
-                    lists = ListModel(choice, rating, data.scale)
-                    scores = lists.see(inputs, new.people) * lists.like(like)
-                    found.setdefault(json.dumps(setting), []).append(
-                        gain_of(scores, inputs, targets)
-                    )
+                    order = ListOrder(Ease.fit(known.csr, told, **setting), liking, known.scale)
+                    see, like = order.see(people), order.like(distribution)
+                    for power in (0.7, 1.0, 1.3):
+                        gains = gain_of(see * like**power, inputs, targets, known.scale.liked)
+                        found.setdefault(json.dumps(setting | {"power": power}), []).append(gains)
     for setting, gains in found.items():
         yield json.loads(setting), gains
 
 
-def gain_of(scores: np.ndarray, inputs: csr_array, targets: csr_array) -> float:
-    scores[inputs.toarray() > 0] = -np.inf
-    liked = targets.toarray() >= 4
-    return float(
-        np.mean(
-            [
-                ndcg(np.argsort(-s, kind="stable")[:10], np.flatnonzero(row))
-                for s, row in zip(scores, liked)
-                if row.any()
-            ]
-        )
-    )
+def gain_of(scores: np.ndarray, inputs: csr_array, targets: csr_array, liked: float):
+    scores = np.where(inputs.toarray() > 0, -np.inf, scores)
+    relevant = targets.toarray() >= liked
+    gains = []
+    for score, row in zip(scores, relevant):
+        if row.any():
+            ranked = np.argsort(-score, kind="stable")[:20]
+            wanted = np.flatnonzero(row)
+            gains.append((ndcg(ranked, wanted, 10), recall(ranked, wanted, 20)))
+    return np.mean(gains, axis=0).tolist()
 
 
-GRIDS = {
-    "people": networks(PEOPLE, AROUND),
-    "films": networks(FILMS, AROUND),
-    "depth": networks(PEOPLE, DEPTH),
-    "pretrained": pretrained,
+GRIDS: dict[str, Callable[[Dataset, list[int], str], Results]] = {
+    "people": networks(PEOPLE),
+    "films": networks(FILMS),
     "fold-in": folding_in,
     "ease": ease,
 }
@@ -240,13 +188,14 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--only", default="")
     options = parser.parse_args()
-    data = datasets.load(options.dataset)
+    data = releases.load(options.dataset)
     for grid in options.grids:
         started = time.perf_counter()
         for setting, results in GRIDS[grid](data, options.seeds, options.only):
-            seconds = round(time.perf_counter() - started)
             line = {"dataset": data.name, "grid": grid, "setting": setting}
-            line |= {"mean": round(float(np.mean(results)), 4), "seconds": seconds}
+            line |= {"each": np.round(results, 4).tolist()}
+            line |= {"mean": np.mean(results, axis=0).round(4).tolist()}
+            line |= {"seconds": round(time.perf_counter() - started)}
             print(json.dumps(line), flush=True)
             started = time.perf_counter()
 

@@ -25,13 +25,13 @@ from itertools import product
 
 import numpy as np
 
-from saelib import datasets
-from saelib.elicitation import likely_seen, next_films
+from saelib.data import releases
+from saelib.data.matrix import RatingMatrix, split_rows, split_users
 from saelib.evaluation import rmse
-from saelib.learn import train
-from saelib.preprocessing import RatingMatrix, split_rows, split_users
-from saelib.profile import Profile
-from saelib.recommendation import Recommender
+from saelib.model.learn import train
+from saelib.recommend.profile import Profile
+from saelib.recommend.questions import likely_seen, next_films
+from saelib.recommend.recommender import Recommender
 
 PROTOCOLS = ("seen", "shown", "blind")
 ANSWERS = (5, 10, 20)
@@ -72,15 +72,15 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--protocols", nargs="+", choices=PROTOCOLS, default=["seen"])
     options = parser.parse_args()
-    data = datasets.load(options.dataset)
-    matrix = RatingMatrix.from_movielens(data)
+    data = releases.load(options.dataset)
+    matrix = RatingMatrix.from_dataset(data)
     known, new = split_users(len(matrix.user_ids), options.seed)
     training = data.ratings[data.ratings["user_id"].isin(matrix.user_ids[known])]
     recommender = Recommender(train(replace(data, ratings=training), progress=False))
     new = new[: options.people]
     inputs, targets = split_rows(matrix.csr[new], 0.5, options.seed)
     ids = matrix.item_ids
-    by_count = recommender.films.sort_values("n_ratings", ascending=False, kind="stable")
+    by_count = recommender.catalogue.films.sort_values("n_ratings", ascending=False, kind="stable")
     popular = by_count["movie_id"].tolist()
 
     def adaptive(profile: Profile, asked: list[str]) -> list[str]:

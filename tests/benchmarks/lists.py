@@ -1,4 +1,4 @@
-"""Is there a better list than P(see) x P(like)? A logistic regression over several scores.
+"""Is there a better list than that of `ListOrder`? A logistic regression over several scores.
 
     python tests/benchmarks/lists.py --dataset ml-1m --seeds 0 1 2
 
@@ -19,13 +19,14 @@ from scipy.sparse import csr_array, diags_array
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from saelib import datasets
-from saelib.choice import ListModel, ease_weights
+from saelib.data import releases
+from saelib.data.dataset import Dataset
+from saelib.data.matrix import RatingMatrix, split_rows, split_users
+from saelib.data.people import People
 from saelib.evaluation import ndcg, recall
-from saelib.features import TrainingSet
-from saelib.learn import fit_networks
-from saelib.preprocessing import split_rows, split_users
-from saelib.recipes import RECIPES
+from saelib.model.learn import fit_networks
+from saelib.model.seeing import ListOrder, ease_weights
+from saelib.network.recipes import RECIPES
 
 WORTH = np.array([0.0, 0.1, 0.3, 0.7, 1.0, 1.3])  # of a film seen, by its stars
 BATCH = 200
@@ -39,50 +40,44 @@ def starred(rows: csr_array) -> csr_array:
 class Scores:
     """Everything that the regression may go by, for people (n, n_items)."""
 
-    def __init__(self, known: TrainingSet, seed: int):
-        rating = fit_networks(RECIPES["default"], known, seed=seed, progress=False)[0]
-        self.lists, self.scale = ListModel.fit(known, rating), known.scale
-        rows = starred(known.ratings)
+    def __init__(self, known: RatingMatrix, seed: int):
+        recipe = RECIPES["default"]
+        liking = fit_networks(recipe, known, seed=seed, progress=False)[0]
+        self.order = ListOrder.fit(known, liking, recipe)
+        rows = starred(known.csr)
         n_ratings = np.diff(rows.indptr).clip(min=1)
         rows = csr_array(diags_array((n_ratings / n_ratings.mean()) ** -0.5) @ rows)
         gram = (rows.T @ rows).toarray()
         self.weights = ease_weights(gram, 500 + np.diag(gram))
-        self.popularity = np.log1p(known.ratings.count_nonzero(axis=0))
+        self.popularity = np.log1p(known.csr.count_nonzero(axis=0))
 
-    def of(self, rows: csr_array, people: np.ndarray | None) -> np.ndarray:
+    def of(self, people: People) -> np.ndarray:
         """(n, n_items, 5)."""
-        distribution = self.lists.rating.distribution(rows, people)
-        levels = np.arange(distribution.shape[-1]) * self.scale[2] + self.scale[0]
+        distribution = self.order.liking.distribution(people)
         return np.stack(
             [
-                np.log(self.lists.see(rows, people)),
-                np.log(self.lists.like(distribution).clip(1e-6)),
-                distribution @ levels,
-                starred(rows) @ self.weights,
+                np.log(self.order.see(people)),
+                np.log(self.order.like(distribution).clip(1e-6)),
+                distribution @ self.order.scale.levels,
+                starred(people.stars) @ self.weights,
                 np.broadcast_to(self.popularity, distribution.shape[:2]),
             ],
             axis=-1,
         )
 
 
-def batches(new: TrainingSet, inputs: csr_array) -> Iterator[tuple[slice, np.ndarray | None]]:
-    for start in range(0, inputs.shape[0], BATCH):
-        part = slice(start, start + BATCH)
-        yield part, None if new.people is None else new.people[part]
-
-
-def compare(data: datasets.MovieLens, seed: int) -> Iterator[dict]:
-    everyone = TrainingSet.from_movielens(data)
-    users, tested = split_users(everyone.ratings.shape[0], seed)
+def compare(data: Dataset, seed: int) -> Iterator[dict]:
+    everyone = RatingMatrix.from_dataset(data)
+    users, tested = split_users(len(everyone.user_ids), seed)
     fitting, choosing = split_users(len(users), 100 + seed)
     scores = Scores(everyone.take(users[fitting]), seed)
 
     chosen = everyone.take(users[choosing])
-    inputs, targets = split_rows(chosen.ratings, 0.2, seed)
+    inputs, targets = split_rows(chosen.csr, 0.2, seed)
     found, wanted = [], []
-    for part, people in batches(chosen, inputs):
+    for part, people in People.who_rated(inputs, chosen.about).batches(BATCH):
         open_ = inputs[part].toarray() == 0
-        found.append(scores.of(inputs[part], people)[open_].astype(np.float32))
+        found.append(scores.of(people)[open_].astype(np.float32))
         wanted.append((targets[part].toarray() >= 4)[open_])
     scaler = StandardScaler().fit(np.concatenate(found))
     regression = LogisticRegression(C=1.0)
@@ -90,13 +85,13 @@ def compare(data: datasets.MovieLens, seed: int) -> Iterator[dict]:
     weights = regression.coef_[0] / scaler.scale_
 
     new = everyone.take(tested)
-    inputs, targets = split_rows(new.ratings, 0.2, seed)
-    gains: dict[str, list] = {"P(see) x P(like)": [], "regression": []}
-    for part, people in batches(new, inputs):
-        features = scores.of(inputs[part], people)
+    inputs, targets = split_rows(new.csr, 0.2, seed)
+    gains: dict[str, list] = {"product": [], "regression": []}
+    for part, people in People.who_rated(inputs, new.about).batches(BATCH):
+        features = scores.of(people)
         shown, liked = inputs[part].toarray() > 0, targets[part].toarray() >= 4
         for name, order in (
-            ("P(see) x P(like)", features[..., 0] + features[..., 1]),
+            ("product", features[..., 0] + scores.order.liking_weight * features[..., 1]),
             ("regression", features @ weights),
         ):
             ranked = np.argsort(np.where(shown, np.inf, -order), axis=1, kind="stable")
@@ -126,7 +121,7 @@ def main() -> None:
     parser.add_argument("--dataset", default="ml-1m")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     options = parser.parse_args()
-    data = datasets.load(options.dataset)
+    data = releases.load(options.dataset)
     for seed in options.seeds:
         for line in compare(data, seed):
             print(json.dumps(line), flush=True)

@@ -22,13 +22,13 @@ LIMIT = 3.0  # GiB
 READ = """
 import json, resource, sys, time
 from pathlib import Path
-from saelib import datasets
-from saelib.preprocessing import RatingMatrix
+from saelib.data import releases
+from saelib.data.matrix import RatingMatrix
 
 started = time.perf_counter()
-data = datasets.read(Path(sys.argv[1]), "ml-32m")
+data = releases.read(Path(sys.argv[1]), "ml-32m")
 read = time.perf_counter()
-csr = RatingMatrix.from_movielens(data).csr
+csr = RatingMatrix.from_dataset(data).csr
 done = time.perf_counter()
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # KiB on Linux -> GiB
 print(json.dumps({"shape": csr.shape, "ratings": csr.nnz, "read_s": round(read - started, 1),

@@ -19,13 +19,15 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array, csr_matrix, hstack
 
-from saelib.datasets import MovieLens, fetch, read, read_split
+from saelib.data.dataset import Dataset
+from saelib.data.matrix import RatingMatrix, split_ratings
+from saelib.data.people import People, mask
+from saelib.data.releases import fetch, read, read_split
 from saelib.evaluation import evaluate_ranking, rmse
-from saelib.features import TrainingSet
-from saelib.preprocessing import split_ratings
 
 # -- How will you like it? ---------------------------------------------------------------------
-# Each: (training ratings, test ratings, data, seed) -> predicted stars, seconds of training.
+# Each: (training ratings, test ratings, data, seed) -> predicted stars, seconds of training (of
+# processor time).
 
 Stars = tuple[np.ndarray, float]
 
@@ -33,15 +35,16 @@ Stars = tuple[np.ndarray, float]
 def surprise_peer(make):
     """A model of scikit-surprise (Hug 2020)."""
 
-    def predict(train: pd.DataFrame, test: pd.DataFrame, data: MovieLens, seed: int) -> Stars:
-        from surprise import Dataset, Reader
+    def predict(train: pd.DataFrame, test: pd.DataFrame, data: Dataset, seed: int) -> Stars:
+        from surprise import Dataset as Ratings
+        from surprise import Reader
 
-        started = time.perf_counter()
+        started = time.process_time()
         columns = ["user_id", "movie_id", "rating"]
         reader = Reader(rating_scale=data.scale[:2])
-        trainset = Dataset.load_from_df(train[columns], reader).build_full_trainset()
+        trainset = Ratings.load_from_df(train[columns], reader).build_full_trainset()
         model = make(seed).fit(trainset)
-        seconds = time.perf_counter() - started
+        seconds = time.process_time() - started
         pairs = test[columns].itertuples(index=False, name=None)
         return np.array([model.predict(user, film).est for user, film, _ in pairs]), seconds
 
@@ -76,25 +79,25 @@ def knn_baseline(seed: int):
 def myfm_peer(side: bool, n_samples: int = 300):
     """Bayesian factorisation machines (myFM; Rendle, Zhang and Koren 2019)."""
 
-    def predict(train: pd.DataFrame, test: pd.DataFrame, data: MovieLens, seed: int) -> Stars:
+    def predict(train: pd.DataFrame, test: pd.DataFrame, data: Dataset, seed: int) -> Stars:
         import myfm
 
-        started = time.perf_counter()
-        known = TrainingSet.from_movielens(data, train)
-        n_users, n_items = known.ratings.shape
-        mask = csr_array(known.ratings > 0, dtype=np.float64)
+        started = time.process_time()
+        known = RatingMatrix.from_dataset(data, train)
+        n_users, n_items = known.csr.shape
+        rated = mask(known.csr).astype(np.float64)
         blocks = {
             "user_id": [np.eye(n_users, dtype=np.float64)],
             "movie_id": [np.eye(n_items, dtype=np.float64)],
         }
         if side:  # who has seen what (SVD++, both ways), genres and decade, who they are
-            for key, seen in (("user_id", mask), ("movie_id", csr_array(mask.T))):
+            for key, seen in (("user_id", rated), ("movie_id", csr_array(rated.T))):
                 n = np.maximum(np.asarray(seen.sum(axis=1)).ravel(), 1)
                 blocks[key].append(seen.multiply(n[:, None] ** -0.5))
-            blocks["movie_id"].append(known.films)
-            if known.people is not None:
-                blocks["user_id"].append(known.people)
-        ids = {"user_id": known.matrix.user_ids, "movie_id": known.matrix.item_ids}
+            blocks["movie_id"].append(known.facts)
+            if known.about is not None:
+                blocks["user_id"].append(known.about)
+        ids = {"user_id": known.user_ids, "movie_id": known.item_ids}
         relations = {
             key: csr_matrix(hstack([csr_matrix(b) for b in parts])) for key, parts in blocks.items()
         }
@@ -116,7 +119,7 @@ def myfm_peer(side: bool, n_samples: int = 300):
             n_kept_samples=n_samples,
             group_shapes=groups,
         )
-        seconds = time.perf_counter() - started
+        seconds = time.process_time() - started
         return model.predict(None, rows(test)), seconds
 
     return predict
@@ -134,18 +137,17 @@ RATING_PEERS = {
 # -- Will you see it, and like it? Each as in `evaluation.Learn` -------------------------------
 
 
-def ials(data: TrainingSet, seed: int):
+def ials(matrix: RatingMatrix, seed: int):
     """Implicit alternating least squares of `implicit` (Hu, Koren and Volinsky 2008)."""
     from implicit.als import AlternatingLeastSquares
 
     model = AlternatingLeastSquares(
         factors=128, regularization=50.0, alpha=2.0, iterations=20, random_state=seed
     )
-    model.fit(csr_matrix(data.ratings > 0, dtype=np.float32), show_progress=False)
+    model.fit(csr_matrix(mask(matrix.csr)), show_progress=False)
 
-    def predict(rows: csr_array, people: np.ndarray | None) -> np.ndarray:
-        mask = csr_matrix(rows > 0, dtype=np.float32)
-        vectors = model.recalculate_user(np.arange(mask.shape[0]), mask)
+    def predict(people: People) -> np.ndarray:
+        vectors = model.recalculate_user(np.arange(len(people)), csr_matrix(people.seen))
         return np.atleast_2d(vectors) @ model.item_factors.T
 
     return predict
@@ -178,7 +180,7 @@ def main() -> None:
                     order = split_ratings(len(data.ratings), seed)
                     parts = [data.ratings.iloc[part] for part in order]
                 stars, _ = peers[name](*parts, data, seed)
-                error = rmse(stars.clip(*data.scale[:2]), parts[1]["rating"])
+                error = rmse(data.scale.clip(stars), parts[1]["rating"])
                 result = about | {"model": name, "rmse": error}
             if options.split:
                 result["split"] = options.split

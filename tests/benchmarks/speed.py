@@ -24,14 +24,15 @@ import pandas as pd
 import torch
 from torch import nn
 
-from saelib import datasets, layouts
-from saelib.features import TrainingSet
-from saelib.heads import masked_loss
-from saelib.learn import train
-from saelib.profile import Profile
-from saelib.recipes import RECIPES
-from saelib.recommendation import Recommender
-from saelib.training import build, fit, hide_inputs, orient
+from saelib.data import layouts, releases
+from saelib.data.matrix import RatingMatrix
+from saelib.model.learn import train
+from saelib.network.autoencoder import hide_inputs
+from saelib.network.heads import masked_loss
+from saelib.network.recipes import RECIPES
+from saelib.network.training import build, fit, orient
+from saelib.recommend.profile import Profile
+from saelib.recommend.recommender import Recommender
 
 
 def in_turns(repeats: int, **functions: Callable[[], object]) -> dict[str, float]:
@@ -46,7 +47,7 @@ def in_turns(repeats: int, **functions: Callable[[], object]) -> dict[str, float
 
 
 def reading() -> dict:
-    path = datasets.fetch("ml-1m") / "ratings.dat"
+    path = releases.fetch("ml-1m") / "ratings.dat"
     names = layouts.RATING_COLUMNS
 
     def ours() -> pd.DataFrame:
@@ -66,7 +67,7 @@ class DenseAutoencoder(nn.Module):
 
     def __init__(self, baseline: nn.Module, n_items: int, n_demographics: int, hidden: int):
         super().__init__()
-        self.baseline = [baseline.mean, baseline.column_bias, baseline.shrinkage]
+        self.baseline = [baseline.mean, baseline.column_bias, baseline.config.shrinkage]
         self.encoder = nn.Linear(2 * n_items, hidden)
         self.person = nn.Linear(n_demographics, hidden, bias=False)
         self.dropout = nn.Dropout(0.5)
@@ -85,23 +86,24 @@ class DenseAutoencoder(nn.Module):
 
 
 def epoch() -> dict:
-    data = datasets.load("ml-1m")
-    known = TrainingSet.from_movielens(data)
-    recipe = replace(RECIPES["decay"][0], epochs=1, demographics=0.5)
-    model = build(known, orient(recipe, known), 0)
-    n_items, n_demographics = known.ratings.shape[1], known.people.shape[1]
-    dense = DenseAutoencoder(model, n_items, n_demographics, recipe.hidden[0])
-    everything = torch.from_numpy(known.ratings.toarray())
-    everyone = torch.from_numpy(known.people)
+    data = releases.load("ml-1m")
+    known = RatingMatrix.from_dataset(data)
+    config = replace(RECIPES["decay"].networks[0], epochs=1, demographics=0.5)
+    oriented = orient(config, known)
+    network = build(oriented, 0)
+    n_items, n_demographics = known.csr.shape[1], known.about.shape[1]
+    dense = DenseAutoencoder(network, n_items, n_demographics, config.hidden[0])
+    everything = torch.from_numpy(known.csr.toarray())
+    everyone = torch.from_numpy(known.about)
 
     def ours() -> None:
-        fit(model, known.ratings, recipe, row_features=known.people, progress=False)
+        fit(network, oriented, progress=False)
 
     def dense_loop() -> None:
-        optimizer = torch.optim.AdamW(dense.parameters(), recipe.learning_rate, weight_decay=3.5)
-        for chosen in torch.randperm(len(everything)).tensor_split(recipe.n_batches):
+        optimizer = torch.optim.AdamW(dense.parameters(), config.learning_rate, weight_decay=3.5)
+        for chosen in torch.randperm(len(everything)).tensor_split(config.n_batches):
             batch = everything[chosen]
-            shown = hide_inputs(batch, recipe.input_dropout)
+            shown = hide_inputs(batch, config.input_dropout)
             loss = masked_loss(dense(shown, everyone[chosen]), batch)
             optimizer.zero_grad()
             loss.backward()
@@ -112,7 +114,7 @@ def epoch() -> dict:
 
 
 def recommending() -> dict:
-    data = datasets.load("ml-1m")
+    data = releases.load("ml-1m")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.safetensors"
         train(data, "default", epochs=1, progress=False).save(path)

@@ -1,0 +1,1 @@
+"""files -> tables -> matrix, and what is known of people and films."""

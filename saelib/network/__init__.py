@@ -1,0 +1,1 @@
+"""The lessons' core: baseline, autoencoder, loss, recipes, training."""

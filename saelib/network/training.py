@@ -1,0 +1,290 @@
+"""Training: mini-batches of rows, a schedule, and a training that can be resumed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy.sparse import csr_array
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from saelib.data.matrix import RatingMatrix
+from saelib.data.scale import Scale
+from saelib.errors import CheckpointError, SaelibError
+from saelib.network.autoencoder import StackedAutoencoder
+from saelib.network.baseline import BiasBaseline
+from saelib.network.fingerprints import Fingerprints
+from saelib.network.history import History
+from saelib.network.recipes import MEMBERS, NetworkConfig
+from saelib.network.storage import read_tensors, write_tensors
+
+FORMAT = "saelib training 3"  # of the checkpoints
+MAX_BATCH = 512  # rows; keeps a dense batch of ratings small even for 87,000 films
+
+
+@dataclass(frozen=True)
+class Oriented:
+    """What a network makes of a rating matrix: rows, and what is known of both sides.
+
+    config: for as many ratings as there are. ratings: (n_rows, n_columns). row_features:
+    (n_rows, …) or None. column_features: (n_columns, …), possibly of width 0, the fingerprints
+    first. fingerprints: of the columns, or None. matrix: what it was made of.
+    """
+
+    config: NetworkConfig
+    ratings: csr_array
+    row_features: np.ndarray | None
+    column_features: np.ndarray
+    fingerprints: Fingerprints | None
+    matrix: RatingMatrix
+
+    @property
+    def scale(self) -> Scale:
+        """Of the ratings."""
+        return self.matrix.scale
+
+
+def orient(config: NetworkConfig, matrix: RatingMatrix) -> Oriented:
+    """Lay the ratings out as the network reads them."""
+    config = config.for_ratings(matrix.csr.nnz)
+    by_people = config.rows == "people"
+    ratings = matrix.csr if by_people else csr_array(matrix.csr.T)
+    people = matrix.about if config.demographics else None
+    films = matrix.facts if config.facts else None
+    row_features, told, weight = (
+        (people, films, config.facts) if by_people else (films, people, config.demographics)
+    )
+    fingerprints = Fingerprints.fit(ratings) if config.raters else None
+    parts = [np.zeros((ratings.shape[1], 0), dtype=np.float32)]
+    if fingerprints is not None:
+        parts.append(config.raters * fingerprints.of(csr_array(ratings.T)))
+    if told is not None:
+        parts.append(weight * told)
+    return Oriented(config, ratings, row_features, np.hstack(parts), fingerprints, matrix)
+
+
+def build(oriented: Oriented, seed: int) -> StackedAutoencoder:
+    """A network with fresh weights from `seed` and, if it works on residuals, its baseline."""
+    config = oriented.config
+    width = 0 if oriented.row_features is None else oriented.row_features.shape[1]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = member(config.member)(
+            oriented.ratings.shape[1],
+            config,
+            scale=oriented.scale,
+            n_row_features=width,
+            row_scale=config.demographics if config.rows == "people" else config.facts,
+            n_column_features=oriented.column_features.shape[1],
+        )
+    if network.residuals:
+        network.set_baseline(BiasBaseline.fit(oriented.ratings, config.shrinkage))
+    network.head.start_from(oriented.ratings.data)
+    if network.n_column_features:
+        network.column_features.copy_(torch.from_numpy(oriented.column_features))
+    return network
+
+
+def member(name: str) -> type[StackedAutoencoder]:
+    """The class of a member of the autoencoder family, see `recipes.MEMBERS`."""
+    module, class_name = MEMBERS[name]
+    return getattr(import_module(module), class_name)
+
+
+def fit(
+    network: StackedAutoencoder,
+    oriented: Oriented,
+    *,
+    validation: csr_array | None = None,
+    seed: int = 0,
+    checkpoint: Path | None = None,
+    resume: bool = False,
+    progress: bool = True,
+) -> History:
+    """Train in place, in mini-batches of rows, as `oriented.config` says; return the losses.
+
+    validation: held-out ratings (n_rows, n_columns) of the same rows, never shown. checkpoint: a
+    file written after each epoch, from which `resume=True` goes on; the result is the same as
+    without the interruption. Ctrl-C ends the training and keeps the best epoch so far.
+
+    Everything random in an epoch is drawn from (seed, epoch): the same seed gives the same
+    weights on the same machine. Raises CheckpointError where the checkpoint belongs to another
+    training, SaelibError where the loss is no longer a number.
+    """
+    config, ratings, row_features = oriented.config, oriented.ratings, oriented.row_features
+    n_rows = ratings.shape[0]
+    n_batches = max(min(config.n_batches, n_rows), math.ceil(n_rows / MAX_BATCH))
+    groups: list[dict] = [
+        {"params": [p for p in network.parameters() if p.ndim > 1]},
+        {"params": [p for p in network.parameters() if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    optimizer = torch.optim.AdamW(
+        groups,
+        lr=config.learning_rate,
+        weight_decay=config.weight_decay,
+        fused=True,
+    )
+    history, best = History(), _copy(network)
+    if checkpoint is not None:
+        belongs = _origin(config, seed, ratings, validation)
+        if resume:
+            history, best = _load_state(checkpoint, belongs, network, optimizer)
+
+    first = len(history.train_loss)
+    bar = tqdm(
+        total=config.epochs, initial=first, disable=not progress, unit="epoch", desc=config.rows
+    )
+    try:
+        for epoch in range(first, config.epochs):
+            rng = np.random.default_rng([seed, epoch])
+            batches = np.array_split(rng.permutation(n_rows), n_batches)
+            total = 0.0
+            network.train()
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(int(rng.integers(2**63)))
+                for step, chosen in enumerate(batches):
+                    if config.one_cycle:
+                        _set_pace(optimizer, config, (epoch + step / n_batches) / config.epochs)
+                    batch = torch.from_numpy(ratings[chosen].toarray())  # (batch, n_columns)
+                    known = None if row_features is None else torch.from_numpy(row_features[chosen])
+                    loss, scores = network.loss(batch, known)
+                    optimizer.zero_grad()
+                    loss.backward()
+                    optimizer.step()
+                    total += network.head.error(scores.detach(), batch) / n_batches
+            if not math.isfinite(total):
+                if any(ratings[chosen].nnz == 0 for chosen in batches):
+                    raise SaelibError(
+                        f"There are too few ratings to train on: {ratings.nnz} in {n_rows} rows, "
+                        f"so that one of {n_batches} batches has none. Take more ratings."
+                    )
+                raise SaelibError(
+                    f"The loss is {total} after epoch {epoch + 1}: training has diverged. Lower "
+                    f"the learning rate ({config.learning_rate:g})."
+                )
+            history.train_loss.append(total)
+            losses = history.validation_loss
+            if validation is not None:
+                losses.append(network_loss(network, oriented, validation))
+            if validation is None or losses[-1] == min(losses):
+                history.best_epoch, best = epoch + 1, _copy(network)
+            if checkpoint is not None:
+                _save_state(checkpoint, belongs, network, optimizer, history, best)
+            rmse = {"train RMSE": total**0.5} | ({"held-out": losses[-1] ** 0.5} if losses else {})
+            bar.set_postfix({name: f"{value:.3f}" for name, value in rmse.items()})
+            bar.update()
+    except KeyboardInterrupt:
+        if not history.best_epoch:
+            raise
+        history.interrupted = True
+    finally:
+        bar.close()
+    network.load_state_dict(best)
+    network.eval()
+    return history
+
+
+def held_out_loss(
+    predict: Callable[[slice], np.ndarray], held_out: csr_array, batch: int = 1024
+) -> float:
+    """Mean squared error of held-out ratings, stars squared.
+
+    predict: from a slice of the rows of `held_out` to the stars of every column.
+    Raises SaelibError where none are held out.
+    """
+    if held_out.nnz == 0:
+        raise SaelibError("No ratings are held out to measure on: there are too few of them.")
+    total = 0.0
+    for start in range(0, held_out.shape[0], batch):
+        part = slice(start, start + batch)
+        wanted = held_out[part].tocoo()
+        predicted = predict(part)[wanted.row, wanted.col]
+        total += np.square(predicted - wanted.data, dtype=np.float64).sum()
+    return total / held_out.nnz
+
+
+def network_loss(network: StackedAutoencoder, oriented: Oriented, held_out: csr_array) -> float:
+    """`held_out_loss` of a network by itself, shown the ratings it was trained on."""
+    features = oriented.row_features
+
+    def predict(part: slice) -> np.ndarray:
+        known = None if features is None else features[part]
+        return network.predict(oriented.ratings[part], known)
+
+    return held_out_loss(predict, held_out)
+
+
+def _set_pace(optimizer: torch.optim.Optimizer, config: NetworkConfig, done: float) -> None:
+    """Learning rate and momentum of the one-cycle policy (Smith and Topin 2018).
+
+    done: share of the steps taken. A function of it alone, so that resuming needs no state.
+    """
+    warm_up, start = 0.1, 0.04
+    if done < warm_up:
+        height = (1 - math.cos(math.pi * done / warm_up)) / 2
+        pace = start + (1 - start) * height
+    else:
+        pace = height = (1 + math.cos(math.pi * (done - warm_up) / (1 - warm_up))) / 2
+    for group in optimizer.param_groups:
+        group["lr"] = config.learning_rate * pace
+        group["betas"] = (0.95 - 0.1 * height, 0.999)
+
+
+def _copy(network: torch.nn.Module) -> dict[str, Tensor]:
+    return {name: tensor.clone() for name, tensor in network.state_dict().items()}
+
+
+# -- A training that can go on: weights, the optimizer's memory, the losses --------------------
+
+
+def _origin(config: NetworkConfig, seed: int, *matrices: csr_array | None) -> dict[str, str]:
+    """What a checkpoint must agree on to be continued."""
+    digest = hashlib.sha256()
+    for matrix in matrices:
+        for part in (matrix.data, matrix.indices, matrix.indptr) if matrix is not None else ():
+            digest.update(np.ascontiguousarray(part).tobytes())
+    return {
+        "settings": json.dumps(asdict(config)),
+        "seed": str(seed),
+        "ratings": digest.hexdigest(),
+    }
+
+
+def _save_state(path, belongs, network, optimizer, history, best) -> None:
+    tensors = {f"network.{k}": v for k, v in network.state_dict().items()}
+    tensors |= {f"best.{k}": v for k, v in best.items()}
+    for index, state in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{index}.{k}": v for k, v in state.items()}
+    metadata = {"format": FORMAT, "history": json.dumps(asdict(history)), **belongs}
+    write_tensors(path, {k: v.numpy() for k, v in tensors.items()}, metadata)
+
+
+def _load_state(path, belongs, network, optimizer) -> tuple[History, dict[str, Tensor]]:
+    if not Path(path).exists():
+        raise CheckpointError(f"There is nothing to resume: {path} is not there. Start afresh.")
+    tensors, metadata = read_tensors(path, FORMAT)
+    for key, value in belongs.items():
+        if metadata.get(key) != value:
+            raise CheckpointError(
+                f"{path} is of a training with another {key}. Use the same data, recipe, epochs "
+                "and seed, or start afresh without resuming."
+            )
+    groups: dict[str, dict] = {"network": {}, "best": {}, "optimizer": {}}
+    for name, array in tensors.items():
+        group, key = name.split(".", 1)
+        groups[group][key] = torch.from_numpy(array)
+    network.load_state_dict(groups["network"])
+    memory = optimizer.state_dict()
+    for key, tensor in groups["optimizer"].items():
+        index, name = key.split(".")
+        memory["state"].setdefault(int(index), {})[name] = tensor
+    optimizer.load_state_dict(memory)
+    return History(**json.loads(metadata["history"])), groups["best"]

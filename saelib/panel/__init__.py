@@ -1,0 +1,1 @@
+"""What people touch: sliders, the page, the terminal."""

@@ -1,0 +1,110 @@
+"""What the panel shows, as HTML: the templates with what stands in them. They escape every text."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from saelib.data.scale import Scale
+from saelib.errors import SaelibError
+from saelib.model.taste import TasteMap, shares
+from saelib.recommend.catalogue import label
+
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).with_name("templates")),
+    autoescape=True,
+    undefined=StrictUndefined,
+    keep_trailing_newline=False,
+)
+
+
+def _render(template: str, **values: object) -> Markup:
+    return Markup(_TEMPLATES.get_template(template).render(percent=_percent, **values))
+
+
+def _percent(share: float, digits: int = 0) -> str:
+    return f"{share:.{digits}%}"
+
+
+def card(
+    rank: int, film: dict, reasons: Sequence[tuple[str, float, float]], scale: Scale
+) -> Markup:
+    """A film of the list. film: of `Session.recommendations`. reasons: of `Session.why`."""
+    return _render(
+        "card.html",
+        rank=rank,
+        name=label(film["title"], film["year"]),
+        genres=film["genres"].replace("|", ", "),
+        stars=film["stars"],
+        distribution=film.get("distribution"),
+        reasons=reasons,
+        scale=scale,
+        star_text=star_text,
+    )
+
+
+def map_picture(taste: TasteMap) -> Markup:
+    """SVG of the map: a dot for each person of the data set, and the genres' names."""
+    places = np.rint(1000 * shares(taste.places)).astype(int).tolist()
+    return _render(
+        "map.html",
+        dots=np.rint(1000 * shares(taste.people)).astype(int).tolist(),
+        genres=list(zip(taste.names, places)),
+    )
+
+
+def map_mark(place: tuple[float, float] | None, names: Sequence[str]) -> Markup:
+    """The person's star upon `map_picture`, and in words which genres it is near."""
+    on_picture = None if place is None else shares(np.array(place)).tolist()
+    return _render("mark.html", place=on_picture, names=names)
+
+
+def section(heading: str, text: str, more: Markup | str = "") -> Markup:
+    """A heading, a paragraph below it, and what else belongs there."""
+    return _render("section.html", heading=heading, text=text, more=more)
+
+
+def download(text: str, file: str, content: str) -> Markup:
+    """A link that looks like a button and downloads a file, without a server."""
+    data = base64.b64encode(content.encode()).decode()
+    return _render("download.html", text=text, file=file, data=data)
+
+
+def line(text: str | None) -> Markup:
+    """A text that may hold anything, such as a film's title."""
+    return escape(text or "")
+
+
+def star_text(stars: float) -> str:
+    """2.5 -> '★★½'; as a number where stars would be too many, or none."""
+    if not 0 < stars <= 10 or stars % 0.5:
+        return f"{stars:g}"
+    return "★" * int(stars) + "½" * (stars % 1 == 0.5)
+
+
+def not_rated(scale: Scale) -> float:
+    """What a slider holds where there are no stars: one step below the lowest; 0 of 1 to 5."""
+    return scale.lowest - scale.step
+
+
+def star_options(scale: Scale, seen: bool = False) -> tuple[tuple[str, float], ...]:
+    """What a slider offers: 'not seen' (or only 'seen'), then each number of stars."""
+    return (
+        ("seen" if seen else "not seen", not_rated(scale)),
+        *((star_text(level), level) for level in scale.levels.tolist()),
+    )
+
+
+def one_line(error: Exception | None) -> str:
+    """What is shown of an error: one line."""
+    if error is None:
+        return ""
+    unexpected = (
+        "" if isinstance(error, SaelibError) else f"Something went wrong: {type(error).__name__}: "
+    )
+    return " ".join(f"{unexpected}{error}".split())[:500]

@@ -1,0 +1,198 @@
+"""The rating panel as a page without code, for visitors who have never seen a notebook.
+
+Voilà serves it. What is set here beyond its defaults: who may come in (`_Door`), how many at once
+(`_Kernels`, `_Visit`), and that nothing is fetched from elsewhere (templates/).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import tempfile
+import webbrowser
+from inspect import isawaitable
+from pathlib import Path
+
+import nbformat
+from jupyter_server.auth.identity import IdentityProvider, User
+from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
+from tornado.web import HTTPError, RequestHandler
+from traitlets import Bool, Integer
+from traitlets.config import Config
+from voila.app import Voila
+from voila.tornado.handler import TornadoVoilaHandler
+
+TEMPLATES = Path(__file__).with_name("templates") / "page"
+VISITORS = 12  # at once: each has a kernel of about 400 MB
+IDLE = 120  # seconds after which the kernel of a page that vanished without a word is ended
+
+
+def notebook(model: Path) -> nbformat.NotebookNode:
+    """The notebook behind the page: one cell, the panel over a saved model."""
+    code = (
+        "from saelib import RatingPanel, Recommender\n\n"
+        f"RatingPanel(Recommender.load({str(model.resolve())!r}))"
+    )
+    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+    made.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
+    made.metadata["title"] = "Rate films, get recommendations"
+    return made
+
+
+def serve(
+    model: Path,
+    port: int,
+    *,
+    open_browser: bool = True,
+    dark: bool = False,
+    visitors: int = VISITORS,
+    idle: int = IDLE,
+) -> None:
+    """Serve the panel on this machine, and to it only, until it is stopped (Ctrl-C).
+
+    Its link is printed, with a token without which nobody gets in; where the port (1 to 65535) is
+    in use, it has the next free one. Each visitor has a kernel of their own: nobody sees what
+    another one told. A page that is closed or reloaded ends its kernel, and with it everything
+    that was told is forgotten; where a page could not say so, since the browser has crashed or the
+    network is gone, its kernel ends `idle` seconds after it was last used. The kernel of an open
+    page stays. visitors: how many there may be at once; others are told to come back.
+    """
+    logging.getLogger("tornado").setLevel(logging.ERROR)  # who is refused is no trouble
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "rate-films.ipynb"
+        nbformat.write(notebook(model), path)
+        config = {
+            "Voila": {
+                "notebook_path": str(path),
+                "port": port,
+                "opens": open_browser,
+                "log_level": "ERROR",
+                "token": secrets.token_urlsafe(),
+                "identity_provider_class": _Door,
+                # The Host header must name this machine: else a foreign name that leads here
+                # (DNS rebinding) would make a foreign page one of ours.
+                "tornado_settings": {
+                    "allow_remote_access": False,
+                    "xsrf_cookie_kwargs": {"samesite": "Strict"},
+                },
+            },
+            "VoilaConfiguration": {
+                "theme": "dark" if dark else "light",
+                "allow_theme_override": "NO",
+                "allow_template_override": "NO",
+                "file_allowlist": [],
+                "multi_kernel_manager_class": _Kernels,
+            },
+            "IdentityProvider": {"cookie_options": {"samesite": "Strict"}},
+            "MappingKernelManager": {
+                "places": visitors,
+                "transport_encryption": "auto",  # else each kernel warns on the terminal
+                "cull_idle_timeout": idle,  # while no page is connected
+                "cull_interval": max(1, idle // 10),
+            },
+            # One that was started again would know nothing of its page.
+            "KernelRestarter": {"restart_limit": 0},
+        }
+        _Page.launch_instance([], config=Config(config), config_file_paths=[])
+
+
+class _Page(Voila):
+    """Voilà with our templates, which says in two lines where it is."""
+
+    opens = Bool(config=True, help="Whether to open the link in a browser.")
+
+    def setup_template_dirs(self) -> None:
+        super().setup_template_dirs()
+        self.template_paths.insert(0, str(TEMPLATES))
+
+    def init_handlers(self) -> list:
+        *others, (address, _, options) = super().init_handlers()
+        return [*others, (address, _Visit, options)]
+
+    def random_ports(self, port: int, n: int) -> range:
+        return range(port, min(port + n, 2**16))
+
+    def launch_browser(self) -> None:
+        """Say where the page is, now that it has a port, and open it if so wished."""
+        wanted = self.config.Voila.port
+        if self.port != wanted:
+            print(f"Port {wanted} is in use; the page has port {self.port}.")
+        link = f"{self.connection_url}?token={self.identity_provider.token}"
+        print(f"The panel, for browsers on this machine: {link}\nCtrl-C ends it.", flush=True)
+        if self.opens:
+            webbrowser.open(link)
+
+
+class _Door(IdentityProvider):
+    """Lets in who has the token of the link, and then the same browser by its cookie.
+
+    Browsers say where a request comes from. Another site may open the link, but it can neither
+    load the page as a picture or a frame, nor use the visitor's cookie.
+    """
+
+    login_available = logout_available = False
+
+    async def get_user(self, handler: RequestHandler) -> User:
+        handler.current_user = None  # until it is known; the page that refuses asks for it
+        found = super().get_user(handler)
+        user = await found if isawaitable(found) else found
+        site, use = map(handler.request.headers.get, ("Sec-Fetch-Site", "Sec-Fetch-Dest"))
+        ours = site in (None, "none", "same-origin")
+        link = use == "document" and self.is_token_authenticated(handler)
+        if user is None or not (ours or link):
+            raise HTTPError(
+                403,
+                "The panel opens with the whole link that was printed where it was started, the "
+                "token at its end included. Each start has another one.",
+                reason="This page needs its link",
+            )
+        return user
+
+
+class _Kernels(AsyncMappingKernelManager):
+    """The visitors' kernels."""
+
+    places = Integer(config=True, help="How many visitors there may be at once.")
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.expected = 0  # visitors whose kernel is not there yet
+        # One after the other is sooner served than all at the same time.
+        self.turns = asyncio.Semaphore(os.cpu_count() or 1)
+
+    async def start_kernel(self, **kwargs) -> str:  # type: ignore[override]  # as its base does
+        try:
+            return await super().start_kernel(**kwargs)
+        finally:
+            self.expected -= 1
+
+
+class _Visit(TornadoVoilaHandler):
+    """A visitor comes: is there a place?"""
+
+    left = False
+
+    async def get(self, path: str | None = None) -> None:
+        if path:  # Voilà would look for a file
+            raise HTTPError(404, "The panel has one page only.")
+        kernels = self.kernel_manager
+        if len(kernels) + kernels.expected >= kernels.places:
+            raise HTTPError(
+                503,
+                f"The panel has places for so many visitors at once: {kernels.places}, since each "
+                "needs memory. One is free as soon as somebody closes the page.",
+                reason="All places are taken",
+            )
+        self.xsrf_token  # noqa: B018 - a cookie; the page needs it to end its kernel
+        kernels.expected += 1
+        async with kernels.turns:
+            if self.left:
+                kernels.expected -= 1
+            else:
+                await super().get()
+
+    def on_connection_close(self) -> None:
+        super().on_connection_close()
+        self.left = True

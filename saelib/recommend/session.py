@@ -1,0 +1,264 @@
+"""One person at the panel: what they told, what they are asked, and the way back."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pandas as pd
+
+from saelib.errors import ProfileError
+from saelib.recommend.profile import Profile
+from saelib.recommend.questions import likely_seen, next_films
+from saelib.recommend.recommender import Recommender
+
+
+@dataclass
+class _State:
+    profile: Profile
+    films: list[str] = field(default_factory=list)
+    added: list[str] = field(default_factory=list)  # films on the table that nobody had to ask for
+    asked: list[str] = field(default_factory=list)  # all that were on the table for their stars
+    to_tick: list[str] = field(default_factory=list)
+    offered: list[str] = field(default_factory=list)  # all that were there to be ticked
+
+
+class Session:
+    """A sitting with a recommender: tick, rate, tell, reject, undo, save, load. No widgets in it.
+
+    Films are named by movie_id as text, see `Catalogue.name`. Every change is checked before it
+    is made: where it is refused with a ProfileError, nothing has changed.
+    """
+
+    def __init__(self, recommender: Recommender):
+        self.recommender = recommender
+        self._state = _State(Profile(dataset=recommender.dataset))
+        self._past: list[_State] = []
+
+    @property
+    def profile(self) -> Profile:
+        """What was told; change it through the methods only."""
+        return self._state.profile
+
+    @property
+    def films(self) -> list[str]:
+        """The films on the table, in the order in which they came: the rated and the open ones."""
+        return list(self._state.films)
+
+    @property
+    def to_tick(self) -> list[str]:
+        """The films of which the person can say that they have seen them, ticked or not."""
+        return list(self._state.to_tick)
+
+    @property
+    def knows_people(self) -> bool:
+        """Whether gender, age and occupation make a difference to the model."""
+        return self.recommender.knows_people
+
+    @property
+    def has_told(self) -> bool:
+        """Whether anything was told that the model can go by."""
+        profile = self.profile
+        about = (profile.gender, profile.age, profile.occupation)
+        seen = profile.seen and self.recommender.knows_seen
+        return bool(profile.ratings or seen or (self.knows_people and any(about)))
+
+    def has_seen(self, film: str) -> bool:
+        """Whether the person has ticked or rated the film."""
+        return film in self.profile.seen or film in self.profile.ratings
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is a change to take back."""
+        return bool(self._past)
+
+    def rate(self, film: str | int, stars: float | None) -> None:
+        """Give a film stars; None takes them back. Raises ProfileError."""
+        name = self._id(film)
+        if stars is not None:
+            stars = self.recommender.check_stars(film, stars)
+        if self.profile.ratings.get(name) == stars:
+            return
+        state = self._change()
+        if stars is None:
+            del state.profile.ratings[name]
+        else:
+            state.profile.ratings[name] = _whole(stars)
+        if name not in state.films:
+            state.films.append(name)
+
+    def tick(self, film: str | int, seen: bool = True) -> None:
+        """Say that a film was seen, or that it was not: then its stars go, too. ProfileError."""
+        name = self._id(film)
+        if self.has_seen(name) != seen:
+            state = self._change()
+            profile = state.profile
+            if seen:
+                profile.seen.append(name)
+                state.asked = [other for other in state.asked if other != name]  # ask once more
+            else:
+                profile.seen = [other for other in profile.seen if other != name]
+                profile.ratings.pop(name, None)
+
+    def saw(self, film: str | int) -> None:
+        """Say that a recommended film was seen: ticked, and on the table for its stars.
+
+        Raises ProfileError.
+        """
+        name = self._id(film)
+        if not self.has_seen(name):
+            state = self._change()
+            state.profile.seen.append(name)
+            for films in (state.films, state.added, state.to_tick):
+                if name not in films:
+                    films.append(name)
+
+    def offer(self, n: int = 10) -> None:
+        """Put the n films that were most likely seen among those to tick, for the others there.
+
+        Ticked films stay where they are. As with `more`, `undo` does not take the first ones back.
+        """
+        if self._state.offered:
+            self._change()
+        state = self._state
+        closed = {*state.offered, *state.to_tick, *state.films}
+        new = self._ids(likely_seen(self.recommender, self.profile, n, closed))
+        state.offered += new
+        state.to_tick = [film for film in state.to_tick if self.has_seen(film)] + new
+
+    def add(self, film: str | int) -> None:
+        """Put a film on the table, to be rated, and to stay there. Raises ProfileError."""
+        name = self._id(film)
+        if name not in self._state.added:
+            state = self._change()
+            state.added.append(name)
+            if name not in state.films:
+                state.films.append(name)
+
+    def more(self, n: int = 5) -> None:
+        """Put the next n questions on the table, in the places of those not answered.
+
+        Films that are rated, or were added, stay where they are. The first questions of a sitting,
+        and those after a restart or a load, belong to it: `undo` does not take them back alone.
+        """
+        if self._state.asked:
+            self._change()
+        new = iter(self._ids(self.questions(n)))
+        stay = {*self.profile.ratings, *self._state.added}
+        kept = [film if film in stay else next(new, None) for film in self._state.films]
+        self._state.films = [film for film in kept if film is not None] + list(new)
+
+    def tell(
+        self, gender: str | None = None, age: float | None = None, occupation: str | None = None
+    ) -> None:
+        """Say who you are; None: prefer not to say. Raises ProfileError."""
+        self.recommender.bundle.demographics.encode(gender, age, occupation)
+        told = {"gender": gender, "age": age, "occupation": occupation}
+        if any(getattr(self.profile, key) != value for key, value in told.items()):
+            profile = self._change().profile
+            profile.gender, profile.age, profile.occupation = gender, age, occupation
+
+    def reject(self, film: str | int) -> None:
+        """Never recommend this film. Raises ProfileError."""
+        name = self._id(film)
+        if name not in self.profile.rejected:
+            self._change().profile.rejected.append(name)
+
+    def undo(self) -> None:
+        """Take back the last change. Raises ProfileError where there is none."""
+        if not self._past:
+            raise ProfileError("There is nothing to undo.")
+        self._state = self._past.pop()
+
+    def restart(self) -> None:
+        """Forget everything that was told; `undo` brings it back."""
+        self._change()
+        self._state = _State(Profile(dataset=self.recommender.dataset))
+
+    def save(self, path: Path) -> None:
+        """Write the profile as JSON, as `python -m saelib rate` does. Raises ProfileError."""
+        self.profile.save(path)
+
+    def load(self, path: Path) -> None:
+        """Take a saved profile in place of what was told. Raises ProfileError."""
+        self.take(Profile.load(path))
+
+    def take(self, profile: Profile) -> None:
+        """Take a profile in place of what was told; titles become movie_ids. ProfileError.
+
+        Films that were added to the table stay there.
+        """
+        self.recommender.encode(profile, empty=True)  # refuses what does not fit
+        ratings = {self._id(film): _whole(stars) for film, stars in profile.ratings.items()}
+        seen, rejected = (
+            list(dict.fromkeys(map(self._id, films))) for films in (profile.seen, profile.rejected)
+        )
+        table = list(dict.fromkeys([*ratings, *self._state.added]))
+        self._change()
+        taken = replace(
+            profile,
+            ratings=ratings,
+            dataset=self.recommender.dataset,
+            seen=seen,
+            rejected=rejected,
+        )
+        self._state = _State(taken, table, list(table), to_tick=list(seen))
+
+    def questions(self, n: int = 5) -> pd.DataFrame:
+        """The next n films to ask about: movie_id, title, year, genres. See `next_films`.
+
+        Who ticks films has not seen the others among which they stood: these are not asked about.
+        """
+        known = {*self._state.asked, *self._state.films}
+        if self.profile.seen:
+            known.update(set(self._state.offered).difference(self.profile.seen))
+        films = next_films(self.recommender, self.profile, n, known)
+        self._state.asked += self._ids(films)
+        return films
+
+    def recommendations(self, n: int = 10, **wishes) -> pd.DataFrame:
+        """The n best films as `Recommender.recommend` gives them.
+
+        wishes: genres, decades, well_known. Empty where nothing was told yet.
+        """
+        profile = self.profile
+        if not self.has_told:
+            return pd.DataFrame(columns=["movie_id", "title", "year", "genres", "stars", "score"])
+        return self.recommender.recommend(profile, n, **wishes)
+
+    def why(self, films: Collection[str | int], n: int = 3) -> list[list[tuple[str, float, float]]]:
+        """For each film, the ratings that moved it up: label, stars given, and their share.
+
+        See `Recommender.why`.
+        """
+        if not self.profile.ratings:
+            return [[] for _ in films]
+        catalogue = self.recommender.catalogue
+        labels, position = catalogue.labels, catalogue.position
+        given = {labels[position(film)]: stars for film, stars in self.profile.ratings.items()}
+        reasons = self.recommender.why(self.profile, films, n)
+        return [[(name, given[name], share) for name, share in of_film] for of_film in reasons]
+
+    def place(self) -> tuple[float, float] | None:
+        """Where the person stands on the map of tastes; None where nothing was rated yet."""
+        if not self.profile.ratings:
+            return None
+        return self.recommender.place(self.profile)
+
+    def _id(self, film: str | int) -> str:
+        catalogue = self.recommender.catalogue
+        return catalogue.name(catalogue.position(film))
+
+    def _ids(self, films: pd.DataFrame) -> list[str]:
+        return [self._id(film) for film in films["movie_id"]]
+
+    def _change(self) -> _State:
+        """Remember the state for `undo` and return the one to change."""
+        self._past.append(copy.deepcopy(self._state))
+        return self._state
+
+
+def _whole(stars: float) -> float:
+    return int(stars) if stars == int(stars) else stars

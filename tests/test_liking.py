@@ -1,0 +1,150 @@
+"""Films as rows: folding someone new in, and averaging both orientations."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+from scipy.sparse import csr_array
+from scipy.special import expit, log_expit
+
+from saelib.data.features import MOVIELENS
+from saelib.data.matrix import RatingMatrix
+from saelib.data.people import People
+from saelib.model.fold_in import FoldIn
+from saelib.model.learn import fit_networks
+from saelib.model.liking import Liking
+from saelib.network.recipes import RECIPES, Recipe
+
+SMALL = Recipe(
+    tuple(replace(c, hidden=(12,), n_batches=10, epochs=8) for c in RECIPES["both"].networks)
+)
+
+
+@pytest.fixture(scope="module")
+def known(data):
+    return RatingMatrix.from_dataset(data)
+
+
+@pytest.fixture(scope="module")
+def liking(known) -> Liking:
+    return fit_networks(SMALL, known, progress=False)[0]
+
+
+@pytest.fixture(scope="module")
+def fold_in(liking) -> FoldIn:
+    [network] = [n for n in liking.models if isinstance(n, FoldIn)]
+    return network
+
+
+@pytest.mark.parametrize("rated", [1, 20, 700, 2300])
+@pytest.mark.parametrize("given", ["a taste", "all fives", "all ones"])
+def test_fold_in_finds_what_a_general_optimiser_finds(fold_in, rated, given):
+    """Few ratings and very many, and answers that pull the vector far away from its prior."""
+    rng = np.random.default_rng(rated)
+    codes = (
+        rng.normal(size=(3000, 31)) * 3 / np.arange(1, 32)
+    )  # directions that matter less and less
+    wide = replace(
+        fold_in, film_codes=codes.astype(np.float32), thresholds=np.array([-2.5, -1, 0.2, 2])
+    )
+    films = rng.choice(3000, rated, replace=False)
+    expected = rng.normal(size=rated)
+    scores = expected + codes[films] @ rng.normal(size=31) + rng.logistic(size=rated)
+    stars = {"all fives": 5.0, "all ones": 1.0}.get(given) or 0
+    stars = np.full(rated, stars) if stars else 1.0 + np.searchsorted(wide.thresholds, scores)
+    edges = np.concatenate([[-np.inf], wide.thresholds, [np.inf]])
+    level = stars.astype(int) - 1
+
+    def loss(vector):  # minus the log posterior, up to a constant
+        scores = expected + wide.film_codes[films].astype(float) @ vector
+        p = log_expit(scores - edges[level]) + log_expit(edges[level + 1] - scores)
+        return vector @ vector / 2 - p.sum()
+
+    found = wide.vector(films, stars, expected)
+    best = minimize(loss, rng.normal(size=31), method="BFGS", options={"gtol": 1e-6})
+    assert loss(found) <= best.fun + 1e-7
+    np.testing.assert_allclose(found, best.x, atol=2e-3)
+
+
+def test_a_person_of_the_training_is_predicted_as_the_network_does(known):
+    """The folded-in vector replaces the trained one: close to it, on the training ratings."""
+    _, films = SMALL.networks
+    config = replace(films, epochs=40, weight_decay=0.5, caution=0.0)
+    [fold_in] = fit_networks(Recipe((config,)), known, progress=False)[0].models
+    stars, rated = known.csr.toarray(), known.csr.toarray() > 0
+    error = np.sqrt(np.mean((fold_in.predict(known.people) - stars)[rated] ** 2))
+    assert error < 0.6 * stars[rated].std()
+
+
+def test_who_told_nothing_is_taken_for_the_average_person(fold_in, known):
+    nobody = csr_array((1, 40), dtype=np.float32)
+    silent = fold_in.predict(People.who_rated(nobody))
+    nothing = np.zeros((1, MOVIELENS.width), np.float32)
+    np.testing.assert_array_equal(silent, fold_in.predict(People.who_rated(nobody, nothing)))
+    usual = fold_in.average + fold_in.by_feature @ fold_in.usual
+    expected = 1 + sum(expit(usual - t) for t in fold_in.thresholds)
+    np.testing.assert_allclose(silent[0], expected, rtol=1e-5)
+    told = fold_in.predict(People.who_rated(nobody, known.about[:1]))
+    assert np.abs(told - silent).max() > 1e-6
+
+
+def test_people_are_independent_of_each_other(liking, known):
+    together = liking.predict(known.people[:10])
+    alone = np.vstack([liking.predict(known.people[[i]]) for i in range(10)])
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+
+
+def test_people_who_are_alike_are_folded_in_as_if_alone(fold_in, known):
+    """With a rating left out each, as the reasons do: they share the curvature of the first."""
+    row = known.csr[[int(np.argmax(np.diff(known.csr.indptr)))]]
+    rows = csr_array(np.repeat(row.toarray(), 9, axis=0) * (np.arange(40) != row.indices[:9, None]))
+    people = People.who_rated(rows)
+    together = fold_in.vectors(people)
+    alone = np.vstack([fold_in.vectors(people[[i]]) for i in range(9)])
+    np.testing.assert_allclose(together, alone, atol=1e-4)
+    assert np.abs(together - together[0]).max() > 1e-3
+
+
+def test_the_average_of_distributions_has_the_average_stars(liking, known):
+    people = known.people[:8]
+    p = liking.distribution(people)
+    assert p.shape == (8, 40, 5)
+    np.testing.assert_allclose(p.sum(-1), 1, atol=1e-5)
+    np.testing.assert_allclose(p @ np.arange(1, 6), liking.predict(people), atol=1e-4)
+    each = [model.predict(people) for model in liking.models]
+    np.testing.assert_allclose(sum(each) / 2, liking.predict(people), atol=1e-5)
+    assert liking.is_ordered
+    assert liking.uses_demographics
+
+
+def test_a_film_that_nobody_rated_is_told_apart_by_its_genres(data):
+    """Its decoder vector then comes from genres and decade alone."""
+    movies = data.movies.copy()
+    movies.loc[[5, 6], "genres"] = ["Horror", "Musical"]
+    movies.loc[[5, 6], "year"] = [1931, 1999]
+    horror = data.ratings["movie_id"].isin(data.movies["movie_id"].iloc[10:20]).to_numpy()
+    movies.loc[range(10, 20), "genres"] = "Horror"
+    liked = np.where(horror, 5, data.ratings["rating"] - 1).clip(1, 5).astype("float32")
+    unrated = data.ratings["movie_id"].isin(movies["movie_id"].iloc[[5, 6]]).to_numpy()
+    ratings = data.ratings.assign(rating=liked)[~unrated]
+    known = RatingMatrix.from_dataset(replace(data, movies=movies), ratings)
+    liking = fit_networks(SMALL, known, progress=False)[0]
+    stars = liking.predict(known.people).mean(axis=0)
+    assert stars[5] > stars[6] + 0.05
+
+
+def test_without_demographics_and_with_half_stars(data):
+    half = replace(
+        data,
+        users=None,
+        scale=(0.5, 5, 0.5),
+        ratings=data.ratings.assign(rating=data.ratings["rating"] - 0.5),
+    )
+    known = RatingMatrix.from_dataset(half)
+    liking = fit_networks(SMALL, known, progress=False)[0]
+    assert liking.distribution(known.people[:3]).shape == (3, 40, 10)
+    assert not liking.uses_demographics
+    assert liking.predict(known.people).min() >= 0.5
