@@ -333,7 +333,7 @@ def test_a_page_that_vanished_loses_its_kernel_and_an_idle_one_keeps_it(
     small_model, page, tmp_path
 ):
     """An hour of idling is three seconds here."""
-    code = "import sys; from pathlib import Path; from saelib.page import serve; "
+    code = "import sys; from pathlib import Path; from saelib.panel.page import serve; "
     code += "serve(Path(sys.argv[2]), int(sys.argv[3][7:]), open_browser=False, idle=3)"
     with server(tmp_path, "-c", code, "panel", str(small_model)) as (process, link):
         page.goto(link)
