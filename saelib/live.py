@@ -20,7 +20,9 @@ class Live(widgets.VBox):
     """
 
     def __init__(self, draw: Callable[..., str], start: dict, **choices: Sequence):
-        self.draw, self.drawn = draw, {}
+        self.draw = draw
+        self.drawn: dict[tuple, tuple[str, str]] = {}  # by values: words and picture
+        self.words = ""
         self.status, self.figure = widgets.HTML(), widgets.HTML()
         self.controls = {
             name: widgets.SelectionSlider(
