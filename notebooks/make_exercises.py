@@ -3,8 +3,9 @@
     python notebooks/make_exercises.py          writes them
     python notebooks/make_exercises.py --check  only says which are out of step (exit status 1)
 
-In a solution, a cell tagged `solution` holds the answer; in the exercise a code cell invites one
-and a text cell is left out. Everything else is the same, without outputs.
+In a solution, a cell tagged `solution` holds the answer; in the exercise a code cell invites one,
+below the `starter` of its metadata where it has one, and a text cell is left out. Everything else
+is the same, without outputs.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ def exercise(solution: nbformat.NotebookNode) -> nbformat.NotebookNode:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
             if answer:
-                cell.source = "# Your code here."
+                starter = cell.metadata.get("starter")
+                cell.source = "\n".join(filter(None, [starter, "# Your code here."]))
         elif answer:
             continue
         cell.metadata = {}

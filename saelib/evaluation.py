@@ -30,7 +30,7 @@ from saelib.errors import DataError, SaelibError
 from saelib.model.learn import fit_networks
 from saelib.model.seeing import Ease, ListOrder
 from saelib.network.baseline import BiasBaseline
-from saelib.network.recipes import find_recipe
+from saelib.network.recipes import LADDER, find_recipe
 
 Predict = Callable[[People], np.ndarray]  # n people -> (n, n_items) scores
 Learn = Callable[[RatingMatrix, int], Predict]  # training ratings, seed -> Predict
@@ -339,21 +339,6 @@ def evaluate(
     return PROTOCOLS[protocol](data, models, seed, **options)
 
 
-# The rungs of the ladder: the idea of each, and what else it changes.
-LADDER = {
-    "plain": "stars in, stars out, two layers on each side, ReLU to the end",
-    "residuals": "what the bias baseline leaves, in and out; besides: one layer of 500, tanh, "
-    "20 epochs in one cycle",
-    "mask": "tell the network which films are rated at all",
-    "decay": "strong weight decay",
-    "ordered": "stars as ordered categories",
-    "informed": "a decoder that knows who rated what, genres and decade; besides: an encoder that "
-    "knows who one is, up to 90 % of its inputs hidden",
-    "default": "films as rows, people folded in; besides: 1,000 wide, at most half of the inputs "
-    "hidden, other weights of what it is told, more caution where ratings are few",
-}
-
-
 def ladder(data: Dataset, seeds: Iterable[int] = (0,), *, progress: bool = False) -> Iterator[dict]:
     """Climb it: yields model, idea, rmse and gain over the rung before (in stars), one by one.
 
@@ -362,7 +347,8 @@ def ladder(data: Dataset, seeds: Iterable[int] = (0,), *, progress: bool = False
     """
     rungs: dict[str, tuple[str, Learn]] = {"bias": ("global mean, item bias and user bias", bias)}
     rungs |= {
-        f"sae-{name}": (idea, autoencoder(name, progress=progress)) for name, idea in LADDER.items()
+        f"sae-{name}": (idea, autoencoder(name, progress=progress))
+        for name, (idea, _) in LADDER.items()
     }
     before = dict.fromkeys(seeds, float("nan"))
     for name, (idea, learn) in rungs.items():

@@ -18,12 +18,14 @@ import pandas as pd
 import pytest
 import torch
 from hypothesis import HealthCheck, settings
+from tolerance import install
 
 from saelib.data import releases
 from saelib.data.releases import Counts, Dataset, Release
 from saelib.model.learn import train
 
 torch.set_num_threads(1)
+install()
 
 # Examples of each property; `make fuzz` asks for more.
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", 2000))

@@ -21,7 +21,7 @@ ROOMS = {
     "network": "recipes link heads baseline fingerprints history storage autoencoder training",
     "model": "star_model encoded fold_in liking seeing taste bundle learn",
     "evaluation": "evaluation",
-    "plots": "plots",
+    "plots": "plots live",
     "checks": "checks",
     "recommend": "catalogue profile recommender questions session",
     "panel": "markup widgets terminal page",

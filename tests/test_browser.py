@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import time
 from pathlib import Path
@@ -17,7 +18,7 @@ from servers import kernels, server, wait_for
 from saelib.recommend.profile import Profile
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
-NAME = "07_rate_films_get_recommendations.ipynb"
+NAME = "09_rate_films_get_recommendations.ipynb"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
 TRAINING = 400_000  # milliseconds: the notebook trains a model where there is none yet
@@ -48,7 +49,7 @@ LAB = (
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    """Address of a copy of notebook 07 in JupyterLab."""
+    """Address of a copy of notebook 09 in JupyterLab."""
     folder = tmp_path_factory.mktemp("lab")
     for name in (NAME, "example_profile.json"):
         shutil.copy(NOTEBOOKS / name, folder)
@@ -114,11 +115,16 @@ def close(page) -> None:
         page.close(run_before_unload=True)
 
 
-def run_notebook(page, address: str):
-    """Open the notebook in JupyterLab, run all its cells, and return the panel in the page."""
+def run_all_cells(page, address: str) -> None:
+    """Open the notebook in JupyterLab and run all its cells."""
     page.goto(address)
     page.wait_for_function(READY)
     page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells')")
+
+
+def run_notebook(page, address: str):
+    """The same, and return the panel in the page."""
+    run_all_cells(page, address)
     return the_panel(page)
 
 
@@ -245,6 +251,23 @@ def test_a_person_with_a_keyboard_in_jupyterlab(lab, page, tmp_path):
     expect(panel.get_by_role("status")).to_contain_text("4 rated, 1 more seen.")
     assert titles(panel) == after
     expect(panel.get_by_label("Gender")).to_have_value("female")
+
+
+def test_a_slider_of_a_lesson_moves_its_figure(page, tmp_path):
+    """In lesson 03, whose formulas are set without asking another machine, either."""
+    name = "03_what_an_autoencoder_is.ipynb"
+    shutil.copy(NOTEBOOKS / name, tmp_path)
+    with server(tmp_path, *LAB) as (_, address):
+        run_all_cells(page, f"{address}/lab/tree/{name}")
+        width = page.locator(".widget-slider", has_text="width").first
+        expect(width).to_contain_text("200", timeout=TRAINING)  # the lesson has set it by itself
+        figure = page.locator(".widget-html img").first
+        expect(figure).to_have_attribute("alt", re.compile("unseen 0.93, fed in 0.60"))
+        width.locator(".noUi-handle").focus()
+        page.keyboard.press("ArrowLeft")
+        expect(width).to_contain_text("100")
+        expect(figure).to_have_attribute("alt", re.compile("unseen 0.9., fed in 0.68"))
+        expect(page.locator("mjx-container, .MathJax").first).to_be_visible()
 
 
 def test_a_page_without_code(site, page, tmp_path):

@@ -214,7 +214,7 @@ def test_evaluate_names_the_models_and_summary_gives_mean_and_spread(data):
 
 
 def test_a_gain_on_the_ladder_is_that_of_the_same_seed(data, monkeypatch):
-    monkeypatch.setattr(evaluation, "LADDER", {"plain": "worse", "mask": "better"})
+    monkeypatch.setattr(evaluation, "LADDER", {"plain": ("worse", {}), "mask": ("better", {})})
     learners = {"plain": global_mean, "mask": item_mean}
     monkeypatch.setattr(evaluation, "autoencoder", lambda name, progress: learners[name])
     rows = list(ladder(data, (3, 5)))
@@ -228,12 +228,13 @@ def test_a_gain_on_the_ladder_is_that_of_the_same_seed(data, monkeypatch):
         np.testing.assert_allclose([row["gain"] for row in of_seed], -errors.diff())
 
 
-def test_a_rung_that_changes_more_than_one_thing_says_so():
-    """A field of the recipe is one thing, and so is averaging two networks."""
+def test_each_rung_changes_one_thing():
     for before, name in pairwise(LADDER):
         [old], [new] = RECIPES[before].networks, RECIPES[name].networks
         changed = [field for field, value in vars(new).items() if value != vars(old)[field]]
-        assert ("; besides: " in LADDER[name]) == (len(changed) > 1), (name, changed)
+        assert changed == list(LADDER[name][1]) and len(changed) == 1, name
+    rungs = list(LADDER)
+    assert (rungs[0], rungs[-1]) == ("plain", "default")
 
 
 def test_the_future_is_the_last_tenth_by_time_and_known_people_are_told_apart(data):

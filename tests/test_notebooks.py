@@ -19,7 +19,7 @@ import pytest
 import torch
 from conftest import PRINTED_MINUTES, RunningTimes, too_slow
 
-from saelib.network.recipes import RECIPES
+from saelib.network.recipes import LADDER, RECIPES
 from saelib.network.training import _set_pace
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
@@ -28,7 +28,7 @@ SOLUTIONS = sorted((NOTEBOOKS / "solutions").glob("*.ipynb"))
 EXERCISES = sorted((NOTEBOOKS / "exercises").glob("*.ipynb"))
 # What the first words of the sections are, in this order; the notebook's own come between.
 OPENING = ["What you will do", "What you will learn", "What you need"]
-CLOSING = ["What you have now", "Exercises", "Next"]
+CLOSING = ["What you have now", "Check yourself", "Exercises", "Further reading", "Next"]
 
 every = pytest.mark.parametrize(
     "path", SERIES + SOLUTIONS, ids=lambda p: p.parent.name + "/" + p.stem
@@ -53,7 +53,7 @@ def prose(path: Path) -> str:
 def test_there_are_notebooks_with_solutions_and_exercises():
     names = [path.name for path in SERIES]
     assert names
-    assert [name[:2] for name in names] == [f"{i:02}" for i in range(len(names))]
+    assert [name[:2] for name in names] == [f"{i:02}" for i in (0, 1, 2, 3, 4, 5, 6, 7, 9)]
     assert [p.name for p in SOLUTIONS] == [p.name for p in EXERCISES] == names
 
 
@@ -91,8 +91,8 @@ def test_the_sections_stand_in_the_agreed_order(path):
     assert re.match(rf"# {number} · \w", read(path).cells[0].source)
     sections = re.findall(r"^## (.+)$", prose(path), re.MULTILINE)
     assert sections[:3] == OPENING
-    assert sections[-3:] == CLOSING
-    assert len(sections) > 6, "and something of its own between"
+    assert sections[-5:] == CLOSING
+    assert len(sections) > 8, "and something of its own between"
 
 
 @of_the_series
@@ -142,19 +142,20 @@ def test_cells_are_short(path):
 
 @pytest.mark.parametrize("path", SOLUTIONS, ids=lambda p: p.stem)
 def test_what_follows_a_solution_is_part_of_it(path):
-    """Between an answer and the next exercise stands nothing that an exercise may show."""
+    """Between an answer and the next exercise stands nothing that an exercise may not show."""
     answered = False
     for cell in read(path).cells:
         if cell.source.startswith("## Exercise"):
             answered = False
         solution = "solution" in cell.metadata.get("tags", [])
         answered = answered or solution
-        assert solution or not answered, cell.source
+        check = cell.source.startswith("# Self-check: ")  # stays in the exercise
+        assert solution or check or not answered, cell.source
 
 
 def test_the_schedule_written_out_in_notebook_06_is_that_of_the_training():
     [cell] = [
-        c for c in code_cells(NOTEBOOKS / "06_climb_the_ladder.ipynb") if "rise =" in c.source
+        c for c in code_cells(NOTEBOOKS / "07_climb_the_ladder.ipynb") if "rise =" in c.source
     ]
     names = {"np": np, "pd": pd}
     exec(cell.source, names)
@@ -167,8 +168,33 @@ def test_the_schedule_written_out_in_notebook_06_is_that_of_the_training():
         assert optimizer.param_groups[0]["lr"] == pytest.approx(rate)
 
 
+@of_the_series
+def test_three_questions_open_their_answers_on_click(path):
+    [check] = [c.source for c in read(path).cells if c.source.startswith("## Check yourself")]
+    folded = r"<details><summary>[^<]+\?</summary>\n\n[^<]+\n\n</details>"
+    assert len(re.findall(folded, check)) == 3 == check.count("<details>")
+
+
+def test_the_ladder_that_notebook_07_reads_is_that_of_the_recipes():
+    rungs = pd.read_json(NOTEBOOKS / "ladder.jsonl", lines=True)
+    models = ["bias", *(f"sae-{name}" for name in LADDER)]
+    assert rungs["model"].drop_duplicates().tolist() == models
+    for model, of_model in rungs.groupby("model"):
+        assert of_model["seed"].tolist() == [0, 1, 2, 3, 4]
+        if model != "bias":
+            assert set(of_model["idea"]) == {LADDER[model.removeprefix("sae-")][0]}
+    errors = rungs.pivot_table(index="seed", columns="model", values="rmse")[models]
+    gains = rungs.pivot_table(index="seed", columns="model", values="gain")[models[1:]]
+    np.testing.assert_allclose(gains, -errors.diff(axis=1).iloc[:, 1:])
+    table = (NOTEBOOKS.parent / "models" / "README.md").read_text(encoding="utf-8")
+    assert f"| bias | {errors['bias'].mean():.4f} | | |" in table
+    for name in LADDER:
+        error, gain = errors[f"sae-{name}"].mean(), gains[f"sae-{name}"]
+        assert f"| {name} | {error:.4f} | {gain.mean():.4f} | {gain.sem():.4f} |" in table
+
+
 def test_the_winner_on_one_page_is_one_page_without_the_package():
-    cells = read(NOTEBOOKS / "06_climb_the_ladder.ipynb").cells
+    cells = read(NOTEBOOKS / "07_climb_the_ladder.ipynb").cells
     headings = [n for n, c in enumerate(cells) if re.match("## ", c.source)]
     first = next(n for n in headings if cells[n].source.startswith("## The winner on one page"))
     after = next(n for n in headings if n > first)

@@ -180,39 +180,57 @@ def _check_number(
         raise SaelibError(f"{name} is {value}; expected a number {wanted}.")
 
 
-# The network of the lessons, as the original work trained it.
-PLAIN = NetworkConfig(
-    hidden=(128, 64), inputs="stars", activation="relu", one_cycle=False, epochs=70
-)
-RESIDUALS = NetworkConfig(inputs="residuals", weight_decay=0.01)
-MASK = replace(RESIDUALS, inputs="residuals+mask")
-DECAY = replace(MASK, weight_decay=3.5)
-ORDERED = replace(DECAY, head="ordered")
-PEOPLE = replace(ORDERED, input_dropout=(0.0, 0.9), demographics=0.5, facts=0.5, raters=1.0)
-FILMS = replace(
-    PEOPLE,
-    rows="films",
-    hidden=(1000,),
-    input_dropout=(0.0, 0.5),
-    demographics=0.2,
-    facts=1.0,
-    caution=0.25,
-)
+# The ladder: the rungs from the network of the lessons, as the original work trained it, to
+# `default`; each changes one thing of the rung before. Its idea, and the change.
+LADDER: dict[str, tuple[str, dict]] = {
+    "plain": ("stars in, stars out, through 128, 64 and 128 units, ReLU to the end", {}),
+    "residuals": (
+        "what the bias baseline leaves, in and out",
+        {"inputs": "residuals"},
+    ),
+    "one-layer": ("one layer of 500 in place of 128, 64 and 128", {"hidden": (500,)}),
+    "tanh": ("tanh in place of ReLU", {"activation": "tanh"}),
+    "short": ("20 epochs in place of 70", {"epochs": 20}),
+    "one-cycle": ("a learning rate that rises and falls", {"one_cycle": True}),
+    "mask": ("the network is told which films are rated at all", {"inputs": "residuals+mask"}),
+    "decay": ("strong weight decay", {"weight_decay": 3.5}),
+    "ordered": ("stars as ordered categories", {"head": "ordered"}),
+    "denoising": (
+        "up to 90 % of the ratings hidden from the encoder",
+        {"input_dropout": (0.0, 0.9)},
+    ),
+    "raters": ("the decoder is told who rated a film", {"raters": 1.0}),
+    "genres": ("and its genres and decade", {"facts": 0.5}),
+    "informed": ("the encoder is told who the person is", {"demographics": 0.5}),
+    "films": ("films as rows, people folded in", {"rows": "films"}),
+    "hide-less": ("up to 50 % of a film's ratings hidden", {"input_dropout": (0.0, 0.5)}),
+    "tell-less": ("who people are counts less", {"demographics": 0.2}),
+    "genres-more": ("genres and decade count more", {"facts": 1.0}),
+    "cautious": ("more caution where ratings are few", {"caution": 0.25}),
+    "default": ("1,000 wide in place of 500", {"hidden": (1000,)}),
+}
+
+
+def _climb() -> dict[str, NetworkConfig]:
+    config = NetworkConfig(
+        hidden=(128, 64), inputs="stars", activation="relu", one_cycle=False, epochs=70
+    )
+    rungs = {}
+    for name, (_, change) in LADDER.items():
+        rungs[name] = config = replace(config, **change)
+    return rungs
+
+
+RUNGS = _climb()
+PLAIN, PEOPLE, FILMS = RUNGS["plain"], RUNGS["informed"], RUNGS["default"]
 
 # Which films, not how many stars: the multinomial denoising autoencoder of Liang et al. 2018.
 CHOICE = NetworkConfig(
     hidden=(600,), inputs="mask", head="multinomial", input_dropout=(0.0, 0.7), weight_decay=0.3
 )
 
-# In this order they are the ladder, up to default: each rung is one idea more.
 RECIPES: dict[str, Recipe] = {
-    "plain": Recipe((PLAIN,)),
-    "residuals": Recipe((RESIDUALS,)),
-    "mask": Recipe((MASK,)),
-    "decay": Recipe((DECAY,)),
-    "ordered": Recipe((ORDERED,)),
-    "informed": Recipe((PEOPLE,)),
-    "default": Recipe((FILMS,)),
+    **{name: Recipe((config,)) for name, config in RUNGS.items()},
     "both": Recipe((PEOPLE, FILMS)),
     "choice": Recipe((CHOICE,)),
 }
