@@ -22,7 +22,7 @@ class Live(widgets.VBox):
     def __init__(self, draw: Callable[..., str], start: dict, **choices: Sequence):
         self.draw = draw
         self.drawn: dict[tuple, tuple[str, str]] = {}  # by values: words and picture
-        self.words = ""
+        self.words, self.moving = "", False
         self.status, self.figure = widgets.HTML(), widgets.HTML()
         self.controls = {
             name: widgets.SelectionSlider(
@@ -40,17 +40,24 @@ class Live(widgets.VBox):
         self.follow()
 
     def set(self, **values: float) -> str:
-        """Move sliders, as a reader would, and return what the figure then shows in words."""
-        for name, value in values.items():
-            self.controls[name].value = value
+        """Move sliders, all at once, and return what the figure then shows in words."""
+        self.moving = True  # nothing is drawn for the values between
+        try:
+            for name, value in values.items():
+                self.controls[name].value = value
+        finally:
+            self.moving = False
+        self.follow()
         return self.words
 
     def follow(self) -> None:
         """Draw the figure of the sliders' values, or show it again."""
+        if self.moving:
+            return
         values = {name: control.value for name, control in self.controls.items()}
         key = tuple(values.values())
         if key not in self.drawn:
-            self.status.value = "Training …"
+            self.status.value = "One moment …"
             try:
                 words = self.draw(**values)
             except Exception as error:

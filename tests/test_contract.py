@@ -282,6 +282,7 @@ def test_what_does_not_go_together_is_refused_before_any_training(settings, mess
         ({"ridge": 0}, "ridge is 0; expected a number above 0"),
         ({"ease_dropout": 1}, "ease_dropout is 1; expected a number of at least 0 and below 1"),
         ({"tempering": -0.5}, "tempering is -0.5"),
+        ({"liking_weight": -1}, "liking_weight is -1; expected a number of at least 0"),
     ],
 )
 def test_settings_of_the_list_are_checked_too(settings, message):

@@ -4,6 +4,7 @@ import re
 
 import matplotlib.pyplot as plt
 import pytest
+from traitlets import TraitError
 
 from saelib.live import Live
 
@@ -34,6 +35,8 @@ def test_what_is_shown_follows_the_sliders_and_is_remembered(live, drawn):
     live.controls["width"].value = 5  # as a reader moves it
     assert live.figure.value == first and drawn == [(5, 0.5), (1, 0.5)]
     assert live.set(width=1, share_hidden=0.0) == "width 1, <0%> hidden"
+    assert live.set(width=5, share_hidden=0.5) == "width 5, <50%> hidden"
+    assert drawn == [(5, 0.5), (1, 0.5), (1, 0.0)], "nothing between, and nothing twice"
     assert not plt.get_fignums()
 
 
@@ -57,5 +60,6 @@ def test_an_error_is_shown_and_what_stood_there_stays(live):
 
 
 def test_a_value_that_is_not_offered_is_refused(live):
-    with pytest.raises(Exception, match="Invalid selection"):
+    with pytest.raises(TraitError, match="Invalid selection"):
         live.set(width=2)
+    assert live.set(width=1) == "width 1, <50%> hidden", "and the sliders still work"

@@ -153,7 +153,7 @@ def test_what_follows_a_solution_is_part_of_it(path):
         assert solution or check or not answered, cell.source
 
 
-def test_the_schedule_written_out_in_notebook_06_is_that_of_the_training():
+def test_the_schedule_written_out_in_notebook_07_is_that_of_the_training():
     [cell] = [
         c for c in code_cells(NOTEBOOKS / "07_climb_the_ladder.ipynb") if "rise =" in c.source
     ]

@@ -189,6 +189,7 @@ def test_who_people_are_is_known_where_it_is_told(own, bundle):
     assert about.sum() == own.users[["gender", "age", "occupation"]].notna().sum().sum()
 
 
+@pytest.mark.slow
 def test_doubled_tastes_are_liked_as_much_on_the_doubled_scale(data):
     """P(like) is a matter of taste, not of the number that stands for it."""
     likings = []

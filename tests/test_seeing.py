@@ -93,8 +93,11 @@ def test_who_has_seen_nothing_gets_the_popular_films(order, data):
     assert np.corrcoef(see, counts)[0, 1] > 0.8
 
 
-def test_what_the_recipe_chose_is_what_ease_was_fitted_with(data, order):
+def test_what_the_recipe_chose_is_what_the_list_goes_by(data, order):
     known = RatingMatrix.from_dataset(data)
     for setting in ({"ridge": 50.0}, {"ease_dropout": 0.1}, {"tempering": 0.0}):
         other = ListOrder.fit(known, order.liking, replace(RECIPES["default"], **setting))
         assert np.abs(other.ease.weights - order.ease.weights).max() > 1e-3, setting
+    other = ListOrder.fit(known, order.liking, replace(RECIPES["default"], liking_weight=0.2))
+    like = order.like(order.liking.distribution(known.people))
+    np.testing.assert_allclose(other.scores(known.people), order.see(known.people) * like**0.2)

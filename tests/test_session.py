@@ -245,6 +245,7 @@ def test_why_names_ratings_that_were_given(session):
             assert share > 0
 
 
+@pytest.mark.slow
 def test_hostile_profiles_are_refused_in_one_line(session, tmp_path):
     path = tmp_path / "profile.json"
     for text in (

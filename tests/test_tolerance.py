@@ -43,11 +43,27 @@ def test_a_number_may_differ_by_its_last_digit_or_by_the_stated_share(found, wan
         TABLE.replace("12,345", "12,346"),
         TABLE + "more\n",
         TABLE.replace("0.94", "nan"),
+        TABLE.replace("0.94", "#"),
     ],
 )
 def test_it_notices(wrong):
     assert same_text(TABLE, TABLE.replace("1.03", "1.04"))
     assert not same_text(wrong, TABLE)
+
+
+@pytest.mark.parametrize(
+    ("found", "wanted"),
+    [
+        ("sae-plain", "sae plain"),
+        ("Python 3.11.7", "Python 3.12.7"),
+        ("torch 2.13", "torch2.13"),
+        ("1995-10.5", "1995-10.6"),
+        ("a-0.5", "a-0.6"),
+        ("a # b", "a 7 b"),
+    ],
+)
+def test_what_is_no_number_is_text(found, wanted):
+    assert not same_text(found, wanted)
 
 
 def test_a_cell_is_compared_by_nbval_with_this_tolerance():

@@ -13,7 +13,10 @@ from collections.abc import Mapping
 
 from nbval.plugin import IPyNbCell
 
-NUMBER = re.compile(r"(?<![\w.])[-−]?\d{1,3}(?:,\d{3})+(?:\.\d+)?%?|(?<![\w.])[-−]?\d+(?:\.\d+)?%?")
+# Not 3.11.7 or 1995-10: versions and dates are words.
+NUMBER = re.compile(
+    r"(?<![\w.])(?<!\w[-−])[-−]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?%?(?!\.?\d|[-−]\d)"
+)
 _exactly = IPyNbCell.compare_outputs
 
 
@@ -29,7 +32,7 @@ def close(found: str, wanted: str, share: float = 0.0) -> bool:
 
 def same_text(found: str, wanted: str, share: float = 0.0) -> bool:
     """Whether two outputs are the same but for numbers that are close (and how wide they are)."""
-    texts = [re.sub(r"[ \t-]+", " ", NUMBER.sub(" # ", text)) for text in (found, wanted)]
+    texts = [re.sub(r"[ \t]+|-{2,}", " ", NUMBER.sub(" \0 ", text)) for text in (found, wanted)]
     pairs = zip(NUMBER.findall(found), NUMBER.findall(wanted))
     return texts[0] == texts[1] and all(close(a, b, share) for a, b in pairs)
 
