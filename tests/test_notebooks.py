@@ -153,6 +153,14 @@ def test_what_follows_a_solution_is_part_of_it(path):
         assert solution or check or not answered, cell.source
 
 
+@pytest.mark.parametrize("path", EXERCISES, ids=lambda p: p.stem)
+def test_each_exercise_has_a_hint_that_opens_on_click(path):
+    asked = [c.source for c in read(path).cells if c.source.startswith("## Exercise")]
+    assert len(asked) >= 3
+    for source in asked:
+        assert re.search(r"\n\n<details><summary>Hint</summary>\n\n[^<]+\n\n</details>$", source)
+
+
 def test_the_schedule_written_out_in_notebook_06_is_that_of_the_training():
     [cell] = [
         c for c in code_cells(NOTEBOOKS / "07_climb_the_ladder.ipynb") if "rise =" in c.source
