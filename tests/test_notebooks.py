@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -23,7 +24,8 @@ from saelib.network.recipes import LADDER, RECIPES
 from saelib.network.training import _set_pace
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
-SERIES = sorted(NOTEBOOKS.glob("*.ipynb"))
+SERIES = sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))
+CLASS = NOTEBOOKS / "one_class.ipynb"  # the series in 90 minutes, under the same checks
 SOLUTIONS = sorted((NOTEBOOKS / "solutions").glob("*.ipynb"))
 EXERCISES = sorted((NOTEBOOKS / "exercises").glob("*.ipynb"))
 # What the first words of the sections are, in this order; the notebook's own come between.
@@ -31,7 +33,7 @@ OPENING = ["What you will do", "What you will learn", "What you need"]
 CLOSING = ["What you have now", "Check yourself", "Exercises", "Further reading", "Next"]
 
 every = pytest.mark.parametrize(
-    "path", SERIES + SOLUTIONS, ids=lambda p: p.parent.name + "/" + p.stem
+    "path", [*SERIES, CLASS, *SOLUTIONS], ids=lambda p: p.parent.name + "/" + p.stem
 )
 of_the_series = pytest.mark.parametrize("path", SERIES, ids=lambda p: p.stem)
 
@@ -134,7 +136,7 @@ def test_links_to_files_resolve(path):
         assert (path.parent / target).exists(), target
 
 
-@of_the_series
+@pytest.mark.parametrize("path", [*SERIES, CLASS], ids=lambda p: p.stem)
 def test_cells_are_short(path):
     long = [c.source for c in code_cells(path) if len(c.source.splitlines()) > 12]
     assert not long
@@ -153,6 +155,14 @@ def test_what_follows_a_solution_is_part_of_it(path):
         assert solution or check or not answered, cell.source
 
 
+@pytest.mark.parametrize("path", EXERCISES, ids=lambda p: p.stem)
+def test_each_exercise_has_a_hint_that_opens_on_click(path):
+    asked = [c.source for c in read(path).cells if c.source.startswith("## Exercise")]
+    assert len(asked) >= 3
+    for source in asked:
+        assert re.search(r"\n\n<details><summary>Hint</summary>\n\n[^<]+\n\n</details>$", source)
+
+
 def test_the_schedule_written_out_in_notebook_07_is_that_of_the_training():
     [cell] = [
         c for c in code_cells(NOTEBOOKS / "07_climb_the_ladder.ipynb") if "rise =" in c.source
@@ -166,6 +176,16 @@ def test_the_schedule_written_out_in_notebook_07_is_that_of_the_training():
     for step, rate in enumerate(names["rate"]):
         _set_pace(optimizer, recipe, step / n_steps)
         assert optimizer.param_groups[0]["lr"] == pytest.approx(rate)
+
+
+def test_the_plan_of_the_class_is_that_of_its_notebook():
+    plan = (NOTEBOOKS / "README.md").read_text(encoding="utf-8")
+    parts = re.findall(r"^## (\d+–\d+) · (.+)$", prose(CLASS), re.MULTILINE)
+    assert parts and all(f"| {minutes} | {title} |" in plan for minutes, title in parts)
+    ends = [minutes.split("–") for minutes, _ in parts]
+    assert ends[0][0] == "0" and ends[-1][1] == "90"
+    assert all(before[1] == after[0] for before, after in pairwise(ends))
+    assert prose(CLASS).count("**You**: ") >= 6, "places to fill in together"
 
 
 @of_the_series
