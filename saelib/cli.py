@@ -1,4 +1,4 @@
-"""The command line: check, fetch, train, evaluate, ladder, recommend, rate and panel.
+"""The command line: check, fetch, train, evaluate, ladder, recommend, rate, import and panel.
 
 argparse, because `--seeds 0 1 2` takes a list. torch is imported by the commands that need it.
 """
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from saelib.data.dataset import Dataset
+    from saelib.data.scale import Scale
+    from saelib.recommend.catalogue import Catalogue
 
 DATASETS = "ml-100k, ml-1m, ml-latest-small, ml-10m, ml-20m, ml-25m or ml-32m"
 
@@ -205,6 +207,29 @@ def parser() -> argparse.ArgumentParser:
         "--save", type=Path, default=Path("my-profile.json"), help="(default: my-profile.json)"
     )
     model(rate)
+
+    import_ = command(
+        "import",
+        _import,
+        "Make a profile of ratings that you have made elsewhere: files that Letterboxd, IMDb, "
+        "MovieLens.org or TMDB let you download, or a CSV file of title, year, stars. Nothing is "
+        "sent anywhere.",
+    )
+    import_.add_argument("files", type=Path, nargs="+", metavar="FILE", help="one or several")
+    dataset(import_)
+    import_.add_argument(
+        "--output", type=Path, default=Path("my-profile.json"), help="(default: my-profile.json)"
+    )
+    import_.add_argument(
+        "--scale",
+        nargs="+",
+        type=float,
+        metavar="STARS",
+        help="of a list of your own: lowest and highest rating, and the step between (default: "
+        "0.5 5 0.5)",
+    )
+    import_.add_argument("--all", action="store_true", help="list every film that was not found")
+    model(import_)
 
     panel = command(
         "panel", _panel, "Open the rating panel as a page in the browser; Ctrl-C ends it."
@@ -476,6 +501,47 @@ def _rate(options: argparse.Namespace) -> None:
     _print_films(recommender.recommend(profile, options.n))
     if trouble is not None:
         raise trouble
+
+
+def _import(options: argparse.Namespace) -> None:
+    from saelib.data.scale import Scale
+    from saelib.recommend.exports import MAX_FILE
+    from saelib.recommend.imports import import_files
+
+    if options.output.is_dir():
+        raise ProfileError(f"{options.output} is a folder; --output takes a file name.")
+    files = []
+    for path in options.files:
+        try:
+            with path.open("rb") as file:
+                files.append((path.name, file.read(MAX_FILE + 1)))
+        except OSError as error:
+            raise ProfileError(f"Cannot read {path}: {error.strerror or error}.") from error
+    own_scale = None if options.scale is None else Scale.of(options.scale)
+    catalogue, scale = _catalogue(options)
+    imported = import_files(files, catalogue, scale, own_scale=own_scale, compare=True)
+    print(imported.report(None if options.all else 20))
+    if not imported.matched:
+        raise ProfileError(f"None of the films is in {imported.dataset}; no profile was written.")
+    path = _free_path(options.output)
+    imported.profile.save(path)
+    print(f"\nYour profile: {path}")
+
+
+def _catalogue(options: argparse.Namespace) -> tuple[Catalogue, Scale]:
+    """The films of a data set and its scale: of a model where there is one, else of the release."""
+    from saelib.data.releases import RELEASES, load
+    from saelib.model.bundle import Bundle
+    from saelib.recommend.catalogue import Catalogue
+
+    trained = options.model or model_path(options.dataset)
+    if trained.exists() or options.dataset not in RELEASES:
+        bundle = Bundle.load(_find_model(options.model, options.dataset))
+        return Catalogue(bundle.films, bundle.dataset), bundle.scale
+    data = load(options.dataset)
+    n_ratings = data.ratings["movie_id"].value_counts()
+    films = data.movies.assign(n_ratings=data.movies["movie_id"].map(n_ratings).fillna(0))
+    return Catalogue(films, data.name), data.scale
 
 
 def _panel(options: argparse.Namespace) -> None:

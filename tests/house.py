@@ -17,13 +17,13 @@ FIGURE = ROOT / "notebooks" / "figures" / "house.png"
 # Each imports only from those before it; so do the modules of a room.
 ROOMS = {
     "errors": "errors",
-    "data": "scale people layouts download features dataset releases own matrix",
+    "data": "scale people layouts download features dataset releases links own matrix",
     "network": "recipes link heads baseline fingerprints history storage autoencoder training",
     "model": "star_model encoded fold_in liking seeing taste bundle learn",
     "evaluation": "evaluation",
     "plots": "plots live",
     "checks": "checks",
-    "recommend": "catalogue profile recommender questions session",
+    "recommend": "titles catalogue profile exports imports recommender questions session",
     "panel": "markup widgets terminal page",
     "cli": "cli __main__",
 }

@@ -30,7 +30,7 @@ from saelib.recommend.profile import Profile
 from saelib.recommend.questions import likely_seen, next_films
 from saelib.recommend.recommender import Recommender
 
-COMMANDS = ["check", "fetch", "train", "evaluate", "ladder", "recommend", "rate", "panel"]
+COMMANDS = "check fetch train evaluate ladder recommend rate import panel".split()
 
 
 def run(*arguments, **kwargs) -> subprocess.CompletedProcess:
@@ -569,7 +569,7 @@ HOSTILE += ["me.json", "bad.json", "everything.json", "a" * 300, "~nosuchuser/x"
 HOSTILE += ["/dev/null", "/dev/full", "tiny", "plain", "default", "ratings", "ranking", "u1", "[1]"]
 HOSTILE += ["model.safetensors", "broken.safetensors", "\udcff.safetensors", "--", "-x"]
 OPTIONS = "dataset recipe seed output resume protocol split seeds no-demographics json profile "
-OPTIONS += "films save model help nonsense port dark no-browser"
+OPTIONS += "films save model help nonsense port dark no-browser output scale all"
 OPTIONS = [f"--{name}" for name in OPTIONS.split()] + ["-n"]
 
 

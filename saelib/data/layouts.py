@@ -179,13 +179,16 @@ def _movies(ids: pd.Series, titles: pd.Series, genres: pd.Series) -> pd.DataFram
     )
 
 
-def _read_ml_100k(folder: Path):
-    ratings = read_ratings(folder / "u.data")
+def _films_ml_100k(folder: Path) -> pd.DataFrame:
     path = folder / "u.item"
     items = _split(path, "latin-1", "|", 5 + len(ML_100K_GENRES))
     flags = items.iloc[:, 5:].to_numpy() == "1"
     genres = ["|".join(g for g, flag in zip(ML_100K_GENRES, row) if flag) for row in flags]
-    movies = _movies(_integers(items[0], path), items[1], pd.Series(genres, dtype=str))
+    return _movies(_integers(items[0], path), items[1], pd.Series(genres, dtype=str))
+
+
+def _read_ml_100k(folder: Path):
+    ratings, movies = read_ratings(folder / "u.data"), _films_ml_100k(folder)
     path = folder / "u.user"
     people = _split(path, "latin-1", "|", 5)
     users = _people(
@@ -198,22 +201,28 @@ def _read_ml_100k(folder: Path):
     return ratings, movies, users
 
 
+TABS = {"sep": "\t", "quoting": QUOTE_NONE, "keep_default_na": False}
+
+
+def _films_recbole(folder: Path) -> pd.DataFrame:
+    path = folder / "ml-100k.item"
+    columns = ["item_id:token", "movie_title:token_seq", "release_year:token", "class:token_seq"]
+    items = _table(_parse(path, dtype=str, **TABS), dict(zip(columns, range(4))), path)
+    # The one film without a year stands there as 'unkonwn', in both columns.
+    titles = items[1].replace({"unkonwn": "unknown"})
+    has_year = items[2].str.fullmatch("[0-9]{4}")
+    titles = titles.where(~has_year, titles + " (" + items[2] + ")")
+    return _movies(_integers(items[0], path, 1), titles, items[3].str.replace(" ", "|"))
+
+
 def _read_recbole(folder: Path):
     """ml-100k as recbole ships it: typed headers; the year in a column of its own."""
-    tabs = {"sep": "\t", "quoting": QUOTE_NONE, "keep_default_na": False}
     path = folder / "ml-100k.inter"
     headers = ("user_id:token", "item_id:token", "rating:float", "timestamp:float")
     names = dict(zip(headers, RATING_COLUMNS))
     types = {old: RATING_TYPES[new] for old, new in names.items()}
     ratings = _renamed(_parse_ratings(path, "\t", 1, sep="\t", dtype=types), names, path)
-    path = folder / "ml-100k.item"
-    columns = ["item_id:token", "movie_title:token_seq", "release_year:token", "class:token_seq"]
-    items = _table(_parse(path, dtype=str, **tabs), dict(zip(columns, range(4))), path)
-    # The one film without a year stands there as 'unkonwn', in both columns.
-    titles = items[1].replace({"unkonwn": "unknown"})
-    has_year = items[2].str.fullmatch("[0-9]{4}")
-    titles = titles.where(~has_year, titles + " (" + items[2] + ")")
-    movies = _movies(_integers(items[0], path, 1), titles, items[3].str.replace(" ", "|"))
+    movies = _films_recbole(folder)
     path = folder / "ml-100k.user"
     of_user = {
         "user_id:token": "user_id",
@@ -221,7 +230,7 @@ def _read_recbole(folder: Path):
         "age:token": "age",
         "occupation:token": "occupation",
     }
-    users = _table(_parse(path, dtype=str, **tabs), of_user, path)
+    users = _table(_parse(path, dtype=str, **TABS), of_user, path)
     ids, ages = (_integers(users[column], path, 1) for column in ("user_id", "age"))
     return ratings, movies, _people(path, 1, **users.assign(user_id=ids, age=ages))
 
@@ -234,19 +243,26 @@ def read_dat_ratings(path: Path) -> pd.DataFrame:
     return ratings.set_axis(RATING_COLUMNS, axis="columns")
 
 
-def _read_dat(folder: Path, encoding: str):
+def _films_dat(folder: Path, encoding: str) -> pd.DataFrame:
     path = folder / "movies.dat"
     items = _split(path, encoding, "::", 3)
-    movies = _movies(_integers(items[0], path), items[1], items[2])
-    return read_dat_ratings(folder / "ratings.dat"), movies
+    return _movies(_integers(items[0], path), items[1], items[2])
+
+
+def _films_ml_10m(folder: Path) -> pd.DataFrame:
+    return _films_dat(folder, "utf-8")
 
 
 def _read_ml_10m(folder: Path):
-    return *_read_dat(folder, "utf-8"), None
+    return read_dat_ratings(folder / "ratings.dat"), _films_ml_10m(folder), None
+
+
+def _films_ml_1m(folder: Path) -> pd.DataFrame:
+    return _films_dat(folder, "latin-1")
 
 
 def _read_ml_1m(folder: Path):
-    ratings, movies = _read_dat(folder, "latin-1")
+    ratings, movies = read_dat_ratings(folder / "ratings.dat"), _films_ml_1m(folder)
     path = folder / "users.dat"
     people = _split(path, "latin-1", "::", 5)
     occupation = _integers(people[3], path)
@@ -263,6 +279,13 @@ def _read_ml_1m(folder: Path):
     return ratings, movies, users
 
 
+def _films_csv(folder: Path) -> pd.DataFrame:
+    path = folder / "movies.csv"
+    names = {"movieId": "movie_id", "title": "title", "genres": "genres"}
+    items = _table(_parse(path, dtype=str, keep_default_na=False), names, path)
+    return _movies(_integers(items["movie_id"], path, 1), items["title"], items["genres"])
+
+
 def _read_csv(folder: Path):
     """The later releases: CSV with a header line, UTF-8, half stars, no demographics."""
     path = folder / "ratings.csv"
@@ -270,11 +293,7 @@ def _read_csv(folder: Path):
     names["timestamp"] = "timestamp"
     types = {old: RATING_TYPES[new] for old, new in names.items()}
     ratings = _renamed(_parse_ratings(path, ",", 1, dtype=types), names, path)
-    path = folder / "movies.csv"
-    names = {"movieId": "movie_id", "title": "title", "genres": "genres"}
-    items = _table(_parse(path, dtype=str, keep_default_na=False), names, path)
-    ids = _integers(items["movie_id"], path, 1)
-    return ratings, _movies(ids, items["title"], items["genres"]), None
+    return ratings, _films_csv(folder), None
 
 
 def _renamed(frame: pd.DataFrame, names: dict, path: Path) -> pd.DataFrame:
@@ -299,21 +318,24 @@ def _table(frame: pd.DataFrame, names: dict, path: Path) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Layout:
-    """The files a layout needs, and the function that reads them into the three frames.
+    """The files a layout needs, and the functions that read them.
 
-    files: of ratings, of films and, where there is one, of users. n_header: lines before the first
-    record of each.
+    files: of ratings, of films and, where there is one, of users. read_films: only the films.
+    read: the three frames. n_header: lines before the first record of each.
     """
 
     files: tuple[str, ...]
+    read_films: Callable[[Path], pd.DataFrame]
     read: Callable[[Path], tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame | None]]
     n_header: int = 0
 
 
 LAYOUTS = {
-    "ml-100k": Layout(("u.data", "u.item", "u.user"), _read_ml_100k),
-    "recbole": Layout(("ml-100k.inter", "ml-100k.item", "ml-100k.user"), _read_recbole, 1),
-    "ml-1m": Layout(("ratings.dat", "movies.dat", "users.dat"), _read_ml_1m),
-    "ml-10m": Layout(("ratings.dat", "movies.dat"), _read_ml_10m),
-    "csv": Layout(("ratings.csv", "movies.csv"), _read_csv, 1),
+    "ml-100k": Layout(("u.data", "u.item", "u.user"), _films_ml_100k, _read_ml_100k),
+    "recbole": Layout(
+        ("ml-100k.inter", "ml-100k.item", "ml-100k.user"), _films_recbole, _read_recbole, 1
+    ),
+    "ml-1m": Layout(("ratings.dat", "movies.dat", "users.dat"), _films_ml_1m, _read_ml_1m),
+    "ml-10m": Layout(("ratings.dat", "movies.dat"), _films_ml_10m, _read_ml_10m),
+    "csv": Layout(("ratings.csv", "movies.csv"), _films_csv, _read_csv, 1),
 }

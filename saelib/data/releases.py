@@ -151,6 +151,19 @@ def read(folder: Path, name: str) -> Dataset:
     return data
 
 
+def read_films(name: str) -> pd.DataFrame | None:
+    """Only the films of a release on disk, as `Dataset.movies`; None where it is not there.
+
+    Raises DataError.
+    """
+    folder, release = locate(name), _release(name)
+    if folder is None:
+        return None
+    found = _layout_of(folder, release)
+    assert found is not None
+    return LAYOUTS[found].read_films(folder)
+
+
 def _check(data: Dataset, layout: Layout, files: list[Path]) -> None:
     """Raise DataError if the tables are not complete, on the scale, and of one another."""
     ratings, movies, users = data.ratings, data.movies, data.users

@@ -14,6 +14,8 @@ from saelib.recommend.profile import Profile
 from saelib.recommend.questions import likely_seen, next_films
 from saelib.recommend.recommender import Recommender
 
+ABOUT = ("gender", "age", "occupation")
+
 
 @dataclass
 class _State:
@@ -190,21 +192,41 @@ class Session:
 
         Films that were added to the table stay there.
         """
-        self.recommender.encode(profile, empty=True)  # refuses what does not fit
-        ratings = {self._id(film): _whole(stars) for film, stars in profile.ratings.items()}
+        taken = self._checked(profile)
+        table = list(dict.fromkeys([*taken.ratings, *self._state.added]))
+        self._change()
+        self._state = _State(taken, table, list(table), to_tick=list(taken.seen))
+
+    def add_profile(self, profile: Profile) -> None:
+        """Add what a profile tells to what was told; its stars win, one `undo` takes it all back.
+
+        For exports of elsewhere, of which a person may have several. Raises ProfileError.
+        """
+        told, before = self._checked(profile), self.profile
+        rated = {**before.ratings, **told.ratings}
+        joined = replace(
+            before,
+            ratings=rated,
+            seen=list(dict.fromkeys([*before.seen, *told.seen])),
+            rejected=list(dict.fromkeys([*before.rejected, *told.rejected])),
+            **{key: getattr(told, key) or getattr(before, key) for key in ABOUT},
+        )
+        if joined == before:
+            return
+        state = self._change()
+        state.profile = joined
+        state.films = list(dict.fromkeys([*state.films, *told.ratings]))
+        state.to_tick = list(dict.fromkeys([*state.to_tick, *told.seen]))
+
+    def _checked(self, profile: Profile) -> Profile:
+        """The profile with films by movie_id, once each. Raises ProfileError."""
+        self.recommender.encode(profile, empty=True)
         seen, rejected = (
             list(dict.fromkeys(map(self._id, films))) for films in (profile.seen, profile.rejected)
         )
-        table = list(dict.fromkeys([*ratings, *self._state.added]))
-        self._change()
-        taken = replace(
-            profile,
-            ratings=ratings,
-            dataset=self.recommender.dataset,
-            seen=seen,
-            rejected=rejected,
-        )
-        self._state = _State(taken, table, list(table), to_tick=list(seen))
+        ratings = {self._id(film): _whole(stars) for film, stars in profile.ratings.items()}
+        dataset = self.recommender.dataset
+        return replace(profile, ratings=ratings, dataset=dataset, seen=seen, rejected=rejected)
 
     def questions(self, n: int = 5) -> pd.DataFrame:
         """The next n films to ask about: movie_id, title, year, genres. See `next_films`.

@@ -1,0 +1,331 @@
+"""Ratings made elsewhere become a profile: which film of the data set is which, and what is left.
+
+Nothing is guessed: a film that could be several is told and not taken, as is one that is not found.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+from saelib.data.links import OWN_NUMBERS, at_hand, links
+from saelib.data.releases import RELEASES, read_films
+from saelib.data.scale import Scale
+from saelib.errors import ProfileError
+from saelib.recommend.catalogue import Catalogue
+from saelib.recommend.exports import Export, Row, read_export
+from saelib.recommend.profile import Profile
+from saelib.recommend.titles import key, names, parts, plain
+
+# The last year of which a release has ratings, as its README says; films do not reach further.
+LAST_YEAR = {
+    "ml-100k": 1998,
+    "ml-1m": 2000,
+    "ml-10m": 2009,
+    "ml-20m": 2015,
+    "ml-latest-small": 2018,
+    "ml-25m": 2019,
+    "ml-32m": 2023,
+}
+
+
+def convert(stars: float, told: Scale, wanted: Scale) -> float:
+    """Stars of one scale on another: as great a part of the highest, at the nearest level.
+
+    Halfway between two levels, the higher one; at least the lowest. IMDb's 10, 7 and 1 are 5, 3½
+    and ½ in half stars, and 5, 4 and 1 in whole stars. A scale below 0 begins there.
+    """
+
+    def zero(scale: Scale) -> float:
+        return min(scale.lowest, 0.0)
+
+    part = (stars - zero(told)) / (told.highest - zero(told))
+    value = zero(wanted) + part * (wanted.highest - zero(wanted))
+    steps = np.floor((value - wanted.lowest) / wanted.step + 0.5 + 1e-9)
+    return float(wanted.clip(wanted.lowest + wanted.step * steps))
+
+
+def rule(told: Scale, wanted: Scale) -> str:
+    """`convert` in words."""
+    if told == wanted:
+        return f"Stars are taken as they are, {told}."
+    examples = [f"{x:g} is {convert(x, told, wanted):g}" for x in told.levels[[-1, -4, 0]]]
+    return (
+        f"Stars {told} become {wanted}: the same part of the highest, rounded, a half up; "
+        f"{', '.join(examples)}."
+    )
+
+
+@dataclass(frozen=True)
+class Found:
+    """What came of one film: its column, or several that it could be; and how it was found."""
+
+    position: int | None
+    options: tuple[int, ...] = ()
+    how: str = ""
+
+
+class Matcher:
+    """Finds films of other services in a data set, by number, or by title and year."""
+
+    def __init__(self, films: pd.DataFrame, dataset: str, known: pd.DataFrame | None = None):
+        """films: movie_id, title, year, as `Dataset.movies`. known: of `links`, or None."""
+        self.titles = films["title"].tolist()
+        self.years = [None if pd.isna(year) else int(year) for year in films["year"]]
+        self._n_ratings = films.get("n_ratings", films["movie_id"] * 0).tolist()
+        self._ids = {movie_id: i for i, movie_id in enumerate(films["movie_id"])}
+        self._numbered = dataset in RELEASES and dataset not in OWN_NUMBERS
+        self._of: dict[str, dict[int, int]] = {"imdb_id": {}, "tmdb_id": {}}
+        self._imdb: dict[int, int] = {}  # position -> imdb_id
+        if known is not None:
+            for column, positions in self._of.items():
+                for movie_id, number in (
+                    known[["movie_id", column]].dropna().itertuples(index=False)
+                ):
+                    if movie_id in self._ids:
+                        positions.setdefault(int(number), self._ids[movie_id])
+            self._imdb = {position: number for number, position in self._of["imdb_id"].items()}
+        self._named: dict[str, list[int]] = defaultdict(list)
+        self._partly: dict[str, list[int]] = defaultdict(list)
+        self._names = [names(title) for title in self.titles]
+        for position, title in enumerate(self.titles):
+            for name in {key(name) for name in self._names[position]}:
+                self._named[name].append(position)
+            for part in {key(part) for part in parts(title)}:
+                self._partly[part].append(position)
+
+    def find(self, row: Row) -> Found:
+        """The film of a row of an export."""
+        if (by_number := self._by_number(row)) is not None:
+            return by_number
+        asked = [name for title in (row.title, row.original) if title for name in names(title)]
+        same = self._named_so(row, asked)
+        exact = [i for i in same if set(self._names[i]) & set(asked)]
+        whole = [i for i in exact if plain(self.titles[i]) == plain(row.title)]
+        for apart, how in ((0, "title and year"), (1, "title, one year apart")):
+            for some in (whole, exact, same):
+                if fits := [i for i in some if self._apart(row, i) == apart]:
+                    return self._one_of(fits, how)
+        if unsure := [i for i in whole or exact or same if self._apart(row, i) is None]:
+            return self._one_of(unsure, "title, no year")
+        candidates = {i for name in asked for i in self._partly.get(key(name), [])}
+        candidates |= {i for part in parts(row.title) for i in self._named.get(key(part), [])}
+        if fits := [i for i in self._allowed(row, candidates) if self._apart(row, i) == 0]:
+            return self._one_of(fits, "a part of the title, and year")
+        return Found(None, tuple(same), "another year" if same else "")
+
+    def _by_number(self, row: Row) -> Found | None:
+        if self._numbered and row.movie_id in self._ids:
+            position = self._ids[row.movie_id]
+            alike = {*names(row.title)} & {*self._names[position]}
+            if alike or self._apart(row, position) in (0, 1, None):
+                return Found(position, how="movie_id")
+        for column, positions in self._of.items():
+            if (found := positions.get(getattr(row, column))) is not None:
+                return Found(found, how=column.replace("_id", "Id"))
+        return None
+
+    def _named_so(self, row: Row, asked: list[str]) -> list[int]:
+        return self._allowed(row, {i for name in asked for i in self._named.get(key(name), [])})
+
+    def _allowed(self, row: Row, positions: Iterable[int]) -> list[int]:
+        """Without films that links.csv knows to be another one of IMDb."""
+        wanted = row.imdb_id
+        return [i for i in sorted(positions) if not wanted or self._imdb.get(i, wanted) == wanted]
+
+    def _apart(self, row: Row, position: int) -> int | None:
+        """Years between; None where one of them is not known."""
+        year = self.years[position]
+        return None if year is None or row.year is None else abs(year - row.year)
+
+    def _one_of(self, fits: list[int], how: str) -> Found:
+        """The film, where all that fit are the same one: some stand in a release under two ids.
+
+        Of these, the one with most ratings.
+        """
+        if len({(self.titles[i], self.years[i]) for i in fits}) == 1:
+            return Found(max(fits, key=lambda i: self._n_ratings[i]), how=how)
+        return Found(None, tuple(fits), "several")
+
+
+@dataclass
+class Imported:
+    """A profile made of exports, and what became of each line of them.
+
+    matched: (film of the file, film of the data set, how). not_found: (film, a hint or '').
+    ambiguous: (film, those that it could be). refused: lines that cannot be used, and why. notes:
+    the rules that were applied. better: which release has more of these films, in a sentence.
+    """
+
+    profile: Profile
+    dataset: str
+    matched: list[tuple[str, str, str]] = field(default_factory=list)
+    not_found: list[tuple[str, str]] = field(default_factory=list)
+    ambiguous: list[tuple[str, list[str]]] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    better: str = ""
+
+    def summary(self) -> str:
+        """In one line: how much was taken."""
+        left = [
+            (len(self.not_found), f"not in {self.dataset}"),
+            (len(self.ambiguous), "ambiguous"),
+            (len(self.refused), "unusable"),
+        ]
+        rated, seen = len(self.profile.ratings), len(self.profile.seen)
+        rest = ", ".join(f"{n} {what}" for n, what in left if n)
+        return f"{rated} films with stars and {seen} seen were taken" + (
+            f"; {rest}." if rest else ", all there were."
+        )
+
+    def report(self, most: int | None = 20) -> str:
+        """All of it in lines. most: how many films of each kind are listed; None: all."""
+        ways = Counter(how for _, _, how in self.matched)
+        lines = [self.summary(), *self.notes]
+        lines += [f"{n:6} found by {how}" for how, n in ways.most_common()]
+        listed = [
+            (
+                "Found under another name or year; are these the same",
+                [f"{a} → {b}" for a, b, how in self.matched if how not in SURE],
+            ),
+            (
+                "Could be several, so not taken",
+                [f"{film}: {'; '.join(could)}" for film, could in self.ambiguous],
+            ),
+            ("Not taken", self.refused),
+            (
+                f"Not in {self.dataset}",
+                [f"{film}{f' ({hint})' if hint else ''}" for film, hint in self.not_found],
+            ),
+        ]
+        for heading, films in listed:
+            if films:
+                shown = films[:most]
+                lines += ["", f"{heading}: {len(films)}", *(f"  {film}" for film in shown)]
+                if len(films) > len(shown):
+                    lines.append(f"  … and {len(films) - len(shown)} more")
+        return "\n".join(lines + (["", self.better] if self.better else []))
+
+
+SURE = ("movie_id", "imdbId", "tmdbId", "title and year")
+
+
+def import_files(
+    files: Collection[tuple[str, bytes]],
+    catalogue: Catalogue,
+    scale: Scale,
+    *,
+    own_scale: Scale | None = None,
+    compare: bool = False,
+) -> Imported:
+    """Exports of one person as one profile. files: (name, content); several, as Letterboxd's two.
+
+    catalogue, scale: of the data set that the profile is for. own_scale: of a list that says
+    nothing of it, see `read_export`. compare: also find out which release would match more.
+    A film several times: the stars of the latest date; where no dates tell, and the stars differ,
+    none of them, and the film counts as seen. Raises ProfileError.
+    """
+    exports = [read_export(content, name, own_scale) for name, content in files]
+    imported = Imported(Profile(dataset=catalogue.dataset), catalogue.dataset)
+    matcher = Matcher(catalogue.films, catalogue.dataset, links(catalogue.dataset))
+    told: dict[int, list[tuple[Row, float | None]]] = defaultdict(list)
+    for export in exports:
+        where = f"{export.source}, " if len(exports) > 1 else ""
+        imported.refused += [f"{where}{line}" for line in export.refused]
+        imported.notes += [f"{export.source}: {export.format}, {len(export.rows)} films."]
+        imported.notes += export.notes
+        if any(row.stars is not None for row in export.rows):
+            imported.notes.append(rule(export.scale, scale))
+        _match(export, matcher, catalogue, imported, told, partial(convert, wanted=scale))
+    imported.notes = list(dict.fromkeys(imported.notes))
+    for position, rows in told.items():
+        stars = _latest(catalogue.labels[position], rows, imported.notes)
+        if stars is None:
+            imported.profile.seen.append(catalogue.name(position))
+        else:
+            imported.profile.ratings[catalogue.name(position)] = _whole(stars)
+    if compare:
+        imported.better = _better([row for e in exports for row in e.rows], imported)
+    return imported
+
+
+def _match(export: Export, matcher: Matcher, catalogue: Catalogue, imported, told, on) -> None:
+    """Find each film of an export, and add to `imported` and `told` what came of it."""
+    n_others = 0
+    for row in export.rows:
+        found = matcher.find(row)
+        labels = [catalogue.labels[i] for i in found.options]
+        if found.position is not None and (row.is_film or found.how in SURE[:3]):
+            imported.matched.append((str(row), catalogue.labels[found.position], found.how))
+            stars = None if row.stars is None else on(row.stars, export.scale)
+            told[found.position].append((row, stars))
+        elif not row.is_film:
+            n_others += 1
+        elif found.how == "several":
+            imported.ambiguous.append((str(row), labels))
+        else:
+            imported.not_found.append((str(row), f"there: {'; '.join(labels)}" if labels else ""))
+    if n_others:
+        imported.notes.append(f"No films, so left out: {n_others} (series, episodes, games).")
+
+
+def _latest(name: str, rows: list[tuple[Row, float | None]], notes: list[str]) -> float | None:
+    """The stars that count where a film stands several times; None: only seen."""
+    rated = [(row.date, stars) for row, stars in rows if stars is not None]
+    if len({stars for _, stars in rated}) <= 1:
+        return rated[0][1] if rated else None
+    latest = max(date for date, _ in rated)
+    last = {stars for date, stars in rated if date == latest}
+    given = ", ".join(f"{stars:g}" for _, stars in rated)
+    if latest and len(last) == 1:
+        notes.append(f"{name} stands there with {given} stars: the latest, {max(last):g}, count.")
+        return last.pop()
+    notes.append(f"{name} stands there with {given} stars: it counts as seen, without stars.")
+    return None
+
+
+def _better(rows: list[Row], imported: Imported) -> str:
+    """Which release would match more: counted where its films are on disk, else by the years."""
+    here = len(imported.matched)
+    rows = [row for row in rows if row.is_film]
+    counts = {}
+    for name in at_hand():
+        if name != imported.dataset and (films := read_films(name)) is not None:
+            matcher = Matcher(films, name, links(name))
+            counts[name] = sum(matcher.find(row).position is not None for row in rows)
+    better = sorted((n, name) for name, n in counts.items() if n > here)
+    if better:
+        n, name = better[-1]
+        return (
+            f"{name}, at hand, has {n} of these {len(rows)} films; {imported.dataset} has {here}."
+        )
+    last = LAST_YEAR.get(imported.dataset)
+    if last is None:
+        return ""
+    n_later = sum((row.year or 0) > last for row in rows)
+    later = [name for name, year in LAST_YEAR.items() if year > last and name not in counts]
+    if not n_later or not later:
+        return ""
+    return (
+        f"{n_later} of the films are of {last + 1} or later, after {imported.dataset} ends; "
+        f"{later[-1]} reaches to {LAST_YEAR[later[-1]]}."
+    )
+
+
+def _whole(stars: float) -> float:
+    return int(stars) if stars == int(stars) else stars
+
+
+def read_profile(content: bytes, name: str, catalogue: Catalogue, scale: Scale) -> Imported:
+    """A file that somebody loads: a profile as JSON, or an export. Raises ProfileError."""
+    if content.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"["):
+        return Imported(Profile.from_json(content, name), catalogue.dataset)
+    if not content.strip():
+        raise ProfileError(f"{name} is empty; expected a profile, or an export as a CSV file.")
+    return import_files([(name, content)], catalogue, scale)
