@@ -23,7 +23,7 @@ ROOMS = {
     "evaluation": "evaluation",
     "plots": "plots live",
     "checks": "checks",
-    "recommend": "titles catalogue profile exports imports recommender questions session",
+    "recommend": "titles search catalogue profile exports imports recommender questions session",
     "panel": "markup widgets terminal page",
     "cli": "cli __main__",
 }

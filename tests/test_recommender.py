@@ -228,6 +228,7 @@ def test_search_for_nothing_finds_nothing(recommender):
     assert recommender.catalogue.search("no such film").empty
     assert len(recommender.catalogue.search("film", n=7)) == 7
     assert set(recommender.catalogue.search("sabrina")["year"]) == {1954, 1995}
+    assert recommender.catalogue.search("!").empty
 
 
 def test_without_a_distribution_the_stars_make_the_order(data):

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import difflib
-import re
 import reprlib
-import unicodedata
 from collections.abc import Collection
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
 from saelib.errors import ProfileError
+from saelib.recommend.search import TitleSearch
 
 MAX_TEXT = 100  # characters of what is shown in a message
 ID = "id:"  # before a movie_id that is also a title
-ARTICLES = {"the", "a", "an", "le", "la", "les", "l", "der", "die", "das", "el", "il", "un", "une"}
 
 
 def short(value: object) -> str:
@@ -28,14 +27,6 @@ def short(value: object) -> str:
 def label(title: str, year: int | None) -> str:
     """How a film is shown: 'Fargo (1996)', or the title alone where the year is not known."""
     return title if pd.isna(year) else f"{title} ({year})"
-
-
-def _words(text: str) -> set[str]:
-    """The words of a title or a search, without case, accents, punctuation and articles."""
-    plain = unicodedata.normalize("NFKD", text.casefold())
-    plain = "".join(c for c in plain if not unicodedata.combining(c)).replace("'", "")
-    words = set(re.findall(r"\w+", plain))
-    return words - ARTICLES or words
 
 
 class Catalogue:
@@ -53,7 +44,6 @@ class Catalogue:
         self._decades = films["year"].to_numpy(float, na_value=0).astype(int) // 10 * 10
         self.genres = sorted(set().union(*self._genres))
         self.decades = sorted({int(decade) for decade in self._decades if decade})
-        self._searchable = [_words(name) for name in labels]
         self._by_id = {str(movie_id): i for i, movie_id in enumerate(films["movie_id"])}
         self._by_name: dict[str, list[int]] = {}
         for position, (full, title) in enumerate(zip(labels, films["title"])):
@@ -91,22 +81,22 @@ class Catalogue:
         name = str(self.films["movie_id"][position])
         return name if set(self._by_name.get(name, [])) <= {position} else ID + name
 
-    def search(self, text: str, n: int = 20) -> pd.DataFrame:
-        """Films with all words of `text` in their title, the most rated first.
+    def find(self, text: str) -> list[int]:
+        """The positions of all films that a search finds, best first; see `TitleSearch.find`."""
+        return self._titles.find(text)
 
-        Case, accents, articles and punctuation do not matter: 'les miserables' finds
-        'Misérables, Les (1995)'. Returns columns movie_id, title, year, genres.
+    def search(self, text: str, n: int = 20) -> pd.DataFrame:
+        """The n best films of `find`: movie_id, title, year, genres.
+
+        'les miserables' finds 'Misérables, Les (1995)', '12 monkeys' 'Twelve Monkeys', 'shawshenk'
+        'Shawshank Redemption, The', 'se7en' 'Seven (a.k.a. Se7en)'.
         """
-        words = _words(text)
-        found = [i for i, name in enumerate(self._searchable) if words and words <= name]
-        if not found:  # a word may not be complete yet
-            found = [
-                i
-                for i, name in enumerate(self._searchable)
-                if words and all(any(part.startswith(w) for part in name) for w in words)
-            ]
-        best = self.films.loc[found].sort_values("n_ratings", ascending=False, kind="stable")
-        return self.rows(best.index[:n])
+        return self.rows(self.find(text)[:n])
+
+    @cached_property
+    def _titles(self) -> TitleSearch:
+        n_ratings = self.films["n_ratings"].to_numpy()
+        return TitleSearch(self.films["title"].tolist(), self.labels.tolist(), n_ratings)
 
     def matching(self, genres: Collection[str], decades: Collection[int]) -> np.ndarray:
         """(n_items,) whether a film has one of the genres and is of one of the decades."""

@@ -228,8 +228,8 @@ def _lines(text: str, source: str) -> Iterator[tuple[int, list[str]]]:
     """
     if text.casefold().startswith("sep="):  # spreadsheets write it for themselves
         text = text.partition("\n")[2]
-    first = text.lstrip().partition("\n")[0]
-    headers = {by: next(csv.reader([first], delimiter=by), []) for by in ",;\t"}
+    first = text.lstrip().splitlines()[:1]
+    headers = {by: [name.strip('"') for line in first for name in line.split(by)] for by in ",;\t"}
     between = next((by for by, header in headers.items() if _recognise(header)), ",")
     reader = csv.reader(io.StringIO(text.lstrip(), newline=""), delimiter=between, strict=True)
     try:

@@ -45,8 +45,13 @@ def without_article(words: str) -> str:
 
 
 def with_digits(words: str) -> str:
-    """Plain words with numbers as digits: 'rocky iv' -> 'rocky 4', 'twelve monkeys' -> '12 …'."""
-    return " ".join(NUMERALS.get(word, word) for word in words.split())
+    """Plain words with numbers as digits: 'rocky iv' -> 'rocky 4', 'twelve monkeys' -> '12 …'.
+
+    A single letter in front is none: 'v for vendetta', 'x men'.
+    """
+    first, *rest = words.split() or [""]
+    rest = [NUMERALS.get(word, word) for word in rest]
+    return " ".join([NUMERALS.get(first, first) if len(first) > 1 else first, *rest])
 
 
 def key(words: str) -> str:
