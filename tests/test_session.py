@@ -98,6 +98,71 @@ def test_what_was_rejected_stays_so_in_a_file(session, tmp_path):
     assert other.profile.rejected == []
 
 
+def test_a_rejected_film_may_come_back(session):
+    session.rate(80, 5)
+    first = session.recommendations()["movie_id"][0]
+    session.reject(first)
+    session.reject(first, False)
+    session.reject(first, False)
+    assert session.recommendations()["movie_id"][0] == first
+    session.undo()
+    assert session.profile.rejected == [str(first)]
+
+
+def test_one_gesture_is_one_undo(session):
+    def press(film: str, *stars: float) -> None:
+        for given in stars:
+            with session.gesture(("stars", film)):
+                session.rate(film, given)
+
+    press("80", 1, 2, 3, 4, 5)
+    press("90", 5, 4)
+    assert session.profile.ratings == {"80": 5, "90": 4}
+    session.undo()
+    assert session.profile.ratings == {"80": 5}
+    press("80", 4)  # after an undo a new gesture begins
+    session.undo()
+    assert session.profile.ratings == {"80": 5}
+    session.undo()
+    assert session.profile.ratings == {}
+    assert not session.can_undo
+    press("80", 3, 2)
+    session.reject("100")
+    press("80", 1)  # something else was done in between
+    session.undo()
+    assert session.profile == Profile({"80": 2}, "ml-100k", rejected=["100"])
+    session.undo()
+    session.add("90")
+    press("90", 3)
+    press("90", None)
+    assert session.profile.ratings == {"80": 2}
+    assert "90" in session.films
+    session.undo()  # of having added it
+    session.undo()
+    assert session.profile.ratings == {}, "a gesture that ends where it began is none"
+    press("80", 5)
+    press("80", 5)
+    session.undo()
+    assert not session.can_undo
+
+
+def test_a_gesture_of_several_changes_is_made_whole_or_not_at_all(session):
+    session.rate("80", 5)
+    before = copy.deepcopy(session.profile)
+    with pytest.raises(ProfileError), session.gesture("several"):
+        session.tick("90")
+        session.rate("90", 4)
+        session.rate("90", 9)
+    assert session.profile == before
+    with session.gesture("several"):
+        session.tick("90")
+        session.rate("90", 4)
+    session.undo()
+    assert session.profile == before
+    session.undo()
+    assert not session.can_undo
+
+
 @pytest.mark.parametrize("films", ['"50"', "{}", "[5.5]", "[null]", "[true]", "[[]]"])
 def test_rejected_films_are_a_list_of_names(films):
     with pytest.raises(ProfileError, match='another "rejected" than a list'):
@@ -281,6 +346,21 @@ class Sitting(RuleBasedStateMachine):
             self.remember()
             self.ratings[film] = stars
         self.session.rate(film, stars)
+
+    @rule(film=FILMS, stars=st.lists(st.integers(1, 5) | st.none(), min_size=1, max_size=4))
+    def press_keys(self, film, stars):
+        """Several in one gesture; another rule, or this one with another film, ends it."""
+        before = dict(self.ratings)
+        after = {**before, film: stars[-1]} if stars[-1] else dict(before)
+        if not stars[-1]:
+            after.pop(film, None)
+        comes = film not in self.session.films and any(stars)  # the film, to the table
+        if after != before or comes:
+            self.remember()
+        with self.session.gesture(object()):
+            for given in stars:
+                self.session.rate(film, given)
+        self.ratings = after
 
     @rule(film=FILMS)
     def take_back(self, film):

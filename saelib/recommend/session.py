@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection
+from collections.abc import Collection, Hashable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -38,6 +39,7 @@ class Session:
         self.recommender = recommender
         self._state = _State(Profile(dataset=recommender.dataset))
         self._past: list[_State] = []
+        self._gesture: Hashable | None = None  # that the last change was part of
 
     @property
     def profile(self) -> Profile:
@@ -162,17 +164,45 @@ class Session:
             profile = self._change().profile
             profile.gender, profile.age, profile.occupation = gender, age, occupation
 
-    def reject(self, film: str | int) -> None:
-        """Never recommend this film. Raises ProfileError."""
+    def reject(self, film: str | int, rejected: bool = True) -> None:
+        """Never recommend this film, or recommend it again. Raises ProfileError."""
         name = self._id(film)
-        if name not in self.profile.rejected:
-            self._change().profile.rejected.append(name)
+        if (name in self.profile.rejected) != rejected:
+            profile = self._change().profile
+            if rejected:
+                profile.rejected.append(name)
+            else:
+                profile.rejected = [other for other in profile.rejected if other != name]
 
     def undo(self) -> None:
-        """Take back the last change. Raises ProfileError where there is none."""
+        """Take back the last change, or gesture. Raises ProfileError where there is none."""
         if not self._past:
             raise ProfileError("There is nothing to undo.")
-        self._state = self._past.pop()
+        self._state, self._gesture = self._past.pop(), None
+
+    @contextmanager
+    def gesture(self, name: Hashable) -> Iterator[None]:
+        """All changes within are one for `undo`, and one with those of the same name right before.
+
+        `with session.gesture(("stars", "80")): session.rate("80", 4)`, five times while somebody
+        presses a key five times, is one change. A gesture that ends where it began is none. Where
+        one of its changes is refused, all of them in this block are.
+        """
+        start, n_past, before = self._state, len(self._past), self._gesture
+        going_on = before is not None and before == name
+        start = copy.deepcopy(start)
+        try:
+            yield
+        except BaseException:
+            self._state, self._gesture = start, before
+            del self._past[n_past:]
+            raise
+        if len(self._past) > n_past:
+            del self._past[n_past if going_on else n_past + 1 :]
+            self._gesture = name
+            if self._past[-1] == self._state:
+                self._past.pop()
+                self._gesture = None
 
     def restart(self) -> None:
         """Forget everything that was told; `undo` brings it back."""
@@ -279,6 +309,7 @@ class Session:
     def _change(self) -> _State:
         """Remember the state for `undo` and return the one to change."""
         self._past.append(copy.deepcopy(self._state))
+        self._gesture = None
         return self._state
 
 
