@@ -438,17 +438,19 @@ def _recommend(options: argparse.Namespace) -> None:
 
     profile = Profile.load(options.profile)
     path = _find_model(options.model, profile.dataset or "ml-100k")
-    films = Recommender.load(path).recommend(profile, options.n)
+    recommender = Recommender.load(path)
+    films = recommender.recommend(profile, options.n)
     if options.json:
         for film in films.to_dict("records"):
             year = None if pd.isna(film["year"]) else int(film["year"])
             print(json.dumps(film | {"year": year}))
     else:
-        _print_films(films)
+        _print_films(films, recommender.scale)
 
 
-def _print_films(films: pd.DataFrame) -> None:
+def _print_films(films: pd.DataFrame, scale: Scale) -> None:
     from saelib.recommend.catalogue import label
+    from saelib.recommend.reasons import caution
 
     if films.empty:
         print("No film is left to recommend: all of them were rated or seen.")
@@ -458,6 +460,8 @@ def _print_films(films: pd.DataFrame) -> None:
     width = max(map(len, names))
     for rank, (name, genre, stars) in enumerate(zip(names, genres, films["stars"]), start=1):
         print(f"{rank:3}.  {name:{width}}  {stars:.1f} ★  {genre}".rstrip())
+    if warning := caution(films, scale):
+        print(f"\n{warning}")
 
 
 def _rate(options: argparse.Namespace) -> None:
@@ -498,7 +502,7 @@ def _rate(options: argparse.Namespace) -> None:
     keep(profile)
     where = path if trouble is None else f"not saved; as it would be:\n\n{profile.to_json()}"
     print(f"\nYour profile: {where}\nYour recommendations, best first:\n")
-    _print_films(recommender.recommend(profile, options.n))
+    _print_films(recommender.recommend(profile, options.n), recommender.scale)
     if trouble is not None:
         raise trouble
 

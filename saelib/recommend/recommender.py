@@ -126,7 +126,7 @@ class Recommender:
             pull = order.pull(rated, np.array(positions))
             of_each = np.argsort(-pull, axis=0, kind="stable")[: max(LEFT_OUT // len(films), n)]
             rated = rated[np.unique(of_each)]
-        people = _without_each(person, rated)
+        people = without_each(person, rated)
         if order is None:
             scores = self.bundle.liking.predict(people)[:, positions]
         else:
@@ -148,7 +148,7 @@ class Recommender:
         return self.scale.clip(distribution[0] @ self.scale.levels), distribution[0]
 
 
-def _without_each(person: People, films: np.ndarray) -> People:
+def without_each(person: People, films: np.ndarray) -> People:
     """The person once without each of the films, neither rated nor seen; last, as they are."""
 
     def rows(row: csr_array) -> csr_array:

@@ -13,6 +13,7 @@ import pandas as pd
 from saelib.errors import ProfileError
 from saelib.recommend.profile import Profile
 from saelib.recommend.questions import likely_seen, next_films
+from saelib.recommend.reasons import Reasons, reasons
 from saelib.recommend.recommender import Recommender
 
 ABOUT = ("gender", "age", "occupation")
@@ -292,6 +293,12 @@ class Session:
         given = {labels[position(film)]: stars for film, stars in self.profile.ratings.items()}
         reasons = self.recommender.why(self.profile, films, n)
         return [[(name, given[name], share) for name, share in of_film] for of_film in reasons]
+
+    def reasons(self, films: Collection[str | int], n: int = 3) -> list[Reasons]:
+        """For each film, why the person would come across it, and why they would like it."""
+        if not (self.profile.ratings or self.profile.seen):
+            return [Reasons() for _ in films]
+        return reasons(self.recommender, self.profile, films, n)
 
     def place(self) -> tuple[float, float] | None:
         """Where the person stands on the map of tastes; None where nothing was rated yet."""

@@ -1,0 +1,133 @@
+"""Why a film stands in the list, told apart: would you come across it, and would you like it?"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from saelib.data.scale import Scale
+from saelib.recommend.profile import Profile
+from saelib.recommend.recommender import LEFT_OUT, Recommender, without_each
+
+LEAST = 0.05  # of P(see) or P(like): what is due to a film by less is no reason that one believes
+
+
+@dataclass(frozen=True)
+class Reason:
+    """A film of the person's own that moved another up. stars: None where it was only ticked.
+
+    share: of P(see) or of P(like), which is lost where this film had not been told. liked: whether
+    its stars count as liked.
+    """
+
+    name: str
+    stars: float | None
+    share: float
+    liked: bool
+
+
+@dataclass(frozen=True)
+class Reasons:
+    """Of one film. see: why the person would come across it; like: why they would like it.
+
+    Where it is expected below `middle` stars, nothing is said of liking.
+    """
+
+    see: list[Reason] = field(default_factory=list)
+    like: list[Reason] = field(default_factory=list)
+
+    def in_words(self) -> str:
+        """'You would come across it: you have seen Fargo (1996) (31%). You would like it, …'
+
+        '' where no film of the person's own counts for LEAST.
+        """
+        seen = [f"{reason.name} ({reason.share:.0%})" for reason in self.see]
+        rated = [
+            f"{reason.name} ({_given(reason.stars)}, {reason.share:.0%})" for reason in self.like
+        ]
+        said = [f"You would come across it: you have seen {_and(seen)}."] if seen else []
+        said += [f"You would like it, going by {_and(rated)}."] if rated else []
+        return " ".join(said)
+
+
+def reasons(
+    recommender: Recommender, profile: Profile, films: Collection[str | int], n: int = 3
+) -> list[Reasons]:
+    """For each film, up to n films of the person's own for each of the two questions.
+
+    Each film told, rated or ticked, is left out in turn; what P(see) and P(like) lose by it is what
+    it did. Of more than LEFT_OUT those are tried that pull most at P(see). Films that the person
+    liked come first, then ticked ones, then the others, each by share; no share is below LEAST.
+    Models that know only stars give reasons for these alone. Raises ProfileError.
+    """
+    catalogue, scale = recommender.catalogue, recommender.scale
+    person, order = recommender.encode(profile), recommender.bundle.order
+    positions = [catalogue.position(film) for film in films]
+    told = np.union1d(person.stars.indices, person.seen.indices if order else []).astype(int)
+    if not positions or not len(told):
+        return [Reasons() for _ in positions]
+    if len(told) > LEFT_OUT and order is not None:
+        pull = order.pull(told, np.array(positions))
+        of_each = np.argsort(-pull, axis=0, kind="stable")[: max(LEFT_OUT // len(positions), n)]
+        told = told[np.unique(of_each)]
+    people = without_each(person, told)
+    expected = recommender.predict(profile)[positions]
+    liking = recommender.bundle.liking
+    see = like = None
+    if order is None:
+        like = liking.predict(people)[:, positions]
+    elif (distribution := liking.distribution(people, positions)) is not None:
+        see, like = order.see(people, positions), order.like(distribution)
+    given = dict(zip(person.stars.indices.tolist(), person.stars.data.tolist()))
+
+    def best(scores: np.ndarray | None, film: int, ticks: bool) -> list[Reason]:
+        if scores is None or (scores is like and expected[film] < middle(scale)):
+            return []
+        shares = 1 - scores[:-1, film] / scores[-1, film]
+        found = []
+        for position, share in zip(told.tolist(), shares.tolist()):
+            stored = given.get(position)
+            stars = None if stored is None else stored - scale.offset
+            if share >= LEAST and (ticks or stars is not None):
+                liked = stars is not None and stars >= scale.liked
+                found.append(Reason(catalogue.labels[position], stars, share, liked))
+        return sorted(found, key=lambda r: (not r.liked, r.stars is not None, -r.share))[:n]
+
+    return [
+        Reasons(best(see, film, ticks=True), best(like, film, ticks=order is not None))
+        for film in range(len(positions))
+    ]
+
+
+def middle(scale: Scale) -> float:
+    """The stars below which a film is not recommended without a word: 3 of 1 to 5, or of ½ to 5."""
+    return float(scale.levels[scale.levels >= (scale.lowest + scale.highest) / 2 - 1e-9][0])
+
+
+def caution(films: pd.DataFrame, scale: Scale) -> str:
+    """What must be said of a list in which films are expected to please little; '' else.
+
+    films: as of `Recommender.recommend`.
+    """
+    least, low = middle(scale), (films["stars"] < middle(scale)).sum() if len(films) else 0
+    if not low:
+        return ""
+    if low == len(films):
+        return (
+            f"You may like none of these: all are expected below {least:g} stars. Rate some films "
+            "that you liked, and the list can follow them."
+        )
+    which = "One of these is" if low == 1 else f"{low} of these are"
+    return f"{which} expected below {least:g} stars: likely to be seen rather than liked."
+
+
+def _given(stars: float | None) -> str:
+    return "seen" if stars is None else Scale.spoken(stars)
+
+
+def _and(names: Sequence[str]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
