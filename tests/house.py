@@ -24,7 +24,7 @@ ROOMS = {
     "plots": "plots live",
     "checks": "checks",
     "recommend": "titles search catalogue profile exports imports recommender reasons questions "
-    "changes session",
+    "changes play session",
     "panel": "markup widgets terminal page",
     "cli": "cli __main__",
 }

@@ -19,7 +19,7 @@ from saelib.recommend import recommender as recommending
 from saelib.recommend.catalogue import label
 from saelib.recommend.profile import Profile
 from saelib.recommend.questions import films_to_ask
-from saelib.recommend.recommender import Recommender
+from saelib.recommend.recommender import FAR_KNOWN, FAR_LIKE, PRIOR_RATINGS, Recommender
 from saelib.recommend.session import Session
 
 
@@ -70,13 +70,25 @@ def test_filters_keep_to_what_was_asked(recommender):
         recommender.recommend(Profile(RATINGS), decades=[1890])
 
 
-def test_the_adventurous_end_asks_only_for_liking(recommender):
-    order = recommender.bundle.order
-    like = order.like(order.liking.distribution(recommender.encode(Profile(RATINGS))))[0]
-    films = recommender.recommend(Profile(RATINGS), n=40, well_known=0)
-    positions = [recommender.catalogue.position(film) for film in films["movie_id"]]
-    np.testing.assert_allclose(films["score"], like[positions] ** 0.7)
-    assert films["score"].is_monotonic_decreasing
+def test_adventurous_lists_go_from_what_all_know_to_what_is_near_to_this_person(recommender):
+    order, films = recommender.bundle.order, recommender.catalogue.films
+    person = recommender.encode(Profile(RATINGS))
+    like = order.like(order.liking.distribution(person))[0]
+    base = order.see(person)[0] * like**order.liking_weight
+    further = like**FAR_LIKE / (films["n_ratings"].to_numpy() + PRIOR_RATINGS) ** FAR_KNOWN
+    sums = []
+    for well_known in (1, 0.75, 0.5, 0.25, 0):
+        found = recommender.recommend(Profile(RATINGS), n=8, well_known=well_known)
+        at = [recommender.catalogue.position(film) for film in found["movie_id"]]
+        np.testing.assert_allclose(found["score"], (base * further ** (1 - well_known))[at])
+        assert found["score"].is_monotonic_decreasing
+        sums.append(np.log(further[at]).sum())
+    # Of log base + t log further, the second part of the best ones grows with t, whatever they are.
+    assert sums == sorted(sums)
+    assert sums[0] < sums[-1]
+    for wrong in (-0.1, 1.5, float("nan")):
+        with pytest.raises(ProfileError, match="well_known goes from 0 to 1; got"):
+            recommender.recommend(Profile(RATINGS), well_known=wrong)
 
 
 def test_why_is_what_leaving_a_rating_out_does(recommender):

@@ -151,14 +151,9 @@ class ListOrder:
             raise ValueError("a list needs a model with a distribution over stars")
         return self.score(self.see(people, films), distribution)
 
-    def score(
-        self, see: np.ndarray, distribution: np.ndarray, well_known: float = 1.0
-    ) -> np.ndarray:
-        """(n, n_items) scores, from P(see) and P(stars).
-
-        well_known: how much it counts that the person is likely to come across a film.
-        """
-        return see**well_known * self.like(distribution) ** self.liking_weight
+    def score(self, see: np.ndarray, distribution: np.ndarray) -> np.ndarray:
+        """(n, n_items) scores, from P(see) and P(stars)."""
+        return see * self.like(distribution) ** self.liking_weight
 
     def see(self, people: People, films: Films = ALL) -> np.ndarray:
         """(n, n_items) P(see). EASE's regression may leave the range of a probability a little."""

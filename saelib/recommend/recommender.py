@@ -15,6 +15,8 @@ from saelib.model.bundle import Bundle
 from saelib.recommend.catalogue import Catalogue
 from saelib.recommend.profile import Profile, check_stars, encode
 
+FAR_KNOWN, FAR_LIKE, PRIOR_RATINGS = 1.0, 1.0, 5.0
+SURPRISES = 30
 LEFT_OUT = 40  # ratings, one at a time, to see what each of them does
 
 
@@ -63,6 +65,28 @@ class Recommender:
         """(n_items,) expected stars, clipped to the scale, for every film of the catalogue."""
         return self._stars(self.encode(profile))[0]
 
+    def predict_anybody(self) -> np.ndarray:
+        """(n_items,) expected stars of somebody who has told nothing."""
+        return self._stars(self.encode(Profile(dataset=self.dataset), empty=True))[0]
+
+    def surprise(
+        self, profile: Profile, seed: int = 0, without: Collection[str | int] = ()
+    ) -> pd.DataFrame:
+        """One film off the beaten track, as a list of one; another seed, another film.
+
+        Drawn from the SURPRISES best of the adventurous end of `recommend`, of those which the
+        person is expected to like, if there are any; each with a chance that falls with its place.
+        Empty where no film is left. Raises ProfileError.
+        """
+        films = self.recommend(profile, SURPRISES, without=without, well_known=0)
+        liked = films[films["stars"] >= self.scale.liked - self.scale.step / 2]
+        films = (liked if len(liked) else films).reset_index(drop=True)
+        if films.empty:
+            return films
+        chances = 1 / np.arange(1, len(films) + 1)
+        drawn = np.random.default_rng(seed).choice(len(films), p=chances / chances.sum())
+        return films.iloc[[drawn]].reset_index(drop=True)
+
     def recommend(
         self,
         profile: Profile,
@@ -76,17 +100,21 @@ class Recommender:
         """The n best films, none of them rated or seen.
 
         without: films that the person does not want. genres, decades (1990): only films with one
-        of these; none given: all. well_known: how much it counts that the person is likely to
-        come across a film; the score is P(see)^well_known x P(like)^liking_weight, or the stars
-        where the model's recipe knows nothing else.
+        of these; none given: all. well_known: from 1, what the person is likely to come across, to
+        0, what few know and is near to what this person watches and likes; see `adventure`. The
+        score is P(see) x P(like)^liking_weight x `adventure`, or the stars where the model's recipe
+        knows nothing else.
 
         Returns columns movie_id, title, year, genres, stars (expected), score (by which they are
         sorted), and distribution, P(stars) for each level of the scale, if the recipe has one. A
         film that stands under two ids in the release counts as one.
-        Raises ProfileError, also for n below 1 and for genres or decades that no film has.
+        Raises ProfileError, also for n below 1, for well_known off its range, and for genres or
+        decades that no film has.
         """
         if n < 1:
             raise ProfileError(f"The number of recommendations must be at least 1; got {n}.")
+        if not 0 <= well_known <= 1:
+            raise ProfileError(f"well_known goes from 0 to 1; got {well_known:g}.")
         catalogue, order = self.catalogue, self.bundle.order
         wanted = catalogue.matching(genres, decades)
         wanted &= catalogue.films["n_ratings"].to_numpy() > 0
@@ -94,7 +122,9 @@ class Recommender:
         stars, distribution = self._stars(person)
         score = stars
         if order is not None and distribution is not None:
-            score = order.score(order.see(person)[0], distribution, well_known)
+            like, n_ratings = order.like(distribution), catalogue.films["n_ratings"].to_numpy()
+            score = order.score(order.see(person)[0], distribution)
+            score = score * adventure(like, n_ratings, well_known)
         unwanted = [*profile.ratings, *profile.seen, *profile.rejected, *without]
         taken = {catalogue.labels[catalogue.position(film)] for film in unwanted}
         best = []
@@ -146,6 +176,18 @@ class Recommender:
             expected = self.bundle.liking.predict(person)[0] - self.scale.offset
             return self.scale.clip(expected), None
         return self.scale.clip(distribution[0] @ self.scale.levels), distribution[0]
+
+
+def adventure(like: np.ndarray, n_ratings: np.ndarray, well_known: float) -> np.ndarray:
+    """By what the score of each film is multiplied, well_known from 1 (by nothing) to 0.
+
+    P(see) divided by how known a film is, is how much likelier this person is to come across it
+    than others: what is left of P(see) when what everybody knows is taken out. The exponents were
+    chosen on people of the training part (models/README.md, *Adventurous*). like: (n, n_items) or
+    (n_items,) P(like). n_ratings: (n_items,).
+    """
+    far = 1 - well_known
+    return (n_ratings + PRIOR_RATINGS) ** (-FAR_KNOWN * far) * like ** (FAR_LIKE * far)
 
 
 def without_each(person: People, films: np.ndarray) -> People:

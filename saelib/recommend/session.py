@@ -11,6 +11,8 @@ from pathlib import Path
 import pandas as pd
 
 from saelib.errors import ProfileError
+from saelib.recommend.changes import Changes
+from saelib.recommend.play import what_if
 from saelib.recommend.profile import Profile
 from saelib.recommend.questions import likely_seen, next_films
 from saelib.recommend.reasons import Reasons, reasons
@@ -40,6 +42,7 @@ class Session:
         self.recommender = recommender
         self._state = _State(Profile(dataset=recommender.dataset))
         self._past: list[_State] = []
+        self._surprises: list[str] = []  # those drawn so far
         self._gesture: Hashable | None = None  # that the last change was part of
 
     @property
@@ -299,6 +302,26 @@ class Session:
         if not (self.profile.ratings or self.profile.seen):
             return [Reasons() for _ in films]
         return reasons(self.recommender, self.profile, films, n)
+
+    def surprise(self) -> pd.DataFrame:
+        """One film off the beaten track, each time another one; see `Recommender.surprise`.
+
+        Empty where nothing was told yet, or no film is left.
+        """
+        if not self.has_told:
+            return self.recommendations()
+        film = self.recommender.surprise(self.profile, len(self._surprises), self._surprises)
+        self._surprises += self._ids(film)
+        return film
+
+    def what_if(
+        self, film: str | int, stars: float | None = None, n: int = 10, **wishes
+    ) -> tuple[pd.DataFrame, pd.DataFrame, Changes]:
+        """The list as it is, as it would be if the film had stars, and what changed.
+
+        See `play.what_if`. Raises ProfileError, also where nothing was told yet.
+        """
+        return what_if(self.recommender, self.profile, film, stars, n=n, **wishes)
 
     def place(self) -> tuple[float, float] | None:
         """Where the person stands on the map of tastes; None where nothing was rated yet."""
