@@ -183,12 +183,26 @@ def parser() -> argparse.ArgumentParser:
     )
     ladder.add_argument("--json", action="store_true", help="one JSON object a line")
 
-    recommend = command("recommend", _recommend, "Recommend films for a profile file.")
+    recommend = command(
+        "recommend",
+        _recommend,
+        "Recommend films for a profile file; for several, those that suit all of them.",
+    )
     recommend.add_argument(
         "--profile",
         type=Path,
+        nargs="+",
         required=True,
-        help='a JSON file, as `rate` saves it, or by hand: {"ratings": {"Fargo (1996)": 5}}',
+        metavar="FILE",
+        help='a JSON file, as `rate` saves it, or by hand: {"ratings": {"Fargo (1996)": 5}}; '
+        "several: a film night",
+    )
+    recommend.add_argument(
+        "--how",
+        choices=["least-misery", "average"],
+        default="least-misery",
+        help="of a film night: what whoever likes a film least would give it, or the mean of all "
+        "(default: least-misery)",
     )
     recommend.add_argument("-n", type=int, default=10, help="how many films (default: 10)")
     recommend.add_argument("--json", action="store_true", help="one JSON object a line")
@@ -433,22 +447,29 @@ def _ladder(options: argparse.Namespace) -> None:
 def _recommend(options: argparse.Namespace) -> None:
     import pandas as pd
 
+    from saelib.recommend.play import film_night
     from saelib.recommend.profile import Profile
     from saelib.recommend.recommender import Recommender
 
-    profile = Profile.load(options.profile)
-    path = _find_model(options.model, profile.dataset or "ml-100k")
-    recommender = Recommender.load(path)
-    films = recommender.recommend(profile, options.n)
+    profiles = [Profile.load(path) for path in options.profile]
+    dataset = next((told.dataset for told in profiles if told.dataset), "ml-100k")
+    recommender = Recommender.load(_find_model(options.model, dataset))
+    names: list[str] = []
+    if len(profiles) == 1:
+        films = recommender.recommend(profiles[0], options.n)
+    else:
+        names = [f"{number}. {path.stem}" for number, path in enumerate(options.profile, start=1)]
+        how = options.how.replace("-", " ")
+        films = film_night(recommender, dict(zip(names, profiles)), options.n, how=how)
     if options.json:
         for film in films.to_dict("records"):
             year = None if pd.isna(film["year"]) else int(film["year"])
             print(json.dumps(film | {"year": year}))
     else:
-        _print_films(films, recommender.scale)
+        _print_films(films, recommender.scale, names)
 
 
-def _print_films(films: pd.DataFrame, scale: Scale) -> None:
+def _print_films(films: pd.DataFrame, scale: Scale, people: Sequence[str] = ()) -> None:
     from saelib.recommend.catalogue import label
     from saelib.recommend.reasons import caution
 
@@ -458,8 +479,12 @@ def _print_films(films: pd.DataFrame, scale: Scale) -> None:
     names = [label(title, year) for title, year in zip(films["title"], films["year"])]
     genres = films["genres"].str.replace("|", ", ")
     width = max(map(len, names))
+    if people:
+        print(f"Expected stars: of the group, then of {', '.join(people)}\n")
+    each = films[list(people)].to_numpy()
     for rank, (name, genre, stars) in enumerate(zip(names, genres, films["stars"]), start=1):
-        print(f"{rank:3}.  {name:{width}}  {stars:.1f} ★  {genre}".rstrip())
+        of_each = "".join(f"  {x:.1f}" for x in each[rank - 1])
+        print(f"{rank:3}.  {name:{width}}  {stars:.1f} ★{of_each}  {genre}".rstrip())
     if warning := caution(films, scale):
         print(f"\n{warning}")
 

@@ -235,6 +235,25 @@ def test_recommend_prints_a_list_or_json(project, capsys):
     assert films[0]["title"] in lines[0]
 
 
+def test_several_profiles_make_a_film_night(project, capsys):
+    (project / "ann.json").write_text('{"ratings": {"80": 5, "Toy Story": 1}}')
+    (project / "bob.json").write_text('{"ratings": {"90": 1}, "rejected": ["100"]}')
+    arguments = ["recommend", "--profile", "ann.json", "bob.json", "-n", "3"]
+    cli.main(arguments)
+    said = capsys.readouterr().out
+    assert said.startswith("Expected stars: of the group, then of 1. ann, 2. bob\n\n  1.  ")
+    lines = re.findall(r"(\d\.\d) ★  (\d\.\d)  (\d\.\d)", said)
+    assert len(lines) == 3
+    assert all(group == min(ann, bob) for group, ann, bob in lines)
+    cli.main([*arguments, "--how", "average", "--json"])
+    films = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    for film in films:
+        assert film["stars"] == pytest.approx((film["1. ann"] + film["2. bob"]) / 2)
+    with pytest.raises(SystemExit):
+        cli.main([*arguments[:-1], "0"])
+    assert "must be at least 1; got 0" in capsys.readouterr().err
+
+
 def test_fetch_says_what_is_there(registry, tmp_path, capsys):
     name = registry("csv")
     write_release(tmp_path / "data" / name, "csv")

@@ -64,6 +64,8 @@ def film_night(
     """
     if how not in NIGHTS:
         raise ProfileError(f"{how!r} is no way to choose; expected one of {', '.join(NIGHTS)}.")
+    if n < 1:
+        raise ProfileError(f"The number of recommendations must be at least 1; got {n}.")
     if len(profiles) < 2:
         raise ProfileError(f"A film night takes two profiles or more; got {len(profiles)}.")
     reserved = {"movie_id", "title", "year", "genres", "stars"} & set(profiles)
