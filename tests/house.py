@@ -23,8 +23,8 @@ ROOMS = {
     "evaluation": "evaluation",
     "plots": "plots live",
     "checks": "checks",
-    "recommend": "titles search catalogue profile exports imports recommender reasons questions "
-    "changes play session",
+    "recommend": "titles search catalogue profile exports matching imports recommender reasons "
+    "questions changes play session",
     "panel": "markup widgets terminal page",
     "cli": "cli __main__",
 }

@@ -22,7 +22,8 @@ from saelib.errors import DataError, ProfileError
 from saelib.recommend import imports
 from saelib.recommend.catalogue import Catalogue
 from saelib.recommend.exports import FORMATS, MAX_FILE, Row, read_export
-from saelib.recommend.imports import Matcher, convert, import_files, read_profile
+from saelib.recommend.imports import convert, import_files, read_profile
+from saelib.recommend.matching import Matcher
 from saelib.recommend.profile import Profile
 from saelib.recommend.recommender import Recommender
 from saelib.recommend.session import Session
