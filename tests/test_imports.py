@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from dataclasses import replace
 
 import numpy as np
@@ -118,6 +120,11 @@ def test_letterboxd_gives_stars_and_films_seen(catalogue):
         # 300 is also a film's title
         assert both.profile == Profile({"1": 5, "2": 1}, "ml-100k", seen=["id:300"])
     assert both.summary() == "2 films with stars and 1 seen were taken, all there were."
+    unknown = [(name, text + b"2024-01-02,Parasite,2019,https://x" + b",5\n" * (b"Rating" in text))
+               for name, text in files]  # fmt: skip
+    found = import_files(unknown, catalogue, WHOLE_STARS)
+    assert found.not_found == [("Parasite (2019)", "")]
+    assert len(found.matched) == 3
 
 
 def test_imdb_gives_whole_stars_out_of_ten_and_films_only(catalogue):
@@ -368,6 +375,34 @@ def test_names_in_a_title():
     assert names("The Naked Gun 33⅓") == ["the naked gun 33 1 3"]
 
 
+def zipped(*files: tuple[str, str]) -> bytes:
+    """An archive of these files."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files:
+            archive.writestr(name, content)
+    return made.getvalue()
+
+
+def test_letterboxd_s_archive_is_read_as_it_comes(catalogue):
+    line = "2024-01-02,300,2007,https://boxd.it/c"
+    archive = zipped(
+        ("profile.csv", "Username\nme\n"),
+        ("deleted/ratings.csv", f"{LETTERBOXD}{line},1\n"),
+        ("ratings.csv", f"{LETTERBOXD}{line},4\n"),
+        ("watchlist.csv", WATCHED + "2024-01-02,Se7en,1995,https://boxd.it/c\n"),
+        ("watched.csv", WATCHED + "2024-01-02,Amélie,2001,https://boxd.it/c\n"),
+    )
+    found = read_profile(archive, "letterboxd-me.zip", catalogue, WHOLE_STARS)
+    assert found.profile == Profile({"13": 4}, "ml-100k", seen=["id:300"])
+    broken = archive[: len(archive) // 2]
+    with pytest.raises(ProfileError, match=r"letterboxd-me.zip is an archive that cannot be read"):
+        read_profile(broken, "letterboxd-me.zip", catalogue, WHOLE_STARS)
+    bomb = zipped(("ratings.csv", "0" * (MAX_FILE + 2)))
+    with pytest.raises(ProfileError, match=r"ratings.csv is longer than 20,000,000 bytes"):
+        read_profile(bomb, "bomb.zip", catalogue, WHOLE_STARS)
+
+
 # -- Bad input: one readable line, nothing lost ---------------------------------------------------
 
 BAD = [
@@ -376,7 +411,8 @@ BAD = [
     (b"Name,Year,Rating\nEmma,1996,4\n", "has the columns 'Name, Year, Rating'; expected"),
     (b"userId,movieId,rating,timestamp\n1,1,4,1\n", "columns 'userId, movieId, rating, timestamp'"),
     (b"\x89PNG\r\n\x1a\n\x00\x00", "has the columns"),
-    (b"PK\x03\x04anything", "is an archive or a spreadsheet; unpack it and choose a CSV"),
+    (b"PK\x03\x04anything", "is an archive that cannot be read"),
+    (zipped(("xl/workbook.xml", "<x/>")), "is an archive or a spreadsheet without ratings.csv and"),
     (b"title,stars\nCaf\x81,4\n", "is not encoded as UTF-8"),
     (b'title,stars\n"Emma,4\n', r"is no table: line 2 cannot be read \(unexpected end of data\)"),
     (b"title,stars\n" + b"x" * 200_000 + b",4\n", "is no table: line 2 cannot be read"),

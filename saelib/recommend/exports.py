@@ -5,8 +5,9 @@ read. As the services write them (the headers below are of exports that people h
 full ones are in the tests):
 
 - Letterboxd (Settings, Data): ratings.csv 'Date, Name, Year, Letterboxd URI, Rating', ½ to 5;
-  watched.csv the same without Rating; diary.csv with more. watchlist.csv has the columns of
-  watched.csv, but its films were not seen (FuzzyGrim/Yamtrack issue 1279 lists all four).
+  watched.csv the same without Rating; diary.csv with more; the archive that they come in. The
+  columns of watchlist.csv are those of watched.csv, but its films were not seen
+  (FuzzyGrim/Yamtrack issue 1279 lists all four).
 - IMDb (Your ratings, Export): 'Const, Your Rating, Date Rated, Title, Original Title, URL,
   Title Type, IMDb Rating, Runtime (mins), Year, …', 1 to 10; lists, too, where what was not rated
   has no number (FuzzyGrim/Yamtrack issue 667). Before 2018 'const', 'You rated', 'Title type'
@@ -23,6 +24,8 @@ from __future__ import annotations
 import csv
 import io
 import re
+import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
@@ -30,6 +33,8 @@ from saelib.data.scale import HALF_STARS, Scale
 from saelib.errors import ProfileError
 from saelib.recommend.catalogue import label, short
 
+ARCHIVE = b"PK\x03\x04"
+OF_LETTERBOXD = ("ratings.csv", "watched.csv")
 MAX_FILE = 20_000_000  # bytes; 100,000 films of Letterboxd are 7 million
 NO_FILM = re.compile(r"s[eé]rie|episod|épisode|folge|game|juego|spiel|podcast|music|^tv$", re.I)
 TEN, TEN_HALVES = Scale(1, 10), Scale(0.5, 10, 0.5)
@@ -195,17 +200,34 @@ def read_export(content: bytes, source: str, scale: Scale | None = None) -> Expo
     return export
 
 
+def unpacked(content: bytes, source: str) -> list[tuple[str, bytes]]:
+    """(name, content) of a file; of Letterboxd's archive, of those of its files that tell of taste.
+
+    Raises ProfileError for another archive (spreadsheets are such, too), or a damaged one.
+    """
+    if not content.startswith(ARCHIVE):
+        return [(source, content)]
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            inside = [name for name in OF_LETTERBOXD if name in archive.namelist()]
+            found = [(name, archive.open(name).read(MAX_FILE + 1)) for name in inside]
+    # RuntimeError: encrypted; NotImplementedError, a kind of it: what zipfile cannot read.
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError) as error:
+        raise ProfileError(f"{source} is an archive that cannot be read ({error}).") from error
+    if not found:
+        raise ProfileError(
+            f"{source} is an archive or a spreadsheet without {' and '.join(OF_LETTERBOXD)}, as "
+            "Letterboxd's has them; choose a CSV file in it, or save it as CSV."
+        )
+    return found
+
+
 def _recognise(header: list[str]) -> Format | None:
     names = {name.strip().casefold() for name in header}
     return next((known for known in FORMATS if names.issuperset(known.needs)), None)
 
 
 def _decode(content: bytes, source: str) -> tuple[str, list[str]]:
-    if content.startswith(b"PK\x03\x04"):
-        raise ProfileError(
-            f"{source} is an archive or a spreadsheet; unpack it and choose a CSV file in it "
-            "(Letterboxd: ratings.csv and watched.csv), or save it as CSV."
-        )
     try:
         if content.startswith((b"\xff\xfe", b"\xfe\xff")):
             return content.decode("utf-16"), []

@@ -17,7 +17,7 @@ from saelib.data.releases import read_films
 from saelib.data.scale import Scale
 from saelib.errors import ProfileError
 from saelib.recommend.catalogue import Catalogue
-from saelib.recommend.exports import Export, Row, read_export
+from saelib.recommend.exports import Export, Row, read_export, unpacked
 from saelib.recommend.matching import BY_NUMBER, SURE, Matcher
 from saelib.recommend.profile import Profile
 
@@ -135,7 +135,8 @@ def import_files(
     A film several times: the stars of the latest date; where no dates tell, and the stars differ,
     none of them, and the film counts as seen. Raises ProfileError.
     """
-    exports = [read_export(content, name, own_scale) for name, content in files]
+    parts = [part for name, content in files for part in unpacked(content, name)]
+    exports = [read_export(content, name, own_scale) for name, content in parts]
     imported = Imported(Profile(dataset=catalogue.dataset), catalogue.dataset)
     matcher = Matcher(catalogue.films, catalogue.dataset, links(catalogue.dataset))
     told: dict[int, list[tuple[Row, float | None]]] = defaultdict(list)
@@ -147,6 +148,10 @@ def import_files(
         if any(row.stars is not None for row in export.rows):
             imported.notes.append(rule(export.scale, scale))
         _match(export, matcher, catalogue, imported, told, partial(convert, wanted=scale))
+    # Two files may name the same film, as Letterboxd's do.
+    imported.matched = list({entry[0]: entry for entry in imported.matched}.values())
+    imported.not_found = list(dict(imported.not_found).items())
+    imported.ambiguous = list(dict(imported.ambiguous).items())
     imported.notes = list(dict.fromkeys(imported.notes))
     for position, rows in told.items():
         stars = _latest(catalogue.labels[position], rows, imported.notes)
@@ -197,7 +202,7 @@ def _latest(name: str, rows: list[tuple[Row, float | None]], notes: list[str]) -
 def _better(rows: list[Row], imported: Imported) -> str:
     """Which release would match more: counted where its films are on disk, else by the years."""
     here = len(imported.matched)
-    rows = [row for row in rows if row.is_film]
+    rows = list({str(row): row for row in rows if row.is_film}.values())
     counts = {}
     for name in at_hand():
         if name != imported.dataset and (films := read_films(name)) is not None:
