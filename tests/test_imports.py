@@ -119,7 +119,7 @@ def test_letterboxd_gives_stars_and_films_seen(catalogue):
         both = import_files(order, catalogue, WHOLE_STARS)
         # 300 is also a film's title
         assert both.profile == Profile({"1": 5, "2": 1}, "ml-100k", seen=["id:300"])
-    assert both.summary() == "2 films with stars and 1 seen were taken, all there were."
+    assert both.summary() == "2 films with stars and 1 seen taken, all there were."
     unknown = [(name, text + b"2024-01-02,Parasite,2019,https://x" + b",5\n" * (b"Rating" in text))
                for name, text in files]  # fmt: skip
     found = import_files(unknown, catalogue, WHOLE_STARS)
@@ -459,7 +459,7 @@ def test_a_faulty_line_is_told_and_the_others_are_taken(catalogue):
         "line 6: '<b>4</b>' stars for Se7en (1995) are not on the scale 0.5 to 5 in steps of 0.5",
         "line 7: '4.3' stars for 300 (2007) are not on the scale 0.5 to 5 in steps of 0.5",
     ]
-    assert found.summary() == "1 films with stars and 0 seen were taken; 5 unusable."
+    assert found.summary() == "1 film with stars and 0 seen taken; 5 unusable."
     assert all(line in found.report() for line in found.refused)
 
 
@@ -603,7 +603,7 @@ def test_import_at_the_command_line(project, capsys):
     for name in ("me.json", "me-2.json"):
         cli.main("import ratings.csv watched.csv --dataset ml-100k --output me.json".split())
         said = capsys.readouterr().out
-        assert "1 films with stars and 1 seen were taken; 1 not in ml-100k." in said
+        assert "1 film with stars and 1 seen taken; 1 not in ml-100k." in said
         assert "Not in ml-100k: 1\n  Parasite (2019)\n" in said
         assert "ml-32m reaches to 2023" in said
         assert said.endswith(f"Your profile: {name}\n")

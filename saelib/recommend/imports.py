@@ -87,9 +87,8 @@ class Imported:
         ]
         rated, seen = len(self.profile.ratings), len(self.profile.seen)
         rest = ", ".join(f"{n} {what}" for n, what in left if n)
-        return f"{rated} films with stars and {seen} seen were taken" + (
-            f"; {rest}." if rest else ", all there were."
-        )
+        taken = f"{rated} film{'s' * (rated != 1)} with stars and {seen} seen taken"
+        return f"{taken}; {rest}." if rest else f"{taken}, all there were."
 
     def report(self, most: int | None = 20) -> str:
         """All of it in lines. most: how many films of each kind are listed; None: all."""
