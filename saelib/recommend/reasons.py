@@ -74,13 +74,14 @@ def reasons(
         of_each = np.argsort(-pull, axis=0, kind="stable")[: max(LEFT_OUT // len(positions), n)]
         told = told[np.unique(of_each)]
     people = without_each(person, told)
-    expected = recommender.predict(profile)[positions]
     liking = recommender.bundle.liking
-    see = like = None
-    if order is None:
+    see, distribution = None, liking.distribution(people, positions)
+    if order is None or distribution is None:
         like = liking.predict(people)[:, positions]
-    elif (distribution := liking.distribution(people, positions)) is not None:
+        expected = like[-1] - scale.offset
+    else:
         see, like = order.see(people, positions), order.like(distribution)
+        expected = distribution[-1] @ scale.levels
     given = dict(zip(person.stars.indices.tolist(), person.stars.data.tolist()))
 
     def best(scores: np.ndarray | None, film: int, ticks: bool) -> list[Reason]:

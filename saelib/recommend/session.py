@@ -212,6 +212,7 @@ class Session:
         """Forget everything that was told; `undo` brings it back."""
         self._change()
         self._state = _State(Profile(dataset=self.recommender.dataset))
+        self._surprises = []
 
     def save(self, path: Path) -> None:
         """Write the profile as JSON, as `python -m saelib rate` does. Raises ProfileError."""
