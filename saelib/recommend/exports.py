@@ -174,14 +174,14 @@ def read_export(content: bytes, source: str, scale: Scale | None = None) -> Expo
         raise ProfileError(f"{source} is of {found.name}, whose scale is {found.scale}.")
     columns = {name.strip().casefold(): i for i, name in reversed(list(enumerate(header)))}
     has_stars = any(name in columns for name in found.stars)
-    if found.name == "Letterboxd" and not has_stars:
+    if found.unrated_is_seen and not has_stars:
         if "watchlist" in source.casefold():
             raise ProfileError(
                 f"{source} is a watchlist: films to see, which tell nothing of what you liked. "
-                "Import ratings.csv and watched.csv."
+                "Letterboxd: import ratings.csv and watched.csv."
             )
         notes.append(
-            "No column Rating: taken as films that were seen (a watchlist would look the same)."
+            "No column of stars: taken as films that were seen (a watchlist would look the same)."
         )
     n_unrated = 0
     for number, cells in lines:
