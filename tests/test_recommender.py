@@ -19,7 +19,7 @@ from saelib.recommend import recommender as recommending
 from saelib.recommend.catalogue import label
 from saelib.recommend.profile import Profile
 from saelib.recommend.questions import films_to_ask
-from saelib.recommend.recommender import FAR_KNOWN, FAR_LIKE, PRIOR_RATINGS, Recommender
+from saelib.recommend.recommender import BEYOND, FAR_KNOWN, FAR_LIKE, Recommender
 from saelib.recommend.session import Session
 
 
@@ -75,7 +75,7 @@ def test_adventurous_lists_go_from_what_all_know_to_what_is_near_to_this_person(
     person = recommender.encode(Profile(RATINGS))
     like = order.like(order.liking.distribution(person))[0]
     base = order.see(person)[0] * like**order.liking_weight
-    further = like**FAR_LIKE / (films["n_ratings"].to_numpy() + PRIOR_RATINGS) ** FAR_KNOWN
+    further = like**FAR_LIKE / (films["n_ratings"].to_numpy() + BEYOND) ** FAR_KNOWN
     sums = []
     for well_known in (1, 0.75, 0.5, 0.25, 0):
         found = recommender.recommend(Profile(RATINGS), n=8, well_known=well_known)

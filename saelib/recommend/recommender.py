@@ -15,7 +15,9 @@ from saelib.model.bundle import Bundle
 from saelib.recommend.catalogue import Catalogue
 from saelib.recommend.profile import Profile, check_stars, encode
 
-FAR_KNOWN, FAR_LIKE, PRIOR_RATINGS = 1.0, 1.0, 5.0
+# At the adventurous end: powers of how known a film is and of P(like), and the ratings that every
+# film is taken to have beyond its own, so that one rated by two is no find.
+FAR_KNOWN, FAR_LIKE, BEYOND = 1.75, 2.3, 20.0
 SURPRISES = 30
 LEFT_OUT = 40  # ratings, one at a time, to see what each of them does
 
@@ -181,13 +183,12 @@ class Recommender:
 def adventure(like: np.ndarray, n_ratings: np.ndarray, well_known: float) -> np.ndarray:
     """By what the score of each film is multiplied, well_known from 1 (by nothing) to 0.
 
-    P(see) divided by how known a film is, is how much likelier this person is to come across it
-    than others: what is left of P(see) when what everybody knows is taken out. The exponents were
-    chosen on people of the training part (models/README.md, *Adventurous*). like: (n, n_items) or
+    There, P(see) is divided by how known a film is: what is left is how much likelier this person
+    is to come across it than others. And P(like) counts more, for fewer have tried these films.
+    Chosen on people of the training part (models/README.md, *Adventurous*). like: (n, n_items) or
     (n_items,) P(like). n_ratings: (n_items,).
     """
-    far = 1 - well_known
-    return (n_ratings + PRIOR_RATINGS) ** (-FAR_KNOWN * far) * like ** (FAR_LIKE * far)
+    return (like**FAR_LIKE / (n_ratings + BEYOND) ** FAR_KNOWN) ** (1 - well_known)
 
 
 def without_each(person: People, films: np.ndarray) -> People:

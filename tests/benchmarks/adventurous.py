@@ -45,11 +45,11 @@ def options(choose: bool) -> dict:
     """name -> score(see, like, n_ratings, liking_weight)."""
     made: dict = {}
     if choose:
-        grid = product((0.5, 0.75, 1.0, 1.25, 1.5, 1.75), (0.7, 1.5, 3.0), (0, 5, 20, 50))
+        grid = product((0.5, 0.75, 1.0, 1.25, 1.5, 1.75), (0.7, 1.5, 3.0), (5, 20, 50))
         made["well-known"] = lambda see, like, n, weight: see * like**weight
         for b, power, k in grid:
             made[f"b {b} l {power} k {k}"] = lambda see, like, n, weight, b=b, power=power, k=k: (
-                see * (n + k + 1e-9) ** -b * like**power
+                see * (n + k) ** -b * like**power
             )
         return made
     for at in POSITIONS:
