@@ -27,8 +27,9 @@ from saelib.data.people import People
 from saelib.data.releases import read_split
 from saelib.data.scale import Scale
 from saelib.errors import DataError, SaelibError
+from saelib.model.ease import Ease
 from saelib.model.learn import fit_networks
-from saelib.model.seeing import Ease, ListOrder
+from saelib.model.seeing import ListOrder, fit_seeing, see
 from saelib.network.baseline import BiasBaseline
 from saelib.network.recipes import LADDER, find_recipe
 
@@ -106,8 +107,13 @@ def ranker(recipe: str, *, epochs: int | None = None, progress: bool = False) ->
     chosen = find_recipe(recipe, epochs)
 
     def learn(matrix: RatingMatrix, seed: int) -> Predict:
+        if not chosen.networks:
+            linear = fit_seeing(matrix, chosen, seed)
+            return lambda people: see(linear, people)
         liking = fit_networks(chosen, matrix, seed=seed, progress=progress)[0]
-        return ListOrder.fit(matrix, liking, chosen).scores if liking.is_ordered else liking.predict
+        if not liking.is_ordered:
+            return liking.predict
+        return ListOrder.fit(matrix, liking, chosen, seed).scores
 
     return learn
 

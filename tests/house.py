@@ -18,8 +18,9 @@ FIGURE = ROOT / "notebooks" / "figures" / "house.png"
 ROOMS = {
     "errors": "errors",
     "data": "scale people layouts download features dataset releases own matrix",
-    "network": "recipes link heads baseline fingerprints history storage autoencoder training",
-    "model": "star_model encoded fold_in liking seeing taste bundle learn",
+    "network": "config recipes link heads baseline fingerprints history storage autoencoder sparse "
+    "contractive variational training layers",
+    "model": "star_model encoded fold_in liking ease elsa seeing taste bundle learn",
     "evaluation": "evaluation",
     "plots": "plots live",
     "checks": "checks",

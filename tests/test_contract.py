@@ -21,8 +21,9 @@ from saelib.model.bundle import Bundle
 from saelib.model.learn import fit_networks, train
 from saelib.model.liking import BY_ROWS, Liking
 from saelib.model.star_model import StarModel
-from saelib.network import recipes
-from saelib.network.recipes import RECIPES, NetworkConfig, Recipe
+from saelib.network import config as settings_of
+from saelib.network.config import NetworkConfig, Recipe
+from saelib.network.recipes import RECIPES
 from saelib.network.storage import read_tensors, write_tensors
 
 N_ITEMS = 40
@@ -229,7 +230,7 @@ def test_every_shipped_recipe_keeps_the_contract(data, recipe):
 @pytest.mark.parametrize(
     ("setting", "names"),
     [
-        ("member", tuple(recipes.MEMBERS)),
+        ("member", tuple(settings_of.MEMBERS)),
         ("rows", ("people", "films")),
         ("inputs", ("stars", "residuals", "residuals+mask", "mask")),
         ("activation", ("relu", "tanh")),

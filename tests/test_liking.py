@@ -16,7 +16,8 @@ from saelib.data.people import People
 from saelib.model.fold_in import FoldIn
 from saelib.model.learn import fit_networks
 from saelib.model.liking import Liking
-from saelib.network.recipes import RECIPES, Recipe
+from saelib.network.config import Recipe
+from saelib.network.recipes import RECIPES
 
 SMALL = Recipe(
     tuple(replace(c, hidden=(12,), n_batches=10, epochs=8) for c in RECIPES["both"].networks)

@@ -14,7 +14,8 @@ from saelib.errors import CheckpointError, SaelibError
 from saelib.model.learn import fit_networks, train
 from saelib.network import autoencoder, training
 from saelib.network.autoencoder import StackedAutoencoder, hide_inputs
-from saelib.network.recipes import RECIPES, NetworkConfig, Recipe
+from saelib.network.config import NetworkConfig, Recipe
+from saelib.network.recipes import RECIPES
 from saelib.network.training import _set_pace, build, fit, held_out_loss, orient
 
 SMALL = NetworkConfig(hidden=(8,), one_cycle=False, n_batches=5, epochs=6)

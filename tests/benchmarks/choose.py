@@ -1,6 +1,6 @@
 """How the recipes' settings were chosen: on a tenth of the *training* ratings, never on a test.
 
-    python tests/benchmarks/choose.py people films fold-in ease --dataset ml-100k --seeds 0 1
+    python tests/benchmarks/choose.py people films fold-in ease family --dataset ml-100k --seeds 0 1
 
 Each grid varies one thing around the recipe that ships and prints JSON lines: the setting, the
 result with each seed and their mean (validation RMSE; for `ease` NDCG@10 and recall@20 of people
@@ -24,10 +24,12 @@ from saelib.data.dataset import Dataset
 from saelib.data.matrix import RatingMatrix, first_inputs, split_ratings, split_rows, split_users
 from saelib.data.people import People
 from saelib.evaluation import ndcg, recall
+from saelib.model.ease import Ease
 from saelib.model.fold_in import FoldIn
 from saelib.model.learn import fit_networks
-from saelib.model.seeing import Ease, ListOrder
-from saelib.network.recipes import FILMS, PEOPLE, RECIPES, NetworkConfig, Recipe
+from saelib.model.seeing import ListOrder, told_of
+from saelib.network.config import NetworkConfig, Recipe
+from saelib.network.recipes import FILMS, PEOPLE, RECIPES
 from saelib.network.training import build, fit, held_out_loss, network_loss, orient
 
 Results = Iterator[tuple[dict, list]]  # a setting, and what it gave with each seed
@@ -151,7 +153,7 @@ def ease(data: Dataset, seeds: list[int], only: str) -> Results:
         people = People.who_rated(inputs, new.about)
         liking, _ = fit_networks(RECIPES["default"], known, seed=seed, progress=False)
         distribution = liking.distribution(people)
-        told = ListOrder.told(known.people, known.about is not None)
+        told = told_of(known.people, known.about is not None)
         for ridge in (200.0, 500.0, 1000.0):
             for dropout in (0.0, 0.33, 0.5, 0.6):
                 for tempering in (0.0, 0.25, 0.5, 0.7):
@@ -179,11 +181,40 @@ def gain_of(scores: np.ndarray, inputs: csr_array, targets: csr_array, liked: fl
     return np.mean(gains, axis=0).tolist()
 
 
+# The strength of each member of the family: as many values for each.
+STRENGTHS: dict[str, list[dict]] = {
+    "weight-decay": [{"weight_decay": decay} for decay in (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)],
+    "linear": [{"hidden": (width,)} for width in (2, 5, 10, 20, 40, 80)],
+    "denoising": [{"input_dropout": (share, share)} for share in (0.3, 0.5, 0.7, 0.8, 0.9, 0.95)],
+    "stacked": [{"inner_rate": rate} for rate in (1.0, 0.3, 0.1, 0.03, 0.01, 0.003)],
+    "sparse": [{"penalty": penalty} for penalty in (3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1)],
+    "k-sparse": [{"k": k} for k in (5, 10, 20, 50, 100, 200)],
+    "contractive": [{"penalty": penalty} for penalty in (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)],
+    "variational": [{"penalty": penalty} for penalty in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)],
+}
+# Denoising with another share for each row in each step, as `default` has it.
+STRENGTHS["denoising"] += [{"input_dropout": (0.0, high)} for high in (0.5, 0.7, 0.8, 0.9, 0.95)]
+
+
+def family(data: Dataset, seeds: list[int], only: str) -> Results:
+    """Each member of the family with each strength."""
+    splits = [validation(data, seed) for seed in seeds]
+    for name, strengths in STRENGTHS.items():
+        [base] = RECIPES[name].networks
+        for strength in strengths if only in name else ():
+            config = replace(base, **strength)
+            yield (
+                {"recipe": name} | strength,
+                [error_of(config, *split, seed) for split, seed in zip(splits, seeds)],
+            )
+
+
 GRIDS: dict[str, Callable[[Dataset, list[int], str], Results]] = {
     "people": networks(PEOPLE),
     "films": networks(FILMS),
     "fold-in": folding_in,
     "ease": ease,
+    "family": family,
 }
 
 
