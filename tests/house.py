@@ -21,7 +21,7 @@ ROOMS = {
     "network": "config recipes link heads baseline fingerprints history storage autoencoder sparse "
     "contractive variational training layers",
     "model": "star_model encoded fold_in liking ease elsa seeing taste bundle learn",
-    "evaluation": "evaluation",
+    "evaluation": "evaluation compare",
     "plots": "plots live",
     "checks": "checks",
     "recommend": "catalogue profile recommender questions session",

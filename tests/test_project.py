@@ -218,7 +218,8 @@ def test_only_what_trains_needs_torch():
         for module, path in house.modules().items()
         if any(used.split(".")[0] == "torch" for used in house.imported(path))
     }
-    assert with_torch == {f"saelib.network.{name}" for name in ("heads", "autoencoder", "training")}
+    networks = "heads autoencoder sparse contractive variational training layers".split()
+    assert with_torch == {f"saelib.network.{name}" for name in networks} | {"saelib.model.elsa"}
 
 
 def test_nothing_outside_of_its_room_reaches_into_a_model():

@@ -22,7 +22,8 @@ def fit_seeing(matrix: RatingMatrix, recipe: Recipe, seed: int = 0) -> Ease | El
     """The linear autoencoder of a recipe, which is told who people are, where that is known."""
     told = told_of(matrix.people, matrix.about is not None)
     if recipe.seeing == "elsa":
-        return Elsa.fit(matrix.csr, told, width=recipe.width, epochs=recipe.epochs, seed=seed)
+        width, epochs = recipe.elsa_width, recipe.elsa_epochs
+        return Elsa.fit(matrix.csr, told, width=width, epochs=epochs, seed=seed)
     return Ease.fit(
         matrix.csr,
         told,

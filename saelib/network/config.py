@@ -195,14 +195,15 @@ class Recipe:
 
     networks: how will you like it? Without any, the recipe only tells which films are seen.
     seeing: the linear autoencoder that answers, will you see it? 'ease' or 'elsa'. ridge,
-    ease_dropout, tempering: of the one (see `Ease`); width, epochs: of the other (see `Elsa`).
+    ease_dropout, tempering: of the one (see `Ease`); elsa_width,
+    elsa_epochs: of the other (see `Elsa`).
     liking_weight: what liking weighs in the list, beside seeing (see `ListOrder`).
     """
 
     networks: tuple[NetworkConfig, ...]
     seeing: str = "ease"
-    width: int = 256
-    epochs: int = 20
+    elsa_width: int = 256
+    elsa_epochs: int = 20
     ridge: float = 500.0
     ease_dropout: float = 0.5
     tempering: float = 0.5
@@ -213,7 +214,7 @@ class Recipe:
             raise SaelibError(
                 f"seeing {self.seeing!r} does not exist; expected one of {', '.join(SEEING)}."
             )
-        for name in ("width", "epochs"):
+        for name in ("elsa_width", "elsa_epochs"):
             value = getattr(self, name)
             if not isinstance(value, int) or value < 1:
                 raise SaelibError(f"{name} is {value}; expected a whole number of at least 1.")
@@ -230,6 +231,8 @@ class Recipe:
 
     def with_epochs(self, epochs: int) -> Recipe:
         """The same with another number of epochs. Raises SaelibError."""
+        if not self.networks:
+            return replace(self, elsa_epochs=epochs)
         networks = tuple(replace(network, epochs=epochs) for network in self.networks)
         return replace(self, networks=networks)
 

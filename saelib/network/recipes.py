@@ -96,6 +96,14 @@ CHOICE_VARIATIONAL = NetworkConfig(
     penalty=0.2,
 )
 
+# What they are, those that only say which films are seen.
+CHOOSING = {
+    "choice": "denoising, a softmax over all films",
+    "choice-variational": "the same, with a code that is a distribution",
+    "edlae": "linear and without a hidden layer, in closed form",
+    "elsa": "the same through 256 numbers a film",
+}
+
 RECIPES: dict[str, Recipe] = {
     **{name: Recipe((config,)) for name, config in RUNGS.items()},
     "both": Recipe((PEOPLE, FILMS)),
