@@ -14,7 +14,7 @@ from saelib.model.star_model import ALL, Films
 from saelib.network.storage import InArrays
 
 LEARNING_RATE = 0.1
-BATCH = 256  # people
+N_BATCHES, MAX_BATCH = 12, 512  # an epoch has so many, of at most so many people
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Elsa(InArrays):
             torch.manual_seed(seed)
             vectors = torch.nn.Parameter(normalize(torch.randn(rows.shape[1], width)))
             optimizer = torch.optim.NAdam([vectors], lr=LEARNING_RATE)
-            n_batches = -(-n_users // BATCH)
+            n_batches = max(min(N_BATCHES, n_users), -(-n_users // MAX_BATCH))
             pace = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs * n_batches)
             for _ in range(epochs):
                 for chosen in torch.randperm(n_users).tensor_split(n_batches):

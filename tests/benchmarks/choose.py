@@ -1,6 +1,6 @@
 """How the recipes' settings were chosen: on a tenth of the *training* ratings, never on a test.
 
-    python tests/benchmarks/choose.py people films fold-in ease family --dataset ml-100k --seeds 0 1
+    python tests/benchmarks/choose.py people films fold-in ease family choices --dataset ml-100k --seeds 0 1
 
 Each grid varies one thing around the recipe that ships and prints JSON lines: the setting, the
 result with each seed and their mean (validation RMSE; for `ease` NDCG@10 and recall@20 of people
@@ -27,7 +27,7 @@ from saelib.evaluation import ndcg, recall
 from saelib.model.ease import Ease
 from saelib.model.fold_in import FoldIn
 from saelib.model.learn import fit_networks
-from saelib.model.seeing import ListOrder, told_of
+from saelib.model.seeing import ListOrder, fit_seeing, see, told_of
 from saelib.network.config import NetworkConfig, Recipe
 from saelib.network.recipes import FILMS, PEOPLE, RECIPES
 from saelib.network.training import build, fit, held_out_loss, network_loss, orient
@@ -187,7 +187,7 @@ STRENGTHS: dict[str, list[dict]] = {
     "linear": [{"hidden": (width,)} for width in (2, 5, 10, 20, 40, 80)],
     "denoising": [{"input_dropout": (share, share)} for share in (0.3, 0.5, 0.7, 0.8, 0.9, 0.95)],
     "stacked": [{"inner_rate": rate} for rate in (1.0, 0.3, 0.1, 0.03, 0.01, 0.003)],
-    "sparse": [{"penalty": penalty} for penalty in (3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1)],
+    "sparse": [{"penalty": penalty} for penalty in (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3)],
     "k-sparse": [{"k": k} for k in (5, 10, 20, 50, 100, 200)],
     "contractive": [{"penalty": penalty} for penalty in (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)],
     "variational": [{"penalty": penalty} for penalty in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)],
@@ -209,12 +209,45 @@ def family(data: Dataset, seeds: list[int], only: str) -> Results:
             )
 
 
+# The same of those that only say which films are seen.
+CHOICES: dict[str, list[dict]] = {
+    "choice": [{"input_dropout": (0.0, high)} for high in (0.3, 0.5, 0.6, 0.7, 0.8, 0.9)],
+    "choice-variational": [{"penalty": penalty} for penalty in (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)],
+    "edlae": [{"ease_dropout": share} for share in (0.0, 0.2, 0.33, 0.5, 0.67, 0.8)],
+    "elsa": [{"elsa_width": width} for width in (16, 32, 64, 128, 256, 512)],
+}
+
+
+def choices(data: Dataset, seeds: list[int], only: str) -> Results:
+    """(NDCG@10, recall@20) of people held out from the training users."""
+    splits = [new_people(data, seed) for seed in seeds]
+    for name, strengths in CHOICES.items():
+        for strength in strengths if only in name else ():
+            recipe = RECIPES[name]
+            if recipe.networks:
+                recipe = replace(recipe, networks=(replace(recipe.networks[0], **strength),))
+            else:
+                recipe = replace(recipe, **strength)
+            gains = []
+            for (known, new), seed in zip(splits, seeds):
+                inputs, targets = split_rows(new.csr, 0.2, seed)
+                people = People.who_rated(inputs, new.about)
+                if recipe.networks:
+                    liking, _ = fit_networks(recipe, known, seed=seed, progress=False)
+                    scores = liking.predict(people)
+                else:
+                    scores = see(fit_seeing(known, recipe, seed), people)
+                gains.append(gain_of(scores, inputs, targets, known.scale.liked))
+            yield {"recipe": name} | strength, gains
+
+
 GRIDS: dict[str, Callable[[Dataset, list[int], str], Results]] = {
     "people": networks(PEOPLE),
     "films": networks(FILMS),
     "fold-in": folding_in,
     "ease": ease,
     "family": family,
+    "choices": choices,
 }
 
 
