@@ -28,7 +28,6 @@ class ContractiveAutoencoder(StackedAutoencoder):
         J, (n_code, n_inputs), is of one row's code by all that its first layer multiplies with a
         rating or a mask: J_ji = slope_j W_ij, so |J|^2 = sum over j of slope_j^2 |W_j|^2.
         """
-        weights = torch.cat([bag.weight for bag in self.bags])  # (n_inputs, n_code)
-        squares = weights.square().sum(dim=0)
+        squares = torch.stack([bag.weight.square().sum(dim=0) for bag in self.bags]).sum(dim=0)
         slopes = SLOPES[self.config.activation](code)  # (batch, n_code)
         return self.config.penalty * (slopes.square() @ squares).mean()

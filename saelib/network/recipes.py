@@ -56,7 +56,7 @@ PLAIN, PEOPLE, FILMS = RUNGS["plain"], RUNGS["informed"], RUNGS["default"]
 BARE = NetworkConfig(head="ordered", dropout=0.0)
 FAMILY: dict[str, tuple[str, dict]] = {
     "bare": ("500 units, and nothing against overfitting", {}),
-    "weight-decay": ("weights that shrink with every step", {"weight_decay": 4.0}),
+    "weight-decay": ("weights that shrink with every step", {"weight_decay": 8.0}),
     "linear": ("no activation, and a narrow middle", {"activation": "linear", "hidden": (10,)}),
     "denoising": ("ratings are hidden, and asked for", {"input_dropout": (0.0, 0.9)}),
     "stacked": (

@@ -1,6 +1,6 @@
 """How the recipes' settings were chosen: on a tenth of the *training* ratings, never on a test.
 
-    python tests/benchmarks/choose.py people films fold-in ease family choices --dataset ml-100k --seeds 0 1
+    python tests/benchmarks/choose.py people films fold-in ease family combined choices --dataset ml-100k --seeds 0 1
 
 Each grid varies one thing around the recipe that ships and prints JSON lines: the setting, the
 result with each seed and their mean (validation RMSE; for `ease` NDCG@10 and recall@20 of people
@@ -15,6 +15,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -183,10 +184,13 @@ def gain_of(scores: np.ndarray, inputs: csr_array, targets: csr_array, liked: fl
 
 # The strength of each member of the family: as many values for each.
 STRENGTHS: dict[str, list[dict]] = {
+    "bare": [{"epochs": epochs} for epochs in (2, 3, 4, 6, 8, 12)],
     "weight-decay": [{"weight_decay": decay} for decay in (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)],
     "linear": [{"hidden": (width,)} for width in (2, 5, 10, 20, 40, 80)],
     "denoising": [{"input_dropout": (share, share)} for share in (0.3, 0.5, 0.7, 0.8, 0.9, 0.95)],
-    "stacked": [{"inner_rate": rate} for rate in (1.0, 0.3, 0.1, 0.03, 0.01, 0.003)],
+    "stacked": [
+        {"layer_epochs": epochs, "inner_rate": rate} for epochs in (2, 5) for rate in (1, 0.1, 0.01)
+    ],
     "sparse": [{"penalty": penalty} for penalty in (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3)],
     "k-sparse": [{"k": k} for k in (5, 10, 20, 50, 100, 200)],
     "contractive": [{"penalty": penalty} for penalty in (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)],
@@ -197,16 +201,48 @@ STRENGTHS["denoising"] += [{"input_dropout": (0.0, high)} for high in (0.5, 0.7,
 
 
 def family(data: Dataset, seeds: list[int], only: str) -> Results:
-    """Each member of the family with each strength."""
+    """Each member of the family with each strength, trained shortly and longer."""
     splits = [validation(data, seed) for seed in seeds]
     for name, strengths in STRENGTHS.items():
         [base] = RECIPES[name].networks
-        for strength in strengths if only in name else ():
-            config = replace(base, **strength)
+        for epochs, strength in product((5, 20), strengths if only in name else ()):
+            changed = {"epochs": epochs} | strength
+            config = replace(base, **changed)
             yield (
-                {"recipe": name} | strength,
+                {"recipe": name} | changed,
                 [error_of(config, *split, seed) for split, seed in zip(splits, seeds)],
             )
+
+
+# What is added to weight decay, whose strength is kept.
+ADDED: list[dict] = [
+    {},
+    {"epochs": 10},
+    {"dropout": 0.3},
+    {"dropout": 0.5},
+    {"input_dropout": (0.3, 0.3)},
+    {"input_dropout": (0.0, 0.5)},
+    {"input_dropout": (0.0, 0.9)},
+    {"activation": "linear"},
+    {"member": "contractive", "penalty": 1e-4},
+    {"member": "contractive", "penalty": 1e-3},
+    {"member": "sparse", "activation": "sigmoid"},
+    {"member": "sparse", "activation": "sigmoid", "penalty": 1e-4},
+    {"member": "k-sparse", "k": 50},
+    {"member": "k-sparse", "k": 200},
+    {"member": "variational", "hidden": (500, 100), "inner_rate": 0.1, "penalty": 0.1},
+    {"member": "variational", "hidden": (500, 100), "inner_rate": 0.1, "penalty": 0.5},
+]
+
+
+def combined(data: Dataset, seeds: list[int], only: str) -> Results:
+    """Weight decay and another remedy."""
+    splits = [validation(data, seed) for seed in seeds]
+    [base] = RECIPES["weight-decay"].networks
+    for added in ADDED:
+        if only in str(added):
+            config = replace(base, **added)
+            yield added, [error_of(config, *s, seed) for s, seed in zip(splits, seeds)]
 
 
 # The same of those that only say which films are seen.
@@ -247,6 +283,7 @@ GRIDS: dict[str, Callable[[Dataset, list[int], str], Results]] = {
     "fold-in": folding_in,
     "ease": ease,
     "family": family,
+    "combined": combined,
     "choices": choices,
 }
 
