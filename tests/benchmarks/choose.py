@@ -1,6 +1,7 @@
 """How the recipes' settings were chosen: on a tenth of the *training* ratings, never on a test.
 
-    python tests/benchmarks/choose.py people films fold-in ease family combined choices --dataset ml-100k --seeds 0 1
+    python tests/benchmarks/choose.py people films fold-in ease --dataset ml-100k --seeds 0 1
+    python tests/benchmarks/choose.py family combined choices depth --seeds 0 1
 
 Each grid varies one thing around the recipe that ships and prints JSON lines: the setting, the
 result with each seed and their mean (validation RMSE; for `ease` NDCG@10 and recall@20 of people
@@ -277,6 +278,29 @@ def choices(data: Dataset, seeds: list[int], only: str) -> Results:
             yield {"recipe": name} | strength, gains
 
 
+# A second layer: its learning rate as a share of the outer ones', and whether it starts trained.
+DEEPER: list[dict] = [
+    {"inner_rate": rate, "layer_epochs": epochs} for epochs in (0, 3) for rate in (1.0, 0.1, 0.01)
+] + [
+    {"inner_rate": 0.01, "layer_epochs": 3, "inner_decay": 100.0},
+    {"inner_rate": 0.001, "layer_epochs": 3},
+]
+
+
+def depth(data: Dataset, seeds: list[int], only: str) -> Results:
+    """One layer, and two, of the best network over people and of `default`."""
+    splits = [validation(data, seed) for seed in seeds]
+    for name, base in (("informed", PEOPLE), ("default", FILMS)):
+        [width] = base.hidden
+        for changed in [{}, *({"hidden": (width, width // 2)} | change for change in DEEPER)]:
+            if only in name:
+                config = replace(base, **changed)
+                yield (
+                    {"recipe": name} | changed,
+                    [error_of(config, *split, seed) for split, seed in zip(splits, seeds)],
+                )
+
+
 GRIDS: dict[str, Callable[[Dataset, list[int], str], Results]] = {
     "people": networks(PEOPLE),
     "films": networks(FILMS),
@@ -285,6 +309,7 @@ GRIDS: dict[str, Callable[[Dataset, list[int], str], Results]] = {
     "family": family,
     "combined": combined,
     "choices": choices,
+    "depth": depth,
 }
 
 
