@@ -77,7 +77,7 @@ FAMILY: dict[str, tuple[str, dict]] = {
     ),
     "variational": (
         "a code that is a distribution",
-        {"member": "variational", "hidden": (500, 100), "penalty": 0.5},
+        {"member": "variational", "hidden": (500, 100), "penalty": 0.2},
     ),
 }
 

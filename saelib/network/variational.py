@@ -51,6 +51,13 @@ class VariationalAutoencoder(StackedAutoencoder):
         told = divergence(mean, log_variance).sum() / (ratings != 0).sum()
         return self.head.loss(scores, ratings) + weight * told, scores
 
+    def gaussian(
+        self, ratings: Tensor, row_features: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Mean and log variance of the code, (batch, n_code) each, of ratings (batch, n_columns)."""
+        _, last = self._before_code(ratings, row_features)
+        return self.encoder[-1](last), self.log_variance(last)
+
     def inner_layers(self) -> list[nn.Linear]:
         """Those of the stacked autoencoder, and the variance's."""
         return [*super().inner_layers(), self.log_variance]
