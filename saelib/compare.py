@@ -57,8 +57,8 @@ def family(
     """Train each member with all seeds: yields the rows of a protocol, with idea and seconds.
 
     recipes: of them, by default all, with the plain network and `default` beside them and, where
-    the order of films is asked for, those that predict no stars. seconds: of training and scoring,
-    by the clock. Raises SaelibError.
+    the order of films is asked for, those that predict no stars. seconds: of
+    training and scoring, processor time. Raises SaelibError.
     """
     if split is not None and protocol != SPLITS[split[1]]:
         raise SaelibError(f"--split {split[1]} goes with --protocol {SPLITS[split[1]]} only.")
@@ -75,10 +75,10 @@ def family(
             )
     for name in chosen:
         for seed in seeds:
-            started = time.perf_counter()
+            started = time.process_time()
             models = {f"sae-{name}": learner(name, progress=progress)}
             table = PROTOCOLS[protocol](data, models, seed, **({"split": split} if split else {}))
-            table["idea"], table["seconds"] = ideas[name], time.perf_counter() - started
+            table["idea"], table["seconds"] = ideas[name], time.process_time() - started
             yield from table.to_dict("records")
 
 
