@@ -1,0 +1,37 @@
+"""How Sphinx makes the site of what make_book.py has gathered; nothing asks another host."""
+
+from pathlib import Path
+
+import matplotlib
+from docutils import nodes
+from latex2mathml.converter import convert
+
+project = "Stacked Autoencoder Recommender"
+html_title = project
+html_show_copyright = False
+html_copy_source = False
+html_theme = "furo"
+FONT = Path(matplotlib.get_data_path(), "fonts", "ttf", "STIXGeneral.ttf")
+html_static_path = ["book.css", str(FONT)]
+html_css_files = ["book.css"]
+extensions = ["myst_nb"]
+myst_enable_extensions = ["dollarmath"]
+myst_heading_anchors = 3
+nb_execution_mode = "off"
+nb_ipywidgets_js = {}
+html_math_renderer = "mathml"
+
+
+def inline(translator, node: nodes.math) -> None:
+    translator.body.append(convert(node.astext()))
+    raise nodes.SkipNode
+
+
+def block(translator, node: nodes.math_block) -> None:
+    translator.body.append(f'<div class="formula">{convert(node.astext(), display="block")}</div>')
+    raise nodes.SkipNode
+
+
+def setup(app) -> None:
+    """Formulas as MathML, which browsers set by themselves: no script, no fonts."""
+    app.add_html_math_renderer("mathml", (inline, None), (block, None))
