@@ -1,7 +1,8 @@
-"""The series as a static site: python notebooks/book/make_book.py
+"""The series as a static site: python notebooks/book/make_book.py [FOLDER]
 
 No notebook is executed: the site shows the outputs that are stored. Pages, and the files that they
-link to, are gathered in build/book/source; Sphinx (conf.py) makes build/book/html of them.
+link to, are gathered in FOLDER/source, and Sphinx makes FOLDER/html of them, as conf.py says.
+FOLDER is build/book where it is not given.
 """
 
 from __future__ import annotations
@@ -61,8 +62,9 @@ BELOW = """
 
 def main(out: Path) -> int:
     """Make the site in out/html; the exit status is 1 if there was any warning."""
-    source = out / "source"
-    shutil.rmtree(out, ignore_errors=True)
+    source, html = out / "source", out / "html"
+    for made_before in (source, html):
+        shutil.rmtree(made_before, ignore_errors=True)
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     write(source / "index.md", linked(ROOT / "README.md", readme, source) + CONTENTS)
     for page in PAGES:
@@ -78,7 +80,7 @@ def main(out: Path) -> int:
         if list(folder.glob("*.py")):
             write(source / folder.relative_to(ROOT) / "index.md", code_of(folder))
     options = ["--fail-on-warning", "--keep-going", "--quiet", "--jobs", "auto"]
-    return sphinx_build([*options, "-c", str(HERE), str(source), str(out / "html")])
+    return sphinx_build([*options, "-c", str(HERE), str(source), str(html)])
 
 
 def write(path: Path, text: str) -> None:
@@ -128,9 +130,9 @@ def code_of(folder: Path) -> str:
     for path in sorted(folder.glob("*.py")):
         text = path.read_text(encoding="utf-8")
         if ast.parse(text).body:
-            parts.append(f"## {path.name}\n\n````python\n{text.strip()}\n````\n")
+            parts.append(f"## `{path.name}`\n\n````python\n{text.strip()}\n````\n")
     return "\n".join(parts)
 
 
 if __name__ == "__main__":
-    sys.exit(main(ROOT / "build" / "book"))
+    sys.exit(main(Path(*sys.argv[1:] or [ROOT / "build" / "book"])))
