@@ -35,7 +35,7 @@ def site(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("book")
     command = [sys.executable, str(NOTEBOOKS / "book" / "make_book.py"), str(folder)]
     done = subprocess.run(command, capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
     return folder / "html"
 
 
@@ -141,7 +141,7 @@ def test_links_within_the_site_lead_somewhere(pages):
 
 def of_styles(text: str) -> list[str]:
     """What a browser fetches because a style says so."""
-    return re.findall(r"""(?:url\(\s*|@import\s+)["']?([^"')\s;]+)""", text)
+    return re.findall(r"""(?:url\(\s*|@import\s+(?!url))["']?([^"')\s;]+)""", text)
 
 
 def fetched(soup: BeautifulSoup) -> list[str]:
@@ -168,6 +168,7 @@ def foreign(urls: list[str]) -> list[str]:
         ('<link rel="stylesheet" href="//x.org/a.css">', ["//x.org/a.css"]),
         ('<img src="http://x.org/a.png">', ["http://x.org/a.png"]),
         ("<style>@import 'https://x.org/a.css';</style>", ["https://x.org/a.css"]),
+        ('<style>@import url("https://x.org/a.css");</style>', ["https://x.org/a.css"]),
         ("<p style='background: url(https://x.org/a.png)'>", ["https://x.org/a.png"]),
         ('<a href="https://x.org">x</a><img src="a.png"><img src="data:image/png;base64,">', []),
     ],
