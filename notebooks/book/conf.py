@@ -18,6 +18,7 @@ extensions = ["myst_nb"]
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
 nb_execution_mode = "off"
+nb_merge_streams = True
 nb_ipywidgets_js = {}
 html_math_renderer = "mathml"
 
@@ -28,10 +29,11 @@ def inline(translator, node: nodes.math) -> None:
 
 
 def block(translator, node: nodes.math_block) -> None:
-    translator.body.append(f'<div class="formula">{convert(node.astext(), display="block")}</div>')
+    formula = convert(node.astext(), display="block")
+    translator.body.append(f'<div class="formula" tabindex="0">{formula}</div>')  # it may scroll
     raise nodes.SkipNode
 
 
 def setup(app) -> None:
-    """Formulas as MathML, which browsers set by themselves: no script, no fonts."""
+    """Formulas as MathML, which browsers set by themselves."""
     app.add_html_math_renderer("mathml", (inline, None), (block, None))

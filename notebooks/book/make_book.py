@@ -19,6 +19,7 @@ from sphinx.cmd.build import main as sphinx_build
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 PAGES = ["CONTRIBUTING.md", "data/README.md", "models/README.md", "notebooks/README.md"]
+NOTEBOOKS = ["[0-9]*.ipynb", "one_class.ipynb", "exercises/[0-9]*.ipynb", "solutions/[0-9]*.ipynb"]
 WIDGET = "A control that needs a running kernel: open this notebook with <code>make lab</code>."
 
 CONTENTS = """
@@ -70,9 +71,8 @@ def main(out: Path) -> int:
     for page in PAGES:
         text = (ROOT / page).read_text(encoding="utf-8")
         write(source / page, linked(ROOT / page, text, source))
-    for path in sorted((ROOT / "notebooks").rglob("*.ipynb")):
-        if ".ipynb_checkpoints" not in path.parts:
-            write(source / path.relative_to(ROOT), nbformat.writes(notebook(path, source)))
+    for path in (path for names in NOTEBOOKS for path in (ROOT / "notebooks").glob(names)):
+        write(source / path.relative_to(ROOT), nbformat.writes(notebook(path, source)))
     for name in ("exercises", "solutions"):
         folder = source / "notebooks" / name
         write(folder / "index.md", f"# {name.capitalize()}\n" + BELOW % "[0-9]*")
@@ -80,7 +80,9 @@ def main(out: Path) -> int:
         if list(folder.glob("*.py")):
             write(source / folder.relative_to(ROOT) / "index.md", code_of(folder))
     options = ["--fail-on-warning", "--keep-going", "--quiet", "--jobs", "auto"]
-    return sphinx_build([*options, "-c", str(HERE), str(source), str(html)])
+    status = sphinx_build([*options, "-c", str(HERE), str(source), str(html)])
+    print(f"The first page is {html / 'index.html'}")
+    return status
 
 
 def write(path: Path, text: str) -> None:
