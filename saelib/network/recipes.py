@@ -67,8 +67,8 @@ FAMILY: dict[str, tuple[str, dict]] = {
         {
             "input_dropout": (0.2, 0.2),
             "hidden": (500, 250),
-            "layer_epochs": 3,
-            "inner_rate": 0.1,
+            "layer_epochs": 2,
+            "inner_rate": 0.01,
             "epochs": 5,
         },
     ),

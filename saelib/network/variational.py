@@ -54,7 +54,7 @@ class VariationalAutoencoder(StackedAutoencoder):
     def gaussian(
         self, ratings: Tensor, row_features: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Mean and log variance of the code, (batch, n_code) each, of ratings (batch, n_columns)."""
+        """(batch, n_code) each: mean and log variance of the code of ratings (batch, n_columns)."""
         _, last = self._before_code(ratings, row_features)
         return self.encoder[-1](last), self.log_variance(last)
 
