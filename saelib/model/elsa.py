@@ -40,7 +40,7 @@ class Elsa(InArrays):
         ratings: csr_array,
         told: np.ndarray | None = None,
         *,
-        width: int = 256,
+        width: int = 128,
         epochs: int = 20,
         seed: int = 0,
     ) -> Elsa:

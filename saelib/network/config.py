@@ -202,7 +202,7 @@ class Recipe:
 
     networks: tuple[NetworkConfig, ...]
     seeing: str = "ease"
-    elsa_width: int = 256
+    elsa_width: int = 128
     elsa_epochs: int = 20
     ridge: float = 500.0
     ease_dropout: float = 0.5

@@ -102,7 +102,7 @@ CHOICE_VARIATIONAL = NetworkConfig(
     head="multinomial",
     dropout=0.0,
     input_dropout=(0.5, 0.5),
-    penalty=0.2,
+    penalty=1.0,
 )
 
 # What they are, those that only say which films are seen.
@@ -110,7 +110,7 @@ CHOOSING = {
     "choice": "denoising, a softmax over all films",
     "choice-variational": "the same, with a code that is a distribution",
     "edlae": "linear and without a hidden layer, in closed form",
-    "elsa": "the same through 256 numbers a film",
+    "elsa": "the same through 128 numbers a film",
 }
 
 RECIPES: dict[str, Recipe] = {
@@ -119,7 +119,7 @@ RECIPES: dict[str, Recipe] = {
     **{name: Recipe((replace(BARE, **change),)) for name, (_, change) in FAMILY.items()},
     "choice": Recipe((CHOICE,)),
     "choice-variational": Recipe((CHOICE_VARIATIONAL,)),
-    "edlae": Recipe((), tempering=0.0),
+    "edlae": Recipe((), ease_dropout=0.33, tempering=0.0),
     "elsa": Recipe((), seeing="elsa"),
 }
 
