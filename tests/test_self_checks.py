@@ -98,6 +98,51 @@ WRONG: dict[str, dict[int, list[str]]] = {
             "validation = {3: final_error}",
         ],
     },
+    "03": {
+        1: ["explained = {n: s[:n].sum() / s.sum() for n in explained}", "explained[100] = 1.0"],
+        2: ["errors = dict.fromkeys(widths, 0.95)", "errors = {3: errors[3]}", "errors[3] = 0.3"],
+        3: [
+            "raised = added[known_to_many & (me[0] == 0)].nsmallest(5).index.tolist()",
+            "raised = added.nlargest(5).index.tolist()",  # films of a handful of ratings, too
+            "raised = list(mine)",
+        ],
+        4: ["by_rows['films'] = people", "by_rows['films'] = unseen(0 * left)", "by_rows = {}"],
+        5: ["drawn = unseen(0 * left)", "drawn = people", "drawn = drawn**2 + 0.1"],
+    },
+    "06": {
+        1: [
+            "ours = (1 / np.log2(3) + 1 / np.log2(6)) / (1 + 1 / np.log2(3))",  # two relevant
+            "ours = (1 / np.log2(2) + 1 / np.log2(5)) / best",  # log2(rank)
+            "better = better - ours",
+        ],
+        2: [
+            "table['rmse'] = table['rmse'] ** 2",
+            "table['luck'] = cells.groupby('gender')['error'].std()",
+            "table = table.drop('M')",
+            "table['people'] = table['ratings']",
+        ],
+        3: [
+            "error = dict.fromkeys((1, 4, 16), rmse(off, unseen.data))",  # dropout was off
+            "error = {n: np.mean([rmse(p, unseen.data) for p in passes[:n]]) for n in (1, 4, 16)}",
+            "off = passes[0]",
+        ],
+        4: [
+            "def share_worse(group):\n"  # draws ratings
+            "    sums = group[['error', 'plain']].to_numpy()\n"
+            "    drawn = np.random.default_rng(0).integers(len(sums), size=(500, len(sums)))\n"
+            "    total = sums[drawn].sum(axis=1)\n"
+            "    return (total[:, 1] > total[:, 0]).mean()",
+            "better = share_worse\ndef share_worse(group):\n    return 1 - better(group)",
+            "young, grown = grown, young",
+            "young = cells",
+        ],
+        5: [
+            "power = found.mean(axis=1).idxmin()",
+            "found = found[[1]]",  # one part only
+            "once = once[::-1]",
+            "once = once.assign(**{'ndcg@10': found.mean(axis=1).max()})",
+        ],
+    },
 }
 
 
