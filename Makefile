@@ -4,6 +4,7 @@
 #   make check  style, types and the fast tests, in under a minute
 #   make lab    JupyterLab on the notebooks
 #   make panel  the rating panel as a page in the browser
+#   make book   the series as a static site in build/book/html, with the outputs that are stored
 #   make matrix the fast tests in a fresh environment of each Python on this machine
 PYTHON ?= python3
 VENV ?= .venv
@@ -18,14 +19,14 @@ export OMP_WAIT_POLICY := PASSIVE
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check
 LARGE := awk '/ MB\)|^Installing|^Success|depends on|requested/ { print substr($$0, 1, 120); fflush() } /^Successfully installed/ { done = 1 } END { exit !done }'
 
-.PHONY: run test check style browser fast matrix fuzz lab panel data notebooks lock clean
+.PHONY: run test check style browser fast matrix fuzz lab panel book data notebooks lock clean
 .DEFAULT_GOAL := run
 
 $(VENV)/.ready: pyproject.toml $(CONSTRAINTS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say which: make PYTHON=python3.11")'
-	@echo "== Setting up $(VENV): about 130 packages, 2 GB on disk (torch with CUDA: 7 GB), 2 to 10 minutes"
+	@echo "== Setting up $(VENV): about 170 packages, 2 GB on disk (torch with CUDA: 7 GB), 2 to 10 minutes"
 	$(PYTHON) -m venv $(VENV)
-	@set -- --constraint $(CONSTRAINTS) --editable '.[notebooks,test]'; \
+	@set -- --constraint $(CONSTRAINTS) --editable '.[notebooks,test,book]'; \
 	  if [ -t 1 ]; then $(INSTALL) "$$@"; else $(INSTALL) "$$@" | $(LARGE); fi
 	@touch $@
 
@@ -81,6 +82,9 @@ lab: data
 panel: data
 	@test -e models/ml-100k-default.safetensors || $(SAELIB) train --dataset ml-100k
 	@$(SAELIB) panel
+
+book: $(VENV)/.ready
+	$(BIN)/python notebooks/book/make_book.py
 
 # For authors: run all notebooks anew, solutions included, and make the exercises from these.
 notebooks: data

@@ -1,4 +1,4 @@
-"""The command line: check, fetch, train, evaluate, ladder, recommend, rate, import and panel.
+"""The command line: check, fetch, train, evaluate, ladder, family, recommend, rate, import, panel.
 
 argparse, because `--seeds 0 1 2` takes a list. torch is imported by the commands that need it.
 """
@@ -182,6 +182,26 @@ def parser() -> argparse.ArgumentParser:
         "--seeds", nargs="+", type=_seed, default=[0], help="one or several (default: 0)"
     )
     ladder.add_argument("--json", action="store_true", help="one JSON object a line")
+
+    members = command(
+        "family",
+        _family,
+        "Train each member of the autoencoder family, measure all of them alike, and print what "
+        "each differs by from weight decay alone.",
+    )
+    own_data(members)
+    members.add_argument(
+        "--protocol",
+        default="ratings",
+        choices=["ratings", "new-users", "ranking"],
+        help="as of evaluate (default: ratings)",
+    )
+    members.add_argument("--split", choices=["u1"], help="u1 of ml-100k's ratings")
+    members.add_argument("--recipe", nargs="+", help="some of them only")
+    members.add_argument(
+        "--seeds", nargs="+", type=_seed, default=[0], help="one or several (default: 0)"
+    )
+    members.add_argument("--json", action="store_true", help="one JSON object a line")
 
     recommend = command(
         "recommend",
@@ -425,7 +445,7 @@ def _evaluate(options: argparse.Namespace) -> None:
 def _ladder(options: argparse.Namespace) -> None:
     import pandas as pd
 
-    from saelib.evaluation import ladder
+    from saelib.compare import ladder
 
     data = _load(options)
     rungs = ladder(data, options.seeds, progress=sys.stderr.isatty())
@@ -442,6 +462,50 @@ def _ladder(options: argparse.Namespace) -> None:
         rung = pd.DataFrame(rows)
         gain = " ± ".join(f"{x:.4f}" for x in rung["gain"].agg(["mean", "sem"]).dropna())
         print(f"{model:14} {rung['rmse'].mean():.4f}  {gain:>16}  {rung['idea'][0]}", flush=True)
+
+
+def _family(options: argparse.Namespace) -> None:
+    import pandas as pd
+
+    from saelib.compare import REFERENCE, family, paired
+    from saelib.data.releases import fetch
+
+    data = _load(options)
+    folder = fetch(options.dataset) if options.ratings is None else Path()
+    recipes = options.recipe
+    if recipes is not None and not options.json:
+        recipes = list(dict.fromkeys([*recipes, REFERENCE.removeprefix("sae-")]))
+    rows = family(
+        data,
+        options.protocol,
+        options.seeds,
+        recipes=recipes,
+        split=(folder, options.split) if options.split else None,
+        progress=sys.stderr.isatty(),
+    )
+    if options.json:
+        extra = {"split": options.split} if options.split else {}
+        for row in rows:
+            row = {k: None if v != v else v for k, v in row.items()}  # JSON has no NaN
+            print(json.dumps(row | extra), flush=True)
+        return
+    table = pd.DataFrame(rows)
+    metric = "ndcg@10" if options.protocol == "ranking" else "rmse"
+    seeds = ", ".join(map(str, options.seeds))
+    print(f"{metric.upper()}, {data.name}, {options.protocol}, mean of seeds {seeds}; difference")
+    print("from weight decay on the same seed, ± its standard error where there are several")
+    if "n_inputs" not in table:
+        table["n_inputs"] = ""
+    for shown, part in table.groupby("n_inputs", sort=False):
+        print(f"\n{shown} ratings shown\n" if shown != "" else "")
+        ideas = part.drop_duplicates("model").set_index("model")["idea"]
+        for row in paired(part, metric).itertuples():
+            by = f"{row.difference:+.4f}" + (
+                f" ± {row.error:.4f}" if row.error == row.error else ""
+            )
+            print(
+                f"{row.Index:18} {row.mean:.4f}  {by:>16} {row.seconds:6.0f} s  {ideas[row.Index]}"
+            )
 
 
 def _recommend(options: argparse.Namespace) -> None:

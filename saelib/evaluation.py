@@ -6,7 +6,7 @@ baselines included, are measured by the same lines.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -27,10 +27,11 @@ from saelib.data.people import People
 from saelib.data.releases import read_split
 from saelib.data.scale import Scale
 from saelib.errors import DataError, SaelibError
+from saelib.model.ease import Ease
 from saelib.model.learn import fit_networks
-from saelib.model.seeing import Ease, ListOrder
+from saelib.model.seeing import ListOrder, fit_seeing, see
 from saelib.network.baseline import BiasBaseline
-from saelib.network.recipes import LADDER, find_recipe
+from saelib.network.recipes import find_recipe
 
 Predict = Callable[[People], np.ndarray]  # n people -> (n, n_items) scores
 Learn = Callable[[RatingMatrix, int], Predict]  # training ratings, seed -> Predict
@@ -106,8 +107,13 @@ def ranker(recipe: str, *, epochs: int | None = None, progress: bool = False) ->
     chosen = find_recipe(recipe, epochs)
 
     def learn(matrix: RatingMatrix, seed: int) -> Predict:
+        if not chosen.networks:
+            linear = fit_seeing(matrix, chosen, seed)
+            return lambda people: see(linear, people)
         liking = fit_networks(chosen, matrix, seed=seed, progress=progress)[0]
-        return ListOrder.fit(matrix, liking, chosen).scores if liking.is_ordered else liking.predict
+        if not liking.is_ordered:
+            return liking.predict
+        return ListOrder.fit(matrix, liking, chosen, seed).scores
 
     return learn
 
@@ -200,7 +206,7 @@ def evaluate_ratings(
             "rmse": _error(predict, known.people, hidden, known.scale),
             "rmse_seen": _error(predict, known.people, known.csr, known.scale),
         }
-        rows.append(_row(data, "ratings", seed, name) | errors)
+        rows.append(row_of(data, "ratings", seed, name) | errors)
     return pd.DataFrame(rows)
 
 
@@ -228,7 +234,7 @@ def evaluate_new_users(
                 "rmse": _error(predict, people, targets, new.scale),
                 "rmse_seen": _error(predict, people, shown, new.scale),
             }
-            rows.append(_row(data, "new-users", seed, name) | errors)
+            rows.append(row_of(data, "new-users", seed, name) | errors)
     return pd.DataFrame(rows)
 
 
@@ -263,7 +269,7 @@ def evaluate_ranking(
                     found.append({name: of(ranked, relevant) for name, of in METRICS.items()})
         metrics = pd.DataFrame(found).mean().to_dict()
         metrics["coverage"] = coverage(top, inputs.shape[1])
-        rows.append(_row(data, "ranking", seed, name) | metrics)
+        rows.append(row_of(data, "ranking", seed, name) | metrics)
     return pd.DataFrame(rows)
 
 
@@ -297,7 +303,7 @@ def evaluate_future(data: Dataset, models: dict[str, Learn], seed: int) -> pd.Da
                 "rmse": _error(predict, people, hidden[wanted], known.scale),
                 "rmse_seen": _error(predict, people, people.stars, known.scale),
             }
-            rows.append(_row(data, "future", seed, name) | row)
+            rows.append(row_of(data, "future", seed, name) | row)
     return pd.DataFrame(rows)
 
 
@@ -337,26 +343,6 @@ def evaluate(
     }
     options = {} if split is None else {"split": split}
     return PROTOCOLS[protocol](data, models, seed, **options)
-
-
-def ladder(data: Dataset, seeds: Iterable[int] = (0,), *, progress: bool = False) -> Iterator[dict]:
-    """Climb it: yields model, idea, rmse and gain over the rung before (in stars), one by one.
-
-    Each rung is trained with all seeds before the next; a gain is that of the same seed. The first
-    rung is no network but the bias baseline; plain's gain over it is negative.
-    """
-    rungs: dict[str, tuple[str, Learn]] = {"bias": ("global mean, item bias and user bias", bias)}
-    rungs |= {
-        f"sae-{name}": (idea, autoencoder(name, progress=progress))
-        for name, (idea, _) in LADDER.items()
-    }
-    before = dict.fromkeys(seeds, float("nan"))
-    for name, (idea, learn) in rungs.items():
-        for seed in before:
-            [error] = evaluate_ratings(data, {name: learn}, seed)["rmse"]
-            row = {"idea": idea, "rmse": error, "gain": before[seed] - error}
-            before[seed] = error
-            yield _row(data, "ratings", seed, name) | row
 
 
 def summary(table: pd.DataFrame) -> pd.DataFrame:
@@ -423,5 +409,6 @@ def _error(predict: Predict, shown: People, wanted: csr_array, scale: Scale) -> 
     return rmse(stars, given) if len(given) else float("nan")
 
 
-def _row(data: Dataset, protocol: str, seed: int, model: str) -> dict:
+def row_of(data: Dataset, protocol: str, seed: int, model: str) -> dict:
+    """How a row of any table begins."""
     return {"dataset": data.name, "protocol": protocol, "seed": seed, "model": model}

@@ -63,15 +63,8 @@ def plot_history(
             errors = np.sqrt(history.validation_loss)
             ax.plot(epochs, errors, color=ORANGE, label="held-out ratings")
             best = history.best_epoch
-            ax.plot(best, errors[best - 1], "o", color=ORANGE)
-            ax.annotate(
-                f"{errors[best - 1]:.3f} (epoch {best})",
-                (best, errors[best - 1]),
-                xytext=(0, 10),
-                textcoords="offset points",
-                ha="right" if best > len(epochs) / 2 else "left",
-                bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
-            )
+            lowest = f"lowest: {errors[best - 1]:.3f} in epoch {best}"  # a box would hide the curve
+            ax.plot(best, errors[best - 1], "o", color=ORANGE, label=lowest)
         if baseline is not None:
             ax.axhline(baseline, color=GREY, linestyle="--", label=f"bias baseline: {baseline:.3f}")
         ax.set(xlabel="epoch", ylabel="RMSE in stars", title="Error while training")

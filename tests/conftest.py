@@ -1,4 +1,4 @@
-"""What several tests share: a small release written in each layout, and a small trained model."""
+"""What several tests share: a release in each layout, a small trained model, a browser."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import re
 import resource
+import shutil
 from collections import defaultdict
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlparse
 
 import numpy as np
 import pandas as pd
@@ -132,6 +134,58 @@ def registry(monkeypatch, tmp_path):
         return "tiny"
 
     return register
+
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if CHROMIUM is None:
+        say = "no Chromium to try pages in (Debian: apt-get install chromium)"
+        if os.environ.get("CI"):
+            pytest.fail(say)
+        pytest.skip(say)
+    from playwright.sync_api import sync_playwright  # no other test waits for it
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser):
+    """A page of a fresh browser. Fails where anything is asked of another machine."""
+    context = browser.new_context(viewport={"width": 1500, "height": 1000})
+    asked = []
+    context.on("request", lambda request: asked.append(request.url))
+    page = context.new_page()
+    page.on("websocket", lambda socket: asked.append(socket.url))
+    page.set_default_timeout(60_000)
+    yield page
+    for opened in context.pages:
+        close(opened)
+    context.close()
+    assert asked
+    hosts = {urlparse(url).hostname for url in asked if not url.startswith(("data:", "blob:"))}
+    assert hosts <= {"localhost"}
+
+
+def close(page) -> None:
+    """Close the page as a person does: it may say a last word to its server."""
+    with page.expect_event("close"):
+        page.close(run_before_unload=True)
 
 
 # The same three ratings and two films in every layout, as bytes by file.

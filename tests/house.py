@@ -18,9 +18,10 @@ FIGURE = ROOT / "notebooks" / "figures" / "house.png"
 ROOMS = {
     "errors": "errors",
     "data": "scale people layouts download features dataset releases links own matrix",
-    "network": "recipes link heads baseline fingerprints history storage autoencoder training",
-    "model": "star_model encoded fold_in liking seeing taste bundle learn",
-    "evaluation": "evaluation",
+    "network": "config recipes link heads baseline fingerprints history storage autoencoder sparse "
+    "contractive variational training layers",
+    "model": "star_model encoded fold_in liking ease elsa seeing taste bundle learn",
+    "evaluation": "evaluation compare",
     "plots": "plots live",
     "checks": "checks",
     "recommend": "titles search catalogue profile exports matching imports recommender reasons "

@@ -14,8 +14,9 @@ from saelib.data.features import MOVIELENS
 from saelib.data.matrix import RatingMatrix
 from saelib.network.autoencoder import StackedAutoencoder, hide_inputs
 from saelib.network.baseline import BiasBaseline
+from saelib.network.config import NetworkConfig
 from saelib.network.heads import masked_loss
-from saelib.network.recipes import RECIPES, NetworkConfig
+from saelib.network.recipes import RECIPES
 
 
 @pytest.fixture(scope="module")

@@ -3,34 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import time
 from pathlib import Path
-from urllib.parse import urlparse
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import expect, sync_playwright
+from conftest import close
+from playwright.sync_api import expect
 from servers import kernels, server, wait_for
 
 from saelib.recommend.profile import Profile
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 NAME = "09_rate_films_get_recommendations.ipynb"
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
 TRAINING = 400_000  # milliseconds: the notebook trains a model where there is none yet
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 # The notebook's idle indicator lies before there is a kernel.
 READY = """() => {
     const context = window.jupyterapp?.shell.currentWidget?.sessionContext;
@@ -76,43 +64,6 @@ def started(small_model, tmp_path_factory):
 def site(started) -> str:
     """Link of the panel as a page."""
     return started[1]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if CHROMIUM is None:
-        say = "no Chromium to try the panel in (Debian: apt-get install chromium)"
-        if os.environ.get("CI"):
-            pytest.fail(say)
-        pytest.skip(say)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def page(browser):
-    """A page of a fresh browser. Fails where anything is asked of another machine."""
-    context = browser.new_context(viewport={"width": 1500, "height": 1000})
-    asked = []
-    context.on("request", lambda request: asked.append(request.url))
-    page = context.new_page()
-    page.on("websocket", lambda socket: asked.append(socket.url))
-    page.set_default_timeout(60_000)
-    yield page
-    for opened in context.pages:
-        close(opened)
-    context.close()
-    assert asked
-    hosts = {urlparse(url).hostname for url in asked if not url.startswith(("data:", "blob:"))}
-    assert hosts <= {"localhost"}
-
-
-def close(page) -> None:
-    """Close the page as a person does: it may say a last word to its server."""
-    with page.expect_event("close"):
-        page.close(run_before_unload=True)
 
 
 def run_all_cells(page, address: str) -> None:

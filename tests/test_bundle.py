@@ -72,10 +72,10 @@ def test_a_truncated_model_and_others_safetensors_are_refused(bundle, tmp_path):
     with pytest.raises(CheckpointError, match="damaged"):
         Bundle.load(path)
     save_file({"a": torch.ones(2)}, path)
-    with pytest.raises(CheckpointError, match=r"'saelib model 6'.*it says None"):
+    with pytest.raises(CheckpointError, match=r"'saelib model 7'.*it says None"):
         Bundle.load(path)
     about = {"scale": {"lowest": 1, "highest": 5}, "models": [{"rows": "people", "layers": 2}]}
-    metadata = {"format": "saelib model 6", "about": json.dumps(about)}
+    metadata = {"format": "saelib model 7", "about": json.dumps(about)}
     write_tensors(path, {"a": np.ones(2)}, metadata)
     with pytest.raises(CheckpointError, match="does not fit this version"):
         Bundle.load(path)

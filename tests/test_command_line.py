@@ -15,22 +15,24 @@ from importlib.metadata import version
 from itertools import count
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import pytest
 from conftest import EXAMPLES, files_of_at_most, write_release
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from saelib import cli, evaluation, plots
+from saelib import cli, compare, evaluation, plots
 from saelib.data import releases
 from saelib.model import learn
+from saelib.network.recipes import RECIPES
 from saelib.panel import page
 from saelib.panel.terminal import interview
 from saelib.recommend.profile import Profile
 from saelib.recommend.questions import likely_seen, next_films
 from saelib.recommend.recommender import Recommender
 
-COMMANDS = "check fetch train evaluate ladder recommend rate import panel".split()
+COMMANDS = "check fetch train evaluate ladder family recommend rate import panel".split()
 
 
 def run(*arguments, **kwargs) -> subprocess.CompletedProcess:
@@ -132,6 +134,9 @@ def test_the_help_names_every_release():
         (["recommend", "--profile", "/dev/zero"], "longer than 5,000,000 bytes"),
         (["evaluate", "--recipe", "best"], "Unknown recipe 'best'"),
         (["evaluate", "--protocol", "ranking", "--split", "u1"], "--split u1 goes with"),
+        (["family", "--protocol", "ranking", "--split", "u1"], "--split u1 goes with"),
+        (["family", "--recipe", "elsa"], "'elsa' is not measured by ratings; choose some of"),
+        (["train", "--recipe", "elsa"], "The recipe 'elsa' predicts no stars"),
         (["recommend", "--profile", "nobody.json"], "Cannot read the profile nobody.json"),
         (["rate", "--model", "nowhere.safetensors"], "nowhere.safetensors is not there"),
         (["rate", "--films", "0"], "--films must be at least 1; got 0"),
@@ -266,7 +271,7 @@ def test_fetch_says_what_is_there(registry, tmp_path, capsys):
 def test_the_ladder_prints_means_and_standard_errors_over_the_seeds(
     project, data, monkeypatch, capsys
 ):
-    from saelib import evaluation
+    from saelib import compare
 
     def rungs(data, seeds, progress):
         for model, error in (("bias", 0.9), ("sae-plain", 1.0)):
@@ -275,7 +280,7 @@ def test_the_ladder_prints_means_and_standard_errors_over_the_seeds(
                 yield {"model": model, "idea": f"what {model} is", "rmse": error, "gain": gain}
 
     monkeypatch.setattr(releases, "load", lambda name: data)
-    monkeypatch.setattr(evaluation, "ladder", rungs)
+    monkeypatch.setattr(compare, "ladder", rungs)
     cli.main(["ladder", "--seeds", "0", "1"])
     out = capsys.readouterr().out
     assert "ml-100k, mean of seeds 0, 1;" in out
@@ -385,6 +390,32 @@ def test_evaluate_prints_json_lines_or_a_table(registry, monkeypatch, data, caps
     out = capsys.readouterr().out
     assert "popularity" in out
     assert out.count("±") == 7 * 5
+
+
+def test_the_family_prints_differences_with_their_standard_errors(
+    registry, monkeypatch, data, capsys, tmp_path
+):
+    monkeypatch.setattr(releases, "fetch", lambda name: tmp_path)
+    monkeypatch.setattr(releases, "read", lambda folder, name: data)
+    few = {"weight-decay": RECIPES["weight-decay"].with_epochs(1)}
+    few["sparse"] = RECIPES["sparse"].with_epochs(1)
+    for name, recipe in few.items():
+        monkeypatch.setitem(RECIPES, name, recipe)
+    arguments = ["family", "--recipe", "sparse", "--seeds", "0", "1"]
+    cli.main([*arguments, "--json"])
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["seed"] for row in rows] == [0, 1]
+    assert {row["model"] for row in rows} == {"sae-sparse"}
+    cli.main(arguments)  # beside what it is compared with
+    out = capsys.readouterr().out
+    mean = np.mean([row["rmse"] for row in rows])
+    assert re.search(
+        rf"sae-sparse +{mean:.4f} +[+-]0\.\d{{4}} ± 0\.\d{{4}} +\d+ s  every unit", out
+    )
+    assert re.search(r"sae-weight-decay +\d\.\d{4} +\+0\.0000 ± 0\.0000", out)
+    cli.main([*arguments, "--protocol", "new-users", "--seeds", "0"])
+    out = capsys.readouterr().out
+    assert out.count("ratings shown") == 6 and out.count("sae-sparse") == 6
 
 
 def test_check_passes_here_and_names_what_is_missing(registry, capsys):
@@ -592,6 +623,10 @@ OPTIONS += "films save model help nonsense port dark no-browser output scale all
 OPTIONS = [f"--{name}" for name in OPTIONS.split()] + ["-n"]
 
 
+FAMILY_ROW = {"model": "sae-weight-decay", "idea": "", "seed": 0, "rmse": 1.0, "seconds": 1.0}
+FAMILY_ROW |= {"ndcg@10": 0.5}
+
+
 @pytest.fixture
 def hostile(project, monkeypatch, data):
     """A project in which training and serving cost nothing, and files of all kinds."""
@@ -601,7 +636,8 @@ def hostile(project, monkeypatch, data):
     monkeypatch.setitem(releases.RELEASES, "tiny", replace(releases.RELEASES["ml-100k"]))
     nothing = pd.DataFrame({"dataset": ["tiny"], "model": ["bias"], "seed": [0], "rmse": [1.0]})
     monkeypatch.setattr(evaluation, "evaluate", lambda *rest, **options: nothing)
-    monkeypatch.setattr(evaluation, "ladder", lambda *rest, **options: iter(()))
+    monkeypatch.setattr(compare, "ladder", lambda *rest, **options: iter(()))
+    monkeypatch.setattr(compare, "family", lambda *rest, **options: iter([FAMILY_ROW]))
     bundle = Recommender.load(cli.model_path("ml-100k")).bundle
     monkeypatch.setattr(learn, "train", lambda *rest, **options: bundle)
     monkeypatch.setattr(plots, "plot_histories", lambda *rest, **options: plt.figure())

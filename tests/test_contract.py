@@ -20,9 +20,11 @@ from saelib.errors import SaelibError
 from saelib.model.bundle import Bundle
 from saelib.model.learn import fit_networks, train
 from saelib.model.liking import BY_ROWS, Liking
+from saelib.model.seeing import fit_seeing, see
 from saelib.model.star_model import StarModel
-from saelib.network import recipes
-from saelib.network.recipes import RECIPES, NetworkConfig, Recipe
+from saelib.network import config as settings_of
+from saelib.network.config import NetworkConfig, Recipe
+from saelib.network.recipes import RECIPES
 from saelib.network.storage import read_tensors, write_tensors
 
 N_ITEMS = 40
@@ -33,6 +35,18 @@ KINDS = {
     "people, multinomial": replace(SMALL, head="multinomial", inputs="mask"),
     "films, ordered": replace(SMALL, head="ordered", rows="films"),
     "films, ordered, no mask": replace(SMALL, head="ordered", rows="films", inputs="residuals"),
+    "people, sparse": replace(
+        SMALL, head="ordered", member="sparse", activation="sigmoid", penalty=0.1
+    ),
+    "people, k-sparse": replace(SMALL, head="ordered", member="k-sparse", k=3),
+    "people, contractive": replace(
+        SMALL, head="ordered", member="contractive", hidden=(6,), penalty=0.1
+    ),
+    "people, variational": replace(SMALL, head="ordered", member="variational", penalty=0.5),
+    "films, variational": replace(
+        SMALL, head="ordered", member="variational", penalty=0.5, rows="films"
+    ),
+    "people, layer by layer": replace(SMALL, head="ordered", layer_epochs=2, inner_rate=0.1),
 }
 SCALES = [WHOLE_STARS, HALF_STARS, Scale(1, 10), Scale(0, 10)]
 # What is known of people: told to the network, known but not told, not known at all.
@@ -214,7 +228,7 @@ def test_two_networks_of_different_rows_are_one_model(data):
         assert liking.posterior(person) is not None
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("recipe", [name for name in RECIPES if RECIPES[name].networks])
 def test_every_shipped_recipe_keeps_the_contract(data, recipe):
     matrix = RatingMatrix.from_dataset(data)
     liking, _ = fit_networks(RECIPES[recipe].with_epochs(1), matrix, progress=False)
@@ -223,16 +237,40 @@ def test_every_shipped_recipe_keeps_the_contract(data, recipe):
         check_model(liking, person, WHOLE_STARS)
 
 
+@pytest.mark.parametrize("recipe", [name for name in RECIPES if not RECIPES[name].networks])
+@pytest.mark.parametrize("about", ABOUT)
+def test_what_only_says_which_films_are_seen_answers_for_anybody(data, recipe, about):
+    matrix = RatingMatrix.from_dataset(on(WHOLE_STARS, data, about))
+    linear = fit_seeing(matrix, RECIPES[recipe].with_epochs(2), seed=3)
+    again = type(linear).from_arrays(*linear.to_arrays())
+    for person in visitors(WHOLE_STARS, matrix.demographics.width).values():
+        found = see(linear, person)
+        assert found.shape == (1, N_ITEMS) and np.isfinite(found).all()
+        np.testing.assert_array_equal(found, see(again, person))
+        np.testing.assert_allclose(see(linear, person, [7, 0]), found[:, [7, 0]], atol=1e-5)
+
+
+def test_a_list_may_go_by_elsa(data, tmp_path, monkeypatch):
+    config = replace(KINDS["films, ordered"], epochs=1)
+    monkeypatch.setitem(RECIPES, "mine", Recipe((config,), seeing="elsa", elsa_width=7))
+    bundle = train(data, "mine", progress=False)
+    bundle.save(tmp_path / "model.safetensors")
+    again = Bundle.load(tmp_path / "model.safetensors")
+    assert again.order.linear.vectors.shape == (N_ITEMS + 1 + bundle.demographics.width, 7)
+    for person in visitors(WHOLE_STARS, bundle.demographics.width).values():
+        np.testing.assert_array_equal(again.order.scores(person), bundle.order.scores(person))
+
+
 # -- What does not go together is refused when the recipe is made -------------------------------
 
 
 @pytest.mark.parametrize(
     ("setting", "names"),
     [
-        ("member", tuple(recipes.MEMBERS)),
+        ("member", tuple(settings_of.MEMBERS)),
         ("rows", ("people", "films")),
         ("inputs", ("stars", "residuals", "residuals+mask", "mask")),
-        ("activation", ("relu", "tanh")),
+        ("activation", ("relu", "tanh", "sigmoid", "linear")),
         ("head", ("squared", "ordered", "multinomial")),
     ],
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -17,7 +16,6 @@ from saelib.data import releases
 from saelib.data.matrix import RatingMatrix, split_ratings, split_users
 from saelib.errors import SaelibError
 from saelib.evaluation import (
-    LADDER,
     N_INPUTS,
     autoencoder,
     bias,
@@ -28,14 +26,12 @@ from saelib.evaluation import (
     evaluate_ratings,
     global_mean,
     item_mean,
-    ladder,
     ndcg,
     popularity,
     recall,
     rmse,
     summary,
 )
-from saelib.network.recipes import RECIPES
 
 
 def test_rmse_by_hand_and_by_scikit_learn():
@@ -211,30 +207,6 @@ def test_evaluate_names_the_models_and_summary_gives_mean_and_spread(data):
     ranking = evaluate(data, "ranking", [], 0)
     assert "popularity" in ranking["model"].tolist()
     json.dumps(ranking.to_dict("records"))
-
-
-def test_a_gain_on_the_ladder_is_that_of_the_same_seed(data, monkeypatch):
-    monkeypatch.setattr(evaluation, "LADDER", {"plain": ("worse", {}), "mask": ("better", {})})
-    learners = {"plain": global_mean, "mask": item_mean}
-    monkeypatch.setattr(evaluation, "autoencoder", lambda name, progress: learners[name])
-    rows = list(ladder(data, (3, 5)))
-    assert [row["seed"] for row in rows] == [3, 5] * 3
-    models = ["bias", "sae-plain", "sae-mask"]
-    assert [row["model"] for row in rows[::2]] == [row["model"] for row in rows[1::2]] == models
-    for seed, of_seed in ((3, rows[::2]), (5, rows[1::2])):
-        climbed = {"bias": bias, "sae-plain": global_mean, "sae-mask": item_mean}
-        errors = evaluate_ratings(data, climbed, seed)["rmse"]
-        assert [row["rmse"] for row in of_seed] == errors.tolist()
-        np.testing.assert_allclose([row["gain"] for row in of_seed], -errors.diff())
-
-
-def test_each_rung_changes_one_thing():
-    for before, name in pairwise(LADDER):
-        [old], [new] = RECIPES[before].networks, RECIPES[name].networks
-        changed = [field for field, value in vars(new).items() if value != vars(old)[field]]
-        assert changed == list(LADDER[name][1]) and len(changed) == 1, name
-    rungs = list(LADDER)
-    assert (rungs[0], rungs[-1]) == ("plain", "default")
 
 
 def test_the_future_is_the_last_tenth_by_time_and_known_people_are_told_apart(data):

@@ -9,6 +9,7 @@ import pytest
 from scipy.optimize import minimize
 from scipy.sparse import csr_array
 from scipy.special import expit, log_expit
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from saelib.data.features import MOVIELENS
 from saelib.data.matrix import RatingMatrix
@@ -16,7 +17,8 @@ from saelib.data.people import People
 from saelib.model.fold_in import FoldIn
 from saelib.model.learn import fit_networks
 from saelib.model.liking import Liking
-from saelib.network.recipes import RECIPES, Recipe
+from saelib.network.config import Recipe
+from saelib.network.recipes import RECIPES
 
 SMALL = Recipe(
     tuple(replace(c, hidden=(12,), n_batches=10, epochs=8) for c in RECIPES["both"].networks)
@@ -106,6 +108,21 @@ def test_people_who_are_alike_are_folded_in_as_if_alone(fold_in, known):
     alone = np.vstack([fold_in.vectors(people[[i]]) for i in range(9)])
     np.testing.assert_allclose(together, alone, atol=1e-4)
     assert np.abs(together - together[0]).max() > 1e-3
+
+
+def test_folding_in_asks_one_thread_for_its_small_products(fold_in, known, monkeypatch):
+    threads, climb = set(), FoldIn._climb
+
+    def watched(self, *of_one):
+        found = [library for library in threadpool_info() if library["user_api"] == "blas"]
+        threads.update(library["num_threads"] for library in found)
+        return climb(self, *of_one)
+
+    monkeypatch.setattr(FoldIn, "_climb", watched)
+    with threadpool_limits(2, user_api="blas"):
+        fold_in.vectors(known.people[:2])
+        assert {lib["num_threads"] for lib in threadpool_info() if lib["user_api"] == "blas"} == {2}
+    assert threads == {1}
 
 
 def test_the_average_of_distributions_has_the_average_stars(liking, known):

@@ -20,7 +20,8 @@ import pytest
 import torch
 from conftest import PRINTED_MINUTES, RunningTimes, too_slow
 
-from saelib.network.recipes import LADDER, RECIPES
+from saelib.compare import REFERENCE, paired
+from saelib.network.recipes import CHOOSING, FAMILY, LADDER, RECIPES
 from saelib.network.training import _set_pace
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
@@ -55,7 +56,7 @@ def prose(path: Path) -> str:
 def test_there_are_notebooks_with_solutions_and_exercises():
     names = [path.name for path in SERIES]
     assert names
-    assert [name[:2] for name in names] == [f"{i:02}" for i in (0, 1, 2, 3, 4, 5, 6, 7, 9)]
+    assert [name[:2] for name in names] == [f"{i:02}" for i in range(10)]
     assert [p.name for p in SOLUTIONS] == [p.name for p in EXERCISES] == names
 
 
@@ -170,11 +171,12 @@ def test_the_schedule_written_out_in_notebook_07_is_that_of_the_training():
     names = {"np": np, "pd": pd}
     exec(cell.source, names)
     recipe = RECIPES["decay"].networks[0]
-    optimizer = torch.optim.AdamW([torch.ones(1, requires_grad=True)])
+    group = {"params": [torch.ones(1, requires_grad=True)], "rate": 1.0}
+    optimizer = torch.optim.AdamW([group])
     n_steps = recipe.epochs * recipe.n_batches
     assert len(names["rate"]) == n_steps
     for step, rate in enumerate(names["rate"]):
-        _set_pace(optimizer, recipe, step / n_steps)
+        _set_pace(optimizer, recipe.learning_rate, step / n_steps)
         assert optimizer.param_groups[0]["lr"] == pytest.approx(rate)
 
 
@@ -211,6 +213,62 @@ def test_the_ladder_that_notebook_07_reads_is_that_of_the_recipes():
     for name in LADDER:
         error, gain = errors[f"sae-{name}"].mean(), gains[f"sae-{name}"]
         assert f"| {name} | {error:.4f} | {gain.mean():.4f} | {gain.sem():.4f} |" in table
+
+
+def test_the_family_that_notebook_08_reads_is_that_of_the_recipes_and_of_the_tables():
+    rows = pd.read_json(NOTEBOOKS / "family.jsonl", lines=True).fillna({"split": ""})
+    members = [f"sae-{name}" for name in ("plain", *FAMILY, "default")]
+    for row in rows.itertuples():
+        name = row.model.removeprefix("sae-")
+        assert row.idea == IDEAS[name], name
+    text = (NOTEBOOKS.parent / "models" / "README.md").read_text(encoding="utf-8")
+    lines = text.splitlines()
+    rows["shown"] = rows["n_inputs"].astype(str).str.removesuffix(".0")
+    ratings = rows.query("protocol == 'ratings' and dataset == 'ml-100k' and split == ''")
+    new = rows.query("protocol == 'new-users'")
+    columns = [
+        (ratings, 5),
+        (rows.query("split == 'u1'"), 5),
+        (new[new["shown"] == "5"], 5),
+        (new[new["shown"] == "all"], 5),
+        (rows.query("protocol == 'ratings' and dataset == 'ml-1m'"), 1),
+    ]
+    tables = [paired(part, "rmse") for part, _ in columns]
+    for (part, n_seeds), table in zip(columns, tables):
+        assert table.index.tolist() == members and part["seed"].nunique() == n_seeds
+        assert len(part) == n_seeds * len(members)
+    for name in members:
+        cells = " | ".join(in_words(table.loc[name]) for table in tables)
+        time = tables[0].loc[name, "seconds"] / tables[0].loc[REFERENCE, "seconds"]
+        assert f"| {name.removeprefix('sae-')} | {cells} | {time:.1f} |" in lines, name
+    ranking = rows.query("protocol == 'ranking'")
+    by_100k, by_1m = (paired(part, "ndcg@10") for _, part in ranking.groupby("dataset"))
+    assert by_1m.index.tolist() == [*members, *(f"sae-{name}" for name in CHOOSING)]
+    for name in by_1m.index:
+        first = in_words(by_100k.loc[name]) if name in by_100k.index else ""
+        assert f"| {name.removeprefix('sae-')} | {first} | {in_words(by_1m.loc[name])} |" in lines
+
+
+IDEAS = {name: idea for name, (idea, _) in FAMILY.items()} | CHOOSING
+IDEAS |= {"plain": LADDER["plain"][0], "default": "the top of the ladder"}
+
+
+def in_words(row: pd.Series) -> str:
+    """A mean and, but for weight decay itself, its difference from that with its error."""
+    if row.name == REFERENCE:
+        return f"{row['mean']:.4f}"
+    error = "" if row["error"] != row["error"] else f" ± {row['error']:.4f}"
+    return f"{row['mean']:.4f} ({row['difference']:+.4f}{error})"
+
+
+def test_the_table_of_depth_is_that_of_its_grid():
+    tried = pd.read_json(NOTEBOOKS / "depth.jsonl", lines=True)
+    assert len(tried) == 17 and set(tried["grid"]) == {"depth"}
+    text = (NOTEBOOKS.parent / "models" / "README.md").read_text(encoding="utf-8")
+    table = text.split("### Depth")[1].split("###")[0]
+    assert sorted(re.findall(r"0\.8\d{3}|0\.9\d{3}", table)) == [
+        f"{mean:.4f}" for mean in sorted(tried["mean"])
+    ]
 
 
 def test_the_winner_on_one_page_is_one_page_without_the_package():

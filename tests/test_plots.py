@@ -21,7 +21,7 @@ def test_a_history_is_drawn_in_stars_with_its_best_epoch_and_the_baseline():
     assert list(lines["training ratings"]) == [2, 1, 0.5]
     assert list(lines["held-out ratings"]) == [2, 1, 1.5]
     assert set(lines["bias baseline: 0.900"]) == {0.9}
-    assert [text.get_text() for text in ax.texts] == ["1.000 (epoch 2)"]
+    assert list(lines["lowest: 1.000 in epoch 2"]) == [1] and not ax.texts
     assert len(plot_histories([HISTORY, HISTORY]).axes) == 2
 
 

@@ -32,9 +32,10 @@ def toml() -> dict:
 
 
 def requirements() -> list[Requirement]:
-    """What the package, the notebooks and the tests need."""
+    """What the package, the notebooks, the tests and the book need."""
     extras = toml()["project"]["optional-dependencies"]
     lines = toml()["project"]["dependencies"] + extras["notebooks"] + extras["test"]
+    lines += extras["book"]
     return [Requirement(line) for line in lines]
 
 
@@ -72,7 +73,7 @@ def test_only_the_lock_names_exact_versions():
     assert not any("==" in str(requirement.specifier) for requirement in requirements())
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())
     [pip] = [d["pip"] for d in environment["dependencies"] if isinstance(d, dict)]
-    assert pip == ["--constraint constraints.txt", "--editable .[notebooks,test]"]
+    assert pip == ["--constraint constraints.txt", "--editable .[notebooks,test,book]"]
     [python] = [d for d in environment["dependencies"] if str(d).startswith("python=")]
     assert python.removeprefix("python=") in toml()["project"]["requires-python"]
     assert "--constraint constraints.txt" in (ROOT / "README.md").read_text()
@@ -218,7 +219,8 @@ def test_only_what_trains_needs_torch():
         for module, path in house.modules().items()
         if any(used.split(".")[0] == "torch" for used in house.imported(path))
     }
-    assert with_torch == {f"saelib.network.{name}" for name in ("heads", "autoencoder", "training")}
+    networks = "heads autoencoder sparse contractive variational training layers".split()
+    assert with_torch == {f"saelib.network.{name}" for name in networks} | {"saelib.model.elsa"}
 
 
 def test_nothing_outside_of_its_room_reaches_into_a_model():

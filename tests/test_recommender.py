@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from saelib.errors import ProfileError
 from saelib.model import fold_in
 from saelib.model.learn import train
-from saelib.model.seeing import ListOrder
+from saelib.model.seeing import ListOrder, told_of
 from saelib.recommend import recommender as recommending
 from saelib.recommend.catalogue import label
 from saelib.recommend.profile import Profile
@@ -133,7 +133,7 @@ def test_of_many_ratings_only_the_weightiest_are_left_out(recommender, monkeypat
     for found, of_all in zip(some, every):
         assert found
         assert all(share == pytest.approx(of_all[name], abs=1e-5) for name, share in found)
-    ease = recommender.bundle.order.ease
+    ease = recommender.bundle.order.linear
     pull = ease.pull(np.array([0, 1, 7]), np.array([3, 9]))
     assert pull.tolist() == ease.weights[np.ix_([0, 1, 7], [3, 9])].tolist()
     person, see = recommender.encode(Profile(told)), recommender.bundle.order.see
@@ -176,14 +176,14 @@ def test_a_text_that_is_an_id_and_a_title_names_neither(tmp_path):
 
 
 def test_a_film_beyond_those_that_ease_knows_pulls_nothing(recommender):
-    ease = replace(recommender.bundle.order.ease, films=np.arange(1, 40))
+    ease = replace(recommender.bundle.order.linear, films=np.arange(1, 40))
     ease = replace(ease, weights=ease.weights[1:, 1:])
     assert ease.pull(np.array([0, 5]), np.array([0, 7])).tolist() == [
         [0, 0],
         [0, ease.weights[4, 6]],
     ]
     person = recommender.encode(Profile(RATINGS))
-    told, seen = ListOrder.told(person, True), person.seen
+    told, seen = told_of(person, True), person.seen
     assert ease.scores(seen, told, [0, 3]).tolist() == ease.scores(seen, told)[:, [0, 3]].tolist()
 
 

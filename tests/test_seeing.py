@@ -11,10 +11,12 @@ from scipy.sparse import csr_array
 from saelib.data.matrix import RatingMatrix
 from saelib.data.people import People
 from saelib.data.scale import HALF_STARS
-from saelib.model import seeing
+from saelib.model import ease
+from saelib.model.ease import Ease, ease_weights
 from saelib.model.learn import fit_networks
-from saelib.model.seeing import Ease, ListOrder, ease_weights
-from saelib.network.recipes import RECIPES, Recipe
+from saelib.model.seeing import ListOrder
+from saelib.network.config import Recipe
+from saelib.network.recipes import RECIPES
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +57,7 @@ def test_ease_with_all_its_options_against_the_regression(seen):
 
 
 def test_only_the_most_seen_films_where_there_are_too_many(seen, monkeypatch):
-    monkeypatch.setattr(seeing, "MAX_FILMS", 5)
+    monkeypatch.setattr(ease, "MAX_FILMS", 5)
     model = Ease.fit(csr_array(seen), ridge=2.0)
     kept = np.sort(np.argsort(-seen.sum(axis=0), kind="stable")[:5])
     np.testing.assert_array_equal(model.films, kept)
@@ -97,7 +99,7 @@ def test_what_the_recipe_chose_is_what_the_list_goes_by(data, order):
     known = RatingMatrix.from_dataset(data)
     for setting in ({"ridge": 50.0}, {"ease_dropout": 0.1}, {"tempering": 0.0}):
         other = ListOrder.fit(known, order.liking, replace(RECIPES["default"], **setting))
-        assert np.abs(other.ease.weights - order.ease.weights).max() > 1e-3, setting
+        assert np.abs(other.linear.weights - order.linear.weights).max() > 1e-3, setting
     other = ListOrder.fit(known, order.liking, replace(RECIPES["default"], liking_weight=0.2))
     like = order.like(order.liking.distribution(known.people))
     np.testing.assert_allclose(other.scores(known.people), order.see(known.people) * like**0.2)

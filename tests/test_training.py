@@ -14,7 +14,8 @@ from saelib.errors import CheckpointError, SaelibError
 from saelib.model.learn import fit_networks, train
 from saelib.network import autoencoder, training
 from saelib.network.autoencoder import StackedAutoencoder, hide_inputs
-from saelib.network.recipes import RECIPES, NetworkConfig, Recipe
+from saelib.network.config import NetworkConfig, Recipe
+from saelib.network.recipes import RECIPES
 from saelib.network.training import _set_pace, build, fit, held_out_loss, orient
 
 SMALL = NetworkConfig(hidden=(8,), one_cycle=False, n_batches=5, epochs=6)
@@ -204,10 +205,10 @@ def test_the_network_of_few_ratings_is_made_by_the_cautious_recipe(known):
 
 def test_the_one_cycle_turns_learning_rate_and_momentum_against_each_other():
     """Smith and Topin 2018: where the rate is highest, momentum is lowest."""
-    optimizer = torch.optim.AdamW([torch.ones(1, requires_grad=True)])
+    optimizer = torch.optim.AdamW([{"params": [torch.ones(1, requires_grad=True)], "rate": 1.0}])
     found = {}
     for done in (0.0, 0.1, 0.55, 1.0):
-        _set_pace(optimizer, NetworkConfig(learning_rate=0.01), done)
+        _set_pace(optimizer, 0.01, done)
         found[done] = (optimizer.param_groups[0]["lr"], *optimizer.param_groups[0]["betas"])
     expected = {0.0: (0.0004, 0.95, 0.999), 0.1: (0.01, 0.85, 0.999)}
     expected |= {0.55: (0.005, 0.90, 0.999), 1.0: (0.0, 0.95, 0.999)}
@@ -217,7 +218,7 @@ def test_the_one_cycle_turns_learning_rate_and_momentum_against_each_other():
 
 def test_the_pace_is_set_at_every_step_of_a_one_cycle_training(known, monkeypatch):
     paces = []
-    monkeypatch.setattr(training, "_set_pace", lambda optimizer, config, done: paces.append(done))
+    monkeypatch.setattr(training, "_set_pace", lambda optimizer, rate, done: paces.append(done))
     fitted(known, config=replace(SMALL, one_cycle=True))
     steps = SMALL.epochs * SMALL.n_batches
     np.testing.assert_allclose(paces, np.arange(steps) / steps)
@@ -235,8 +236,8 @@ def test_a_network_may_want_more_in_its_loss(known, monkeypatch):
     """As a member of the family does: the training loop asks the network, and nothing else."""
 
     class Bound(StackedAutoencoder):
-        def loss(self, ratings, row_features=None):
-            loss, scores = super().loss(ratings, row_features)
+        def loss(self, ratings, row_features=None, done=1.0):
+            loss, scores = super().loss(ratings, row_features, done)
             return loss + 10 * self.encode(ratings, row_features).square().mean(), scores
 
     free, _ = fitted(known)

@@ -15,12 +15,12 @@ from saelib.data.people import People
 from saelib.data.scale import Scale
 from saelib.errors import CheckpointError
 from saelib.model.liking import BY_ROWS, Liking
-from saelib.model.seeing import Ease, ListOrder
+from saelib.model.seeing import KINDS, ListOrder
 from saelib.model.taste import TasteMap
 from saelib.network.history import History
 from saelib.network.storage import read_tensors, write_tensors
 
-FORMAT = "saelib model 6"
+FORMAT = "saelib model 7"
 # Of each film: columns of numbers, and of texts.
 NUMBERS, TEXTS = ("year", "n_ratings", "spread"), ("title", "genres")
 
@@ -78,7 +78,10 @@ class Bundle:
             for number, model in enumerate(self.liking.models)
         ]
         about["taste"] = add("taste", *self.taste.to_arrays())
-        about["ease"] = add("ease", *self.order.ease.to_arrays()) if self.order else None
+        about["seeing"] = None
+        if self.order:
+            linear = self.order.linear
+            about["seeing"] = {"kind": linear.kind} | add("seeing", *linear.to_arrays())
         about["liking_weight"] = self.order.liking_weight if self.order else None
         write_tensors(path, tensors, {"format": FORMAT, "about": json.dumps(about)})
 
@@ -108,9 +111,10 @@ class Bundle:
             models.append(kind.from_arrays(part(f"model{number}"), settings))
         liking, scale = Liking(models), Scale(**about["scale"])
         order = None
-        if about["ease"] is not None:
-            ease, weight = Ease.from_arrays(part("ease"), about["ease"]), about["liking_weight"]
-            order = ListOrder(ease, liking, scale.stored, weight)
+        if about["seeing"] is not None:
+            of_kind = KINDS[about["seeing"].pop("kind")]
+            linear = of_kind.from_arrays(part("seeing"), about["seeing"])
+            order = ListOrder(linear, liking, scale.stored, about["liking_weight"])
         ids = {name: tensors.get(name, about.get(name)) for name in ("movie_id", "user_ids")}
         columns = {"movie_id": ids["movie_id"]} | {column: about[column] for column in TEXTS}
         films = pd.DataFrame(columns | part("films"))

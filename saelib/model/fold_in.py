@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 from scipy.special import expit, log_expit
+from threadpoolctl import threadpool_limits
 
 from saelib.data.people import People
 from saelib.data.scale import Scale
@@ -157,12 +158,15 @@ class FoldIn(InArrays):
         rows = people.stars
         vectors = np.zeros((len(people), self.film_codes.shape[1]))
         films, near = rows.indices[:0], None
-        for row, (start, stop) in enumerate(pairwise(rows.indptr)):
-            rated = rows.indices[start:stop]
-            if np.isin(rated, films).sum() < ALIKE * max(len(rated), len(films)):
-                near = None
-            near = self._climb(rated, rows.data[start:stop], expected[row, rated], near)
-            vectors[row], films = near[0], rated
+        # Many small products, on which threads only wait for one another: beside a busy core, the
+        # people of ml-100k take two threads 59 s, and one 0.6 s.
+        with threadpool_limits(1, user_api="blas"):
+            for row, (start, stop) in enumerate(pairwise(rows.indptr)):
+                rated = rows.indices[start:stop]
+                if np.isin(rated, films).sum() < ALIKE * max(len(rated), len(films)):
+                    near = None
+                near = self._climb(rated, rows.data[start:stop], expected[row, rated], near)
+                vectors[row], films = near[0], rated
         return vectors
 
     def vector(self, films: np.ndarray, stars: np.ndarray, expected: np.ndarray) -> np.ndarray:

@@ -12,8 +12,10 @@ from saelib.model.bundle import Bundle
 from saelib.model.liking import BY_ROWS, Liking
 from saelib.model.seeing import ListOrder
 from saelib.model.taste import TasteMap
+from saelib.network.config import Recipe
 from saelib.network.history import History
-from saelib.network.recipes import Recipe, find_recipe
+from saelib.network.layers import train_layers
+from saelib.network.recipes import find_recipe
 from saelib.network.training import build, fit, held_out_loss, orient
 
 SEED_STEP = 1000  # between the seeds of two networks of a recipe
@@ -43,6 +45,8 @@ def fit_networks(
         held_out = validation
         if validation is not None and config.rows == "films":
             held_out = csr_array(validation.T)
+        if config.layer_epochs and not resume:
+            train_layers(network, oriented, its_seed)
         file = None if checkpoint is None else checkpoint.with_name(f"{checkpoint.name}{number}")
         history = fit(
             network,
@@ -93,7 +97,7 @@ def train(
     people = known.people
     return Bundle(
         liking=liking,
-        order=ListOrder.fit(known, liking, chosen) if liking.is_ordered else None,
+        order=ListOrder.fit(known, liking, chosen, seed) if liking.is_ordered else None,
         taste=TasteMap.fit(liking, known, films["genres"]),
         dataset=data.name,
         recipe=recipe,

@@ -6,7 +6,7 @@ orientations of the matrix.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from itertools import pairwise
 
@@ -17,10 +17,16 @@ from torch import Tensor, nn
 
 from saelib.data.scale import WHOLE_STARS, Scale
 from saelib.network.baseline import BiasBaseline
+from saelib.network.config import NetworkConfig
 from saelib.network.heads import HEADS, Head
-from saelib.network.recipes import PLAIN, NetworkConfig
+from saelib.network.recipes import PLAIN
 
-ACTIVATIONS = {"relu": torch.relu, "tanh": torch.tanh}
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "relu": torch.relu,
+    "tanh": torch.tanh,
+    "sigmoid": torch.sigmoid,
+    "linear": lambda hidden: hidden,
+}
 BATCH = 256  # rows predicted at a time
 
 
@@ -97,6 +103,11 @@ class StackedAutoencoder(nn.Module):
             self.column_map = nn.Parameter(torch.zeros(n_column_features, hidden[0]))
 
     @property
+    def bags(self) -> list[nn.EmbeddingBag]:
+        """The first layer's weights, (n_columns, hidden[0]), of each input read of a column."""
+        return [part for part in self.children() if isinstance(part, nn.EmbeddingBag)]
+
+    @property
     def residuals(self) -> bool:
         """Whether it corrects a bias baseline."""
         return "residuals" in self.config.inputs
@@ -130,17 +141,32 @@ class StackedAutoencoder(nn.Module):
             output = self.activation(output)
         return output if baseline is None else baseline + output
 
-    def loss(self, ratings: Tensor, row_features: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def loss(
+        self, ratings: Tensor, row_features: Tensor | None = None, done: float = 1.0
+    ) -> tuple[Tensor, Tensor]:
         """What a training step minimises, and the scores (batch, n_columns).
 
-        A part of the inputs is hidden, and all ratings are asked for. A member of the family that
-        wants more of its code or its weights adds it here.
+        A part of the inputs is hidden, and all ratings are asked for. done: the share of the
+        training that is over.
         """
-        scores = self(hide_inputs(ratings, self.config.input_dropout), row_features)
-        return self.head.loss(scores, ratings), scores
+        shown = hide_inputs(ratings, self.config.input_dropout)
+        baseline, code = self._encode(shown, row_features)
+        scores = self.decode(self.dropout(code), baseline)
+        return self.head.loss(scores, ratings) + self.penalty(code), scores
+
+    def penalty(self, code: Tensor) -> Tensor | float:
+        """What a member of the family adds to the loss, from codes (batch, hidden[-1])."""
+        return 0.0
 
     def _encode(self, ratings: Tensor, row_features: Tensor | None) -> tuple[Tensor | None, Tensor]:
         """The baseline's scores (None without residuals) and the latent code."""
+        baseline, first = self._first_layer(ratings, row_features)
+        return baseline, self._through(self.encoder, first)
+
+    def _first_layer(
+        self, ratings: Tensor, row_features: Tensor | None
+    ) -> tuple[Tensor | None, Tensor]:
+        """The baseline's scores (None without residuals); the first layer, (batch, hidden[0])."""
         rows, columns = ratings.nonzero(as_tuple=True)  # (n,) each, for n ratings in the batch
         stars = ratings[rows, columns]
         n_ratings = torch.bincount(rows, minlength=len(ratings))
@@ -160,13 +186,17 @@ class StackedAutoencoder(nn.Module):
             hidden = hidden + self.mask_inputs(columns, starts, scale)
         if self.n_row_features and row_features is not None:
             hidden = hidden + self.row_scale * self.row_inputs(row_features)
-        return baseline, self._through(self.encoder, self.activation(hidden))
+        return baseline, self.activation(hidden)
 
     def last_code(self, code: Tensor) -> Tensor:
         """(batch, hidden[0]): what the last layer multiplies by the columns' vectors."""
         return self._through(self.decoder, code)
 
-    def _through(self, layers: nn.ModuleList, code: Tensor) -> Tensor:
+    def inner_layers(self) -> list[nn.Linear]:
+        """The layers between two hidden ones, whose matrices are dense; see `inner_rate`."""
+        return [*self.encoder, *self.decoder]
+
+    def _through(self, layers: Iterable[nn.Module], code: Tensor) -> Tensor:
         for layer in layers:
             code = self.activation(layer(code))
         return code

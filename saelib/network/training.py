@@ -21,12 +21,12 @@ from saelib.data.scale import Scale
 from saelib.errors import CheckpointError, SaelibError
 from saelib.network.autoencoder import StackedAutoencoder
 from saelib.network.baseline import BiasBaseline
+from saelib.network.config import MEMBERS, NetworkConfig
 from saelib.network.fingerprints import Fingerprints
 from saelib.network.history import History
-from saelib.network.recipes import MEMBERS, NetworkConfig
 from saelib.network.storage import read_tensors, write_tensors
 
-FORMAT = "saelib training 3"  # of the checkpoints
+FORMAT = "saelib training 4"  # of the checkpoints
 MAX_BATCH = 512  # rows; keeps a dense batch of ratings small even for 87,000 films
 
 
@@ -94,7 +94,7 @@ def build(oriented: Oriented, seed: int) -> StackedAutoencoder:
 
 
 def member(name: str) -> type[StackedAutoencoder]:
-    """The class of a member of the autoencoder family, see `recipes.MEMBERS`."""
+    """The class of a member of the autoencoder family, see `config.MEMBERS`."""
     module, class_name = MEMBERS[name]
     return getattr(import_module(module), class_name)
 
@@ -122,16 +122,7 @@ def fit(
     config, ratings, row_features = oriented.config, oriented.ratings, oriented.row_features
     n_rows = ratings.shape[0]
     n_batches = max(min(config.n_batches, n_rows), math.ceil(n_rows / MAX_BATCH))
-    groups: list[dict] = [
-        {"params": [p for p in network.parameters() if p.ndim > 1]},
-        {"params": [p for p in network.parameters() if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    optimizer = torch.optim.AdamW(
-        groups,
-        lr=config.learning_rate,
-        weight_decay=config.weight_decay,
-        fused=True,
-    )
+    optimizer = torch.optim.AdamW(_groups(network), lr=config.learning_rate, fused=True)
     history, best = History(), _copy(network)
     if checkpoint is not None:
         belongs = _origin(config, seed, ratings, validation)
@@ -151,11 +142,12 @@ def fit(
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(int(rng.integers(2**63)))
                 for step, chosen in enumerate(batches):
+                    done = (epoch + step / n_batches) / config.epochs
                     if config.one_cycle:
-                        _set_pace(optimizer, config, (epoch + step / n_batches) / config.epochs)
+                        _set_pace(optimizer, config.learning_rate, done)
                     batch = torch.from_numpy(ratings[chosen].toarray())  # (batch, n_columns)
                     known = None if row_features is None else torch.from_numpy(row_features[chosen])
-                    loss, scores = network.loss(batch, known)
+                    loss, scores = network.loss(batch, known, done)
                     optimizer.zero_grad()
                     loss.backward()
                     optimizer.step()
@@ -222,7 +214,25 @@ def network_loss(network: StackedAutoencoder, oriented: Oriented, held_out: csr_
     return held_out_loss(predict, held_out)
 
 
-def _set_pace(optimizer: torch.optim.Optimizer, config: NetworkConfig, done: float) -> None:
+def _groups(network: StackedAutoencoder) -> list[dict]:
+    """All parameters: those of inner layers learn at a rate of their own, and no bias decays."""
+    config = network.config
+    inner = [parameter for layer in network.inner_layers() for parameter in layer.parameters()]
+    known = set(map(id, inner))
+    outer = [parameter for parameter in network.parameters() if id(parameter) not in known]
+    groups = []
+    for part, rate, decay in (
+        (outer, 1.0, config.weight_decay),
+        (inner, config.inner_rate, config.inner_decay),
+    ):
+        matrices, rest = [p for p in part if p.ndim > 1], [p for p in part if p.ndim <= 1]
+        lr = rate * config.learning_rate
+        groups += [{"params": matrices, "weight_decay": decay, "lr": lr, "rate": rate}]
+        groups += [{"params": rest, "weight_decay": 0.0, "lr": lr, "rate": rate}]
+    return [group for group in groups if group["params"]]
+
+
+def _set_pace(optimizer: torch.optim.Optimizer, learning_rate: float, done: float) -> None:
     """Learning rate and momentum of the one-cycle policy (Smith and Topin 2018).
 
     done: share of the steps taken. A function of it alone, so that resuming needs no state.
@@ -234,7 +244,7 @@ def _set_pace(optimizer: torch.optim.Optimizer, config: NetworkConfig, done: flo
     else:
         pace = height = (1 + math.cos(math.pi * (done - warm_up) / (1 - warm_up))) / 2
     for group in optimizer.param_groups:
-        group["lr"] = config.learning_rate * pace
+        group["lr"] = group["rate"] * learning_rate * pace
         group["betas"] = (0.95 - 0.1 * height, 0.999)
 
 

@@ -1,6 +1,7 @@
 """How the recipes' settings were chosen: on a tenth of the *training* ratings, never on a test.
 
     python tests/benchmarks/choose.py people films fold-in ease --dataset ml-100k --seeds 0 1
+    python tests/benchmarks/choose.py family combined choices depth --seeds 0 1
 
 Each grid varies one thing around the recipe that ships and prints JSON lines: the setting, the
 result with each seed and their mean (validation RMSE; for `ease` NDCG@10 and recall@20 of people
@@ -15,6 +16,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -24,10 +26,12 @@ from saelib.data.dataset import Dataset
 from saelib.data.matrix import RatingMatrix, first_inputs, split_ratings, split_rows, split_users
 from saelib.data.people import People
 from saelib.evaluation import ndcg, recall
+from saelib.model.ease import Ease
 from saelib.model.fold_in import FoldIn
 from saelib.model.learn import fit_networks
-from saelib.model.seeing import Ease, ListOrder
-from saelib.network.recipes import FILMS, PEOPLE, RECIPES, NetworkConfig, Recipe
+from saelib.model.seeing import ListOrder, fit_seeing, see, told_of
+from saelib.network.config import NetworkConfig, Recipe
+from saelib.network.recipes import FILMS, PEOPLE, RECIPES
 from saelib.network.training import build, fit, held_out_loss, network_loss, orient
 
 Results = Iterator[tuple[dict, list]]  # a setting, and what it gave with each seed
@@ -151,7 +155,7 @@ def ease(data: Dataset, seeds: list[int], only: str) -> Results:
         people = People.who_rated(inputs, new.about)
         liking, _ = fit_networks(RECIPES["default"], known, seed=seed, progress=False)
         distribution = liking.distribution(people)
-        told = ListOrder.told(known.people, known.about is not None)
+        told = told_of(known.people, known.about is not None)
         for ridge in (200.0, 500.0, 1000.0):
             for dropout in (0.0, 0.33, 0.5, 0.6):
                 for tempering in (0.0, 0.25, 0.5, 0.7):
@@ -179,11 +183,137 @@ def gain_of(scores: np.ndarray, inputs: csr_array, targets: csr_array, liked: fl
     return np.mean(gains, axis=0).tolist()
 
 
+# The strength of each member of the family: as many values for each.
+STRENGTHS: dict[str, list[dict]] = {
+    "bare": [{"epochs": epochs} for epochs in (2, 3, 4, 5, 6, 20)],
+    "weight-decay": [{"weight_decay": decay} for decay in (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)],
+    "linear": [{"hidden": (width,)} for width in (5, 10, 20, 80, 200, 500)],
+    "denoising": [{"input_dropout": (share, share)} for share in (0.1, 0.2, 0.3, 0.5, 0.7, 0.9)],
+    "stacked": [
+        {"layer_epochs": epochs, "inner_rate": rate} for epochs in (2, 5) for rate in (1, 0.1, 0.01)
+    ],
+    "sparse": [{"penalty": penalty} for penalty in (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3)],
+    "k-sparse": [{"k": k} for k in (5, 10, 20, 50, 100, 200)],
+    "contractive": [{"penalty": penalty} for penalty in (1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2)],
+    "variational": [{"penalty": penalty} for penalty in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)],
+}
+# Denoising with another share for each row in each step, as `default` has it.
+STRENGTHS["denoising"] += [
+    {"input_dropout": (0.0, high)} for high in (0.2, 0.4, 0.6, 0.8, 0.9, 0.95)
+]
+
+
+def family(data: Dataset, seeds: list[int], only: str) -> Results:
+    """Each member of the family with each strength, trained shortly and longer."""
+    splits = [validation(data, seed) for seed in seeds]
+    for name, strengths in STRENGTHS.items():
+        [base] = RECIPES[name].networks
+        for epochs, strength in product((5, 20), strengths if only in name else ()):
+            changed = {"epochs": epochs} | strength
+            if name == "bare" and epochs == 20:
+                continue  # its strength is when it stops
+            config = replace(base, **changed)
+            yield (
+                {"recipe": name} | changed,
+                [error_of(config, *split, seed) for split, seed in zip(splits, seeds)],
+            )
+
+
+# What is added to weight decay, whose strength is kept.
+ADDED: list[dict] = [
+    {},
+    {"epochs": 10},
+    {"dropout": 0.3},
+    {"dropout": 0.5},
+    {"input_dropout": (0.3, 0.3)},
+    {"input_dropout": (0.0, 0.5)},
+    {"input_dropout": (0.0, 0.9)},
+    {"activation": "linear"},
+    {"member": "contractive", "penalty": 1e-4},
+    {"member": "contractive", "penalty": 1e-3},
+    {"member": "sparse", "activation": "sigmoid"},
+    {"member": "sparse", "activation": "sigmoid", "penalty": 1e-4},
+    {"member": "k-sparse", "k": 50},
+    {"member": "k-sparse", "k": 200},
+    {"member": "variational", "hidden": (500, 100), "inner_rate": 0.1, "penalty": 0.1},
+    {"member": "variational", "hidden": (500, 100), "inner_rate": 0.1, "penalty": 0.5},
+]
+
+
+def combined(data: Dataset, seeds: list[int], only: str) -> Results:
+    """Weight decay and another remedy."""
+    splits = [validation(data, seed) for seed in seeds]
+    [base] = RECIPES["weight-decay"].networks
+    for added in ADDED:
+        if only in str(added):
+            config = replace(base, **added)
+            yield added, [error_of(config, *s, seed) for s, seed in zip(splits, seeds)]
+
+
+# The same of those that only say which films are seen.
+CHOICES: dict[str, list[dict]] = {
+    "choice": [{"input_dropout": (0.0, high)} for high in (0.3, 0.5, 0.6, 0.7, 0.8, 0.9)],
+    "choice-variational": [{"penalty": penalty} for penalty in (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)],
+    "edlae": [{"ease_dropout": share} for share in (0.0, 0.2, 0.33, 0.5, 0.67, 0.8)],
+    "elsa": [{"elsa_width": width} for width in (16, 32, 64, 128, 256, 512)],
+}
+
+
+def choices(data: Dataset, seeds: list[int], only: str) -> Results:
+    """(NDCG@10, recall@20) of people held out from the training users."""
+    splits = [new_people(data, seed) for seed in seeds]
+    for name, strengths in CHOICES.items():
+        for strength in strengths if only in name else ():
+            recipe = RECIPES[name]
+            if recipe.networks:
+                recipe = replace(recipe, networks=(replace(recipe.networks[0], **strength),))
+            else:
+                recipe = replace(recipe, **strength)
+            gains = []
+            for (known, new), seed in zip(splits, seeds):
+                inputs, targets = split_rows(new.csr, 0.2, seed)
+                people = People.who_rated(inputs, new.about)
+                if recipe.networks:
+                    liking, _ = fit_networks(recipe, known, seed=seed, progress=False)
+                    scores = liking.predict(people)
+                else:
+                    scores = see(fit_seeing(known, recipe, seed), people)
+                gains.append(gain_of(scores, inputs, targets, known.scale.liked))
+            yield {"recipe": name} | strength, gains
+
+
+# A second layer: its learning rate as a share of the outer ones', and whether it starts trained.
+DEEPER: list[dict] = [
+    {"inner_rate": rate, "layer_epochs": epochs} for epochs in (0, 3) for rate in (1.0, 0.1, 0.01)
+] + [
+    {"inner_rate": 0.01, "layer_epochs": 3, "inner_decay": 100.0},
+    {"inner_rate": 0.001, "layer_epochs": 3},
+]
+
+
+def depth(data: Dataset, seeds: list[int], only: str) -> Results:
+    """One layer, and two, of the best network over people and of `default`."""
+    splits = [validation(data, seed) for seed in seeds]
+    for name, base in (("informed", PEOPLE), ("default", FILMS)):
+        [width] = base.hidden
+        for changed in [{}, *({"hidden": (width, width // 2)} | change for change in DEEPER)]:
+            if only in name:
+                config = replace(base, **changed)
+                yield (
+                    {"recipe": name} | changed,
+                    [error_of(config, *split, seed) for split, seed in zip(splits, seeds)],
+                )
+
+
 GRIDS: dict[str, Callable[[Dataset, list[int], str], Results]] = {
     "people": networks(PEOPLE),
     "films": networks(FILMS),
     "fold-in": folding_in,
     "ease": ease,
+    "family": family,
+    "combined": combined,
+    "choices": choices,
+    "depth": depth,
 }
 
 

@@ -28,7 +28,8 @@ from saelib.data.dataset import Dataset
 from saelib.data.matrix import RatingMatrix, split_ratings
 from saelib.evaluation import bias, rmse
 from saelib.model.learn import fit_networks
-from saelib.network.recipes import FILMS, Recipe
+from saelib.network.config import Recipe
+from saelib.network.recipes import FILMS
 
 FIGURE = Path(__file__).resolve().parents[2] / "notebooks" / "figures" / "frontier.png"
 

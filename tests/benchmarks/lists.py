@@ -24,8 +24,9 @@ from saelib.data.dataset import Dataset
 from saelib.data.matrix import RatingMatrix, split_rows, split_users
 from saelib.data.people import People
 from saelib.evaluation import ndcg, recall
+from saelib.model.ease import ease_weights
 from saelib.model.learn import fit_networks
-from saelib.model.seeing import ListOrder, ease_weights
+from saelib.model.seeing import ListOrder
 from saelib.network.recipes import RECIPES
 
 WORTH = np.array([0.0, 0.1, 0.3, 0.7, 1.0, 1.3])  # of a film seen, by its stars

@@ -1,0 +1,190 @@
+"""The self-checks of the exercises: the solution passes, what a reader may get wrong does not."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import nbformat
+import pytest
+
+SOLUTIONS = Path(__file__).resolve().parent.parent / "notebooks" / "solutions"
+
+# Wrong answers by notebook and exercise; each runs after the solution and before the check.
+WRONG: dict[str, dict[int, list[str]]] = {
+    "00": {
+        1: ["python = '3.11'", "python = '2.7.18'", "torch_version = '1.0'"],
+        2: [
+            "fewest, median, most = data.ratings['movie_id'].value_counts().quantile([0, 0.5, 1])",
+            "median = per_person.mean()",
+            "fewest, most = most, fewest",
+        ],
+        3: [
+            "again = first",
+            "other, other_seed = again, 0.0",  # the seed was not changed
+            "same_seed, other_seed = other_seed, same_seed",
+        ],
+        4: [
+            "errors = history.validation_loss",  # squared stars
+            "errors = [loss**0.5 for loss in history.train_loss]",
+            "enough = 10",
+            "enough = int(np.argmin(errors)) + 1",
+        ],
+    },
+    "01": {
+        1: [
+            "five = by_film.sort_values('mean', ascending=False).head(5)",
+            "five = by_film.head(5)",
+            "five = five[::-1]",
+        ],
+        2: [
+            "films, given = csr.indices[span], csr.indices[span]",
+            "row = 405; span = slice(csr.indptr[row], csr.indptr[row + 1]); "
+            "films, given = csr.indices[span], csr.data[span]",
+            "films = films + 1",
+            "ones = len(given)",
+        ],
+        3: [
+            "def decode(code):\n"
+            "    who = data.demographics\n"
+            "    names = (who.genders, AGE_LABELS, who.occupations)\n"
+            "    return [names[i][code[part].argmax()] for i, part in enumerate(who.groups)]",
+            "right = decode\ndef decode(code):\n    return right(code)[::-1]",
+        ],
+        4: [
+            "shown = stars > 0",  # the leak
+            "shown = stars < 0; measured = stars > 0",
+            "shown = (stars > 0) & (np.arange(10) != 4)[:, None]; measured = (stars > 0) & ~shown",
+            "measured = ~shown",
+        ],
+        5: [
+            "by_time = by_time[::-1]",
+            "by_time = np.random.default_rng(0).permutation(len(by_time))",
+            "new_people, new_films = shuffled",
+            "new_people, new_films = new_films, new_people",
+        ],
+    },
+    "02": {
+        1: ["best_rmse, best_mae = best_mae, best_rmse", "best_mae = 3.5", "best_rmse = 3.0"],
+        2: [
+            "user_mean = item_mean",
+            "def user_mean(matrix, seed):\n"  # an empty cell is no 0
+            "    return lambda people: np.tile(people.stars.toarray().mean(1)[:, None], (1, 1682))",
+            "def user_mean(matrix, seed):\n"  # silence
+            "    return lambda people: np.repeat((people.stars.sum(axis=1) / "
+            "np.maximum(people.n_rated, 1))[:, None], people.stars.shape[1], axis=1)",
+        ],
+        3: [
+            "honest, leaked = leaked, honest",
+            "leaked = error_on_hidden(hidden)",
+            "leaked = honest",
+        ],
+        4: [
+            "def known_and_good(weight):\n"  # no logarithm
+            "    def learn(matrix, seed):\n"
+            "        stars, fame = bias(matrix, seed), popularity(matrix, seed)\n"
+            "        return lambda people: stars(people) + weight * fame(people)\n"
+            "    return learn",
+            "def known_and_good(weight):\n    return popularity",
+            "best = 0.1",
+            "final = None",
+        ],
+        5: [
+            "final_error = error(BiasBaseline.fit(learn).predict(learn), hidden)",
+            "chosen = 100",
+            "final_error = validation[chosen]",  # not of the test ratings
+            "final_error = error(predict(RatingMatrix.from_dataset(data).csr, 0), hidden) - 0.1",
+            "validation = {3: final_error}",
+        ],
+    },
+    "03": {
+        1: ["explained = {n: s[:n].sum() / s.sum() for n in explained}", "explained[100] = 1.0"],
+        2: ["errors = dict.fromkeys(widths, 0.95)", "errors = {3: errors[3]}", "errors[3] = 0.3"],
+        3: [
+            "raised = added[known_to_many & (me[0] == 0)].nsmallest(5).index.tolist()",
+            "raised = added.nlargest(5).index.tolist()",  # films of a handful of ratings, too
+            "raised = list(mine)",
+        ],
+        4: ["by_rows['films'] = people", "by_rows['films'] = unseen(0 * left)", "by_rows = {}"],
+        5: ["drawn = unseen(0 * left)", "drawn = people", "drawn = drawn**2 + 0.1"],
+    },
+    "06": {
+        1: [
+            "ours = (1 / np.log2(3) + 1 / np.log2(6)) / (1 + 1 / np.log2(3))",  # two relevant
+            "ours = (1 / np.log2(2) + 1 / np.log2(5)) / best",  # log2(rank)
+            "better = better - ours",
+        ],
+        2: [
+            "table['rmse'] = table['rmse'] ** 2",
+            "table['luck'] = cells.groupby('gender')['error'].std()",
+            "table = table.drop('M')",
+            "table['people'] = table['ratings']",
+        ],
+        3: [
+            "error = dict.fromkeys((1, 4, 16), rmse(off, unseen.data))",  # dropout was off
+            "error = {n: np.mean([rmse(p, unseen.data) for p in passes[:n]]) for n in (1, 4, 16)}",
+            "off = passes[0]",
+        ],
+        4: [
+            "def share_worse(group):\n"  # draws ratings
+            "    sums = group[['error', 'plain']].to_numpy()\n"
+            "    drawn = np.random.default_rng(0).integers(len(sums), size=(500, len(sums)))\n"
+            "    total = sums[drawn].sum(axis=1)\n"
+            "    return (total[:, 1] > total[:, 0]).mean()",
+            "better = share_worse\ndef share_worse(group):\n    return 1 - better(group)",
+            "young, grown = grown, young",
+            "young = cells",
+        ],
+        5: [
+            "power = found.mean(axis=1).idxmin()",
+            "found = found[[1]]",  # one part only
+            "once = once[::-1]",
+            "once = once.assign(**{'ndcg@10': found.mean(axis=1).max()})",
+        ],
+    },
+}
+
+
+def exercises(number: str) -> list[tuple[list[str], list[str], str | None]]:
+    """Of each exercise the code of the solution, its starters, and its self-check."""
+    [path] = SOLUTIONS.glob(f"{number}_*.ipynb")
+    found: list[tuple[list[str], list[str], str | None]] = [([], [], None)]  # first: the set-up
+    for cell in nbformat.read(path, as_version=4).cells:
+        if re.match("## Exercise", cell.source):
+            found.append(([], [], None))
+        answers, starters, _ = found[-1]
+        if cell.source.startswith("# Self-check: "):
+            found[-1] = answers, starters, cell.source
+        elif cell.cell_type == "code":
+            answers.append(cell.source)
+            starters += filter(None, [cell.metadata.get("starter")])
+    return found
+
+
+def passes(check: str, names: dict) -> bool:
+    """Whether a self-check is content with what the names stand for."""
+    try:
+        exec(check, names)
+    except Exception:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("number", WRONG)
+def test_a_self_check_passes_on_the_solution_only(number, monkeypatch):
+    monkeypatch.setattr(plt, "show", plt.close)
+    (setup, _, _), *asked = exercises(number)
+    names: dict = {"__name__": "__main__"}
+    exec("\n".join(setup), names)
+    assert list(WRONG[number]) == list(range(1, len(asked) + 1)), "each exercise has wrong answers"
+    for exercise, (answers, starters, check) in enumerate(asked, start=1):
+        assert check, f"exercise {exercise} has no self-check"
+        before = dict(names)
+        exec("\n".join(answers), names)
+        exec(check, dict(names))  # says where it fails
+        wrong = [({**before}, "\n".join(starters))]
+        wrong += [({**names}, answer) for answer in WRONG[number][exercise]]
+        for known, answer in wrong:
+            exec(answer, known)
+            assert not passes(check, known), f"exercise {exercise}: the check lets pass\n{answer}"
