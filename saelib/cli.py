@@ -125,6 +125,7 @@ def parser() -> argparse.ArgumentParser:
 
     def model(of: argparse.ArgumentParser) -> None:
         of.add_argument("--model", type=Path, help="a model file (default: that of `train`)")
+        of.add_argument("--recipe", default="default", help="of the model that `train` made")
 
     check = command("check", _check, "See whether this machine has all that the series needs.")
     dataset(check)
@@ -298,19 +299,23 @@ def model_path(dataset: str, recipe: str = "default") -> Path:
     return models_folder() / f"{dataset}-{recipe}.safetensors"
 
 
-def _find_model(named: Path | None, dataset: str) -> Path:
+def _find_model(options: argparse.Namespace, dataset: str) -> Path:
     """The model file that was named, or that `train` made for a data set."""
     from saelib.data.releases import RELEASES, check_name
+    from saelib.network.recipes import find_recipe
 
-    if named is not None:
-        return named
-    path = model_path(dataset)
+    if options.model is not None:
+        return options.model
+    recipe = options.recipe
+    find_recipe(recipe, stars=True)
+    path = model_path(dataset, recipe)
     made = re.fullmatch(r"\w[\w .-]*", dataset) and path.exists()
     if not made and dataset not in RELEASES:
         check_name(dataset)
     if not made:
         raise CheckpointError(
             f"{path} is not there. Make it: python -m saelib train --dataset {dataset}"
+            + (f" --recipe {recipe}" if recipe != "default" else "")
         )
     return path
 
@@ -517,7 +522,7 @@ def _recommend(options: argparse.Namespace) -> None:
 
     profiles = [Profile.load(path) for path in options.profile]
     dataset = next((told.dataset for told in profiles if told.dataset), "ml-100k")
-    recommender = Recommender.load(_find_model(options.model, dataset))
+    recommender = Recommender.load(_find_model(options, dataset))
     names: list[str] = []
     if len(profiles) == 1:
         films = recommender.recommend(profiles[0], options.n)
@@ -571,7 +576,7 @@ def _rate(options: argparse.Namespace) -> None:
         raise ProfileError(
             f"The profile could not be saved: {error}. Name another file with --save."
         ) from error
-    recommender = Recommender.load(_find_model(options.model, options.dataset))
+    recommender = Recommender.load(_find_model(options, options.dataset))
     nothing, trouble = Profile(dataset=recommender.dataset), None
 
     def keep(profile: Profile) -> None:
@@ -629,7 +634,7 @@ def _catalogue(options: argparse.Namespace) -> tuple[Catalogue, Scale]:
 
     trained = options.model or model_path(options.dataset)
     if trained.exists() or options.dataset not in RELEASES:
-        bundle = Bundle.load(_find_model(options.model, options.dataset))
+        bundle = Bundle.load(_find_model(options, options.dataset))
         return Catalogue(bundle.films, bundle.dataset), bundle.scale
     data = load(options.dataset)
     n_ratings = data.ratings["movie_id"].value_counts()
@@ -645,7 +650,7 @@ def _panel(options: argparse.Namespace) -> None:
         raise SaelibError(f"--port must be from 1 to 65535; got {options.port}.")
     if options.visitors < 1:
         raise SaelibError(f"--visitors must be at least 1; got {options.visitors}.")
-    path = _find_model(options.model, options.dataset)
+    path = _find_model(options, options.dataset)
     Bundle.load(path)  # what is wrong with it is said here, not to each visitor
     serve(
         path,
