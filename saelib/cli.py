@@ -215,7 +215,13 @@ def parser() -> argparse.ArgumentParser:
         "--port", type=int, default=8866, help="of the page; the next one if in use (default: 8866)"
     )
     panel.add_argument(
-        "--visitors", type=int, default=12, help="at once; each needs 400 MB (default: 12)"
+        "--ip",
+        default="localhost",
+        help="where to listen: 0.0.0.0 lets in whoever on the network has the link (default: "
+        "this machine only)",
+    )
+    panel.add_argument(
+        "--visitors", type=int, default=40, help="at once; each needs 60 MB (default: 40)"
     )
     panel.add_argument("--dark", action="store_true", help="light letters on a dark page")
     panel.add_argument("--no-browser", action="store_true", help="print the address, open nothing")
@@ -493,6 +499,7 @@ def _panel(options: argparse.Namespace) -> None:
         options.port,
         open_browser=not options.no_browser,
         dark=options.dark,
+        ip=options.ip,
         visitors=options.visitors,
     )
 
