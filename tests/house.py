@@ -24,7 +24,7 @@ ROOMS = {
     "plots": "plots live",
     "checks": "checks",
     "recommend": "catalogue profile recommender questions session",
-    "panel": "markup widgets terminal page",
+    "panel": "markup parts widgets terminal kernels ready door page",
     "cli": "cli __main__",
 }
 ORDER = [

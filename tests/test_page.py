@@ -21,8 +21,9 @@ from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.websocket import websocket_connect
 
 from saelib.cli import main
+from saelib.panel.door import ours_by_name, own_address
 from saelib.panel.kernels import MODEL
-from saelib.panel.page import notebook, ours_by_name, own_address
+from saelib.panel.page import notebook
 
 # Few visitors and little patience, so that a test need not wait.
 SERVE = """

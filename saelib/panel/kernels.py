@@ -39,9 +39,12 @@ def prepare(model: Path) -> None:
 class ForkedKernel(LocalProvisioner):
     """Where Jupyter would run a command, forks."""
 
+    process: _Process | None  # type: ignore[assignment]  # in place of a Popen
+
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
-        """Begin a kernel that reads the connection file of this one's manager."""
-        self.process = _Process(self.parent.connection_file)
+        """Begin a kernel. cmd: how another one would begin; its last word is what this one reads,
+        the name of the connection file."""
+        self.process = _Process(cmd[-1])
         self.pid = self.process.pid
         return self.connection_info
 
@@ -55,7 +58,7 @@ class _Process:
         context = multiprocessing.get_context("forkserver")
         self._process = context.Process(target=_run, args=(connection_file,), daemon=True)
         self._process.start()
-        self.pid = self._process.pid
+        self.pid = self._process.pid or 0
         self.kill, self.terminate = self._process.kill, self._process.terminate
 
     def poll(self) -> int | None:

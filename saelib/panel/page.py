@@ -1,6 +1,6 @@
 """The rating panel as a page without code, for visitors who have never seen a notebook.
 
-Voilà serves it. What is set here beyond its defaults: who may come in (`_Door`), how many at once
+Voilà serves it. What is set here beyond its defaults: who may come in (door.py), how many at once
 (`_Kernels`, `_Visit`), and that nothing is fetched from elsewhere (templates/).
 """
 
@@ -10,28 +10,22 @@ import asyncio
 import logging
 import os
 import secrets
-import socket
 import tempfile
 import webbrowser
-from inspect import isawaitable
-from ipaddress import ip_address
 from pathlib import Path
 
 import nbformat
-from jupyter_server.auth.identity import IdentityProvider, User
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
-from tornado.web import HTTPError, RequestHandler
+from tornado.web import HTTPError
 from traitlets import Bool, Integer
 from traitlets.config import Config
 from voila.app import Voila
 from voila.tornado.handler import TornadoVoilaHandler
 
-from saelib.errors import SaelibError
+from saelib.panel.door import EVERYWHERE, LOCAL, Door, check_address, own_address
 from saelib.panel.kernels import prepare
 
 TEMPLATES = Path(__file__).with_name("templates") / "page"
-LOCAL = "localhost"
-EVERYWHERE = ("0.0.0.0", "::", "")
 VISITORS = 40  # at once, a class and some more: each has a kernel of about 60 MB
 # Seconds after which the kernel of a page that vanished without a word is ended: a telephone that
 # is put away for ten minutes, or a laptop that is carried to another room, finds its panel again.
@@ -82,9 +76,9 @@ def serve(
                 "opens": open_browser,
                 "log_level": "ERROR",
                 "token": secrets.token_urlsafe(),
-                "identity_provider_class": _Door,
+                "identity_provider_class": Door,
                 "tornado_settings": {
-                    # `_Door` looks at the Host header where other machines may ask, too.
+                    # `Door` looks at the Host header where other machines may ask, too.
                     "allow_remote_access": ip != LOCAL,
                     "xsrf_cookie_kwargs": {"samesite": "Strict"},
                 },
@@ -143,67 +137,6 @@ class _Page(Voila):
         print("Ctrl-C ends it.", flush=True)
         if self.opens:
             webbrowser.open(link)
-
-
-class _Door(IdentityProvider):
-    """Lets in who has the token of the link, and then the same browser by its cookie.
-
-    Browsers say where a request comes from. Another site may open the link, but it can neither
-    load the page as a picture or a frame, nor use the visitor's cookie.
-    """
-
-    login_available = logout_available = False
-
-    async def get_user(self, handler: RequestHandler) -> User:
-        handler.current_user = None  # until it is known; the page that refuses asks for it
-        # A foreign name that leads here (DNS rebinding) would make a foreign page one of ours.
-        if not ours_by_name(handler.request.host_name):
-            raise HTTPError(403, reason="This page has another name")
-        found = super().get_user(handler)
-        user = await found if isawaitable(found) else found
-        site, use = map(handler.request.headers.get, ("Sec-Fetch-Site", "Sec-Fetch-Dest"))
-        ours = site in (None, "none", "same-origin")
-        link = use == "document" and self.is_token_authenticated(handler)
-        if user is None or not (ours or link):
-            raise HTTPError(
-                403,
-                "The panel opens with the whole link that was printed where it was started, the "
-                "token at its end included. Each start has another one.",
-                reason="This page needs its link",
-            )
-        return user
-
-
-def ours_by_name(host: str) -> bool:
-    """Whether a Host header can be meant for this machine: an address, or a name that it has."""
-    own = socket.gethostname().lower()
-    try:
-        return bool(ip_address(host.strip("[]")))
-    except ValueError:
-        return host.lower() in {LOCAL, own, f"{own}.local", socket.getfqdn().lower()}
-
-
-def check_address(ip: str) -> None:
-    """Raises SaelibError where a server could not listen at this address."""
-    try:
-        family, *_, place = socket.getaddrinfo(ip or None, 0, flags=socket.AI_PASSIVE)[0]
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
-            probe.bind(place)
-    except OSError as error:
-        raise SaelibError(
-            f"--ip {ip} is no address of this machine ({error}); 0.0.0.0 means all that it has, "
-            "127.0.0.1 this machine only."
-        ) from error
-
-
-def own_address() -> str:
-    """This machine's address in its network; its name where that cannot be told."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))  # for documentation, RFC 5737; nothing is sent
-            return probe.getsockname()[0]
-        except OSError:
-            return socket.gethostname()
 
 
 class _Kernels(AsyncMappingKernelManager):
