@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
     from saelib.data.dataset import Dataset
 
+# Whose films are the better known: those that reach furthest, to 2023, 2019, 2018 … 1998.
+NEWEST = ("ml-32m", "ml-25m", "ml-latest-small", "ml-20m", "ml-10m", "ml-1m", "ml-100k")
+
 DATASETS = "ml-100k, ml-1m, ml-latest-small, ml-10m, ml-20m, ml-25m or ml-32m"
 
 
@@ -209,7 +212,9 @@ def parser() -> argparse.ArgumentParser:
     panel = command(
         "panel", _panel, "Open the rating panel as a page in the browser; Ctrl-C ends it."
     )
-    dataset(panel)
+    panel.add_argument(
+        "--dataset", help=f"{DATASETS} (default: the one with the newest films that has a model)"
+    )
     model(panel)
     panel.add_argument(
         "--port", type=int, default=8866, help="of the page; the next one if in use (default: 8866)"
@@ -260,6 +265,22 @@ def _find_model(named: Path | None, dataset: str) -> Path:
             f"{path} is not there. Make it: python -m saelib train --dataset {dataset}"
         )
     return path
+
+
+def _newest() -> str:
+    """The release with the newest films for which there is a model; ml-100k where there is none.
+
+    Says what to do where the files of a newer one are on disk.
+    """
+    from saelib.data.releases import locate
+
+    found = next((name for name in NEWEST if model_path(name).exists()), "ml-100k")
+    newer = (name for name in NEWEST[: NEWEST.index(found)] if locate(name))
+    if (name := next(newer, None)) is not None:
+        print(
+            f"The films are those of {found}. Newer ones: python -m saelib train --dataset {name}"
+        )
+    return found
 
 
 def _load(options: argparse.Namespace) -> Dataset:
@@ -492,7 +513,7 @@ def _panel(options: argparse.Namespace) -> None:
         raise SaelibError(f"--port must be from 1 to 65535; got {options.port}.")
     if options.visitors < 1:
         raise SaelibError(f"--visitors must be at least 1; got {options.visitors}.")
-    path = _find_model(options.model, options.dataset)
+    path = _find_model(options.model, options.dataset or ("" if options.model else _newest()))
     Bundle.load(path)  # what is wrong with it is said here, not to each visitor
     serve(
         path,

@@ -20,7 +20,9 @@ from servers import free_port, kernels, server, wait_for
 from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.websocket import websocket_connect
 
+from saelib import cli
 from saelib.cli import main
+from saelib.data import releases
 from saelib.panel.door import ours_by_name, own_address
 from saelib.panel.kernels import MODEL
 from saelib.panel.page import notebook
@@ -358,3 +360,17 @@ def test_an_address_of_another_machine_is_named_before_anything_starts(model, ca
     with pytest.raises(SystemExit):
         main(["panel", "--model", str(model), "--no-browser", "--ip", "192.0.2.1"])
     assert "--ip 192.0.2.1 is no address of this machine" in capsys.readouterr().err
+
+
+def test_the_panel_is_of_the_newest_films_that_a_model_knows(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(cli, "model_path", lambda name: tmp_path / name)
+    monkeypatch.setattr(releases, "locate", lambda name: name in ("ml-latest-small", "ml-100k"))
+    assert cli._newest() == "ml-100k"
+    (tmp_path / "ml-100k").touch()
+    (tmp_path / "ml-1m").touch()
+    assert cli._newest() == "ml-1m"
+    assert capsys.readouterr().out.count("train --dataset ml-latest-small") == 2
+    (tmp_path / "ml-latest-small").touch()
+    assert cli._newest() == "ml-latest-small"
+    assert capsys.readouterr().out == ""
+    assert set(cli.NEWEST) == set(releases.RELEASES)

@@ -60,7 +60,7 @@ class InPage(anywidget.AnyWidget):
     _esm = Path(__file__).with_name("panel.js")
     _css = Path(__file__).with_name("panel.css")
     upload = traitlets.Instance(ipw.FileUpload).tag(sync=True, **ipw.widget_serialization)
-    sliders = traitlets.List().tag(sync=True, **ipw.widget_serialization)
+    sliders: traitlets.List = traitlets.List().tag(sync=True, **ipw.widget_serialization)
     marks = traitlets.List(traitlets.Unicode()).tag(sync=True)
     kept = traitlets.Unicode().tag(sync=True)
     store = traitlets.Unicode().tag(sync=True)

@@ -164,7 +164,8 @@ class RatingPanel(ipw.VBox):
         """What stands where; the looks are in panel.css."""
         recommender = self.session.recommender
         bundle, release = recommender.bundle, RELEASES.get(recommender.dataset)
-        name = recommender.dataset if release is None else release.title
+        name = release.title if release else recommender.dataset
+        terms = release.licence if release else None
         years = self.catalogue.films["year"].dropna().tolist()
         title = heading(name, years, len(self.catalogue), len(bundle.user_ids))
         table = section(
@@ -213,7 +214,7 @@ class RatingPanel(ipw.VBox):
             ipw.HTML(title),
             classed(ipw.HBox(columns), "saelib-columns"),
             classed(ipw.HBox(buttons), "saelib-buttons"),
-            classed(ipw.HTML(licence(name, release and release.licence)), "saelib-licence"),
+            classed(ipw.HTML(licence(name, terms)), "saelib-licence"),
         ]
         classed(self, "saelib-panel")
 
