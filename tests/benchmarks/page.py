@@ -158,9 +158,8 @@ def main() -> None:
         one = memory(process)
         guest.leave(kernel, guest.cookies["_xsrf"])
         in_a_browser(link, process, options.visitors, profile)
-        print(
-            f"Memory with one visitor {one:.0f} MB; after {options.visitors} {memory(process):.0f} MB"
-        )
+        after = memory(process)
+        print(f"Memory with one visitor {one:.0f} MB; after {options.visitors} {after:.0f} MB")
         served, lists = asyncio.run(at_once(link, options.visitors))
         say(f"{options.visitors} visitors at once, served", served)
         say("A slider of each at the same time to its list", lists)
