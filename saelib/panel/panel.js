@@ -88,32 +88,42 @@ const listenToKeys = (root, model) => {
 /** A finger that swipes up over a track scrolls; one that taps, or draws along the track, rates. */
 const listenToFingers = (root) => {
   let began; // where a finger came down on a slider, until it is known what it does
+  let handle; // that it draws
+  const mouse = (name, target, x, buttons) =>
+    target.dispatchEvent(new MouseEvent(name, { clientX: x, buttons, bubbles: true, cancelable: true }));
   const down = (event) => {
     const slider = event.target.closest?.(".noUi-target");
-    if (!slider || !event.isTrusted) return;
+    if (!slider) return;
     event.stopPropagation(); // the slider would take it for a rating; a tap reaches it as a click
     const [finger] = event.touches;
     began = event.touches.length === 1 && { slider, x: finger.clientX, y: finger.clientY };
   };
   const move = (event) => {
-    if (!began) return;
     const [finger] = event.touches;
-    const [along, across] = [Math.abs(finger.clientX - began.x), Math.abs(finger.clientY - began.y)];
-    if (Math.max(along, across) < 8) return;
-    if (along > across) {
-      const handle = began.slider.querySelector(".noUi-handle");
-      const { left, width } = handle.getBoundingClientRect();
-      const place = { clientX: left + width / 2, clientY: finger.clientY };
-      handle.dispatchEvent(new MouseEvent("mousedown", { ...place, buttons: 1, bubbles: true, cancelable: true }));
+    if (began) {
+      const along = Math.abs(finger.clientX - began.x);
+      const across = Math.abs(finger.clientY - began.y);
+      if (Math.max(along, across) < 8) return;
+      if (along > across) {
+        handle = began.slider.querySelector(".noUi-handle");
+        // Where the handle is, or will be as soon as it has come to rest.
+        const { left, width } = began.slider.querySelector(".noUi-base").getBoundingClientRect();
+        const share = handle.getAttribute("aria-valuenow") / handle.getAttribute("aria-valuemax");
+        mouse("mousedown", handle, left + width * share, 1);
+      }
+      began = undefined;
     }
-    began = undefined;
+    if (handle) mouse("mousemove", handle, finger.clientX, 1);
   };
-  const up = () => (began = undefined);
+  const up = () => {
+    if (handle) mouse("mouseup", handle, 0, 0);
+    began = handle = undefined;
+  };
   const listeners = { touchstart: down, touchmove: move, touchend: up, touchcancel: up };
   const how = { capture: true, passive: true };
-  for (const [name, listener] of Object.entries(listeners)) root.addEventListener(name, listener, how);
+  for (const [name, act] of Object.entries(listeners)) root.addEventListener(name, act, how);
   return () => {
-    for (const [name, listener] of Object.entries(listeners)) root.removeEventListener(name, listener, how);
+    for (const [name, act] of Object.entries(listeners)) root.removeEventListener(name, act, how);
   };
 };
 
