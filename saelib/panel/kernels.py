@@ -79,7 +79,8 @@ def _run(connection_file: str) -> None:
 
     os.setsid()  # Ctrl-C at the terminal is for the server, which then ends its kernels
     threading.Thread(target=_end_with_server, daemon=True).start()
-    IPKernelApp.launch_instance(["-f", connection_file])
+    # With a parent it says nothing of Ctrl-C on the terminal.
+    IPKernelApp.launch_instance(["-f", connection_file], parent_handle=os.getppid())
 
 
 def _end_with_server() -> None:

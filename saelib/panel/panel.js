@@ -258,7 +258,8 @@ export default {
     let frame;
     let endings = [];
     const banner = Object.assign(document.createElement("div"), { className: "saelib-gone", role: "alert" });
-    const offer = Object.assign(document.createElement("div"), { className: "saelib-offer", role: "status" });
+    const offer = Object.assign(document.createElement("div"), { className: "saelib-offer", role: "region" });
+    offer.ariaLabel = "Answers from before";
     const begin = () => {
       const root = el.closest(".saelib-panel");
       if (!root?.querySelector(".saelib-alert .widget-html-content, .widget-upload")) {

@@ -70,7 +70,7 @@ class InPage(anywidget.AnyWidget):
 def fold(name: str, parts: Sequence[ipw.Widget]) -> ipw.VBox:
     """A button, and below it what it unfolds."""
     inside = classed(ipw.VBox(list(parts), layout={"display": "none"}), "saelib-folded")
-    button = classed(ipw.ToggleButton(description=name), "saelib-fold")
+    button = classed(ipw.ToggleButton(description=name, tooltip=name), "saelib-fold")
 
     def turn(change: dict) -> None:
         inside.layout.display = None if change["new"] else "none"
