@@ -538,9 +538,9 @@ def test_kernels_end_with_their_pages(started, page):
         else:
             visitor.reload()
             the_panel(visitor)
-            wait_for(lambda: len(kernels(process)) == 1, "the kernel from before to end", 10)
+            wait_for(lambda: len(kernels(process)) == 1, "the kernel from before to end", 30)
             visitor.goto("about:blank")
-        wait_for(lambda: not kernels(process), "the kernel to end", 10)
+        wait_for(lambda: not kernels(process), "the kernel to end", 30)
 
 
 def test_a_page_that_vanished_loses_its_kernel_and_an_idle_one_keeps_it(
@@ -605,7 +605,7 @@ def test_in_jupyterlab_a_restarted_kernel_is_said_to_be_gone(lab, page):
     panel = run_notebook(page, lab)
     expect(panel.locator(".saelib-gone")).to_be_hidden()
     page.evaluate("window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
-    expect(panel.locator(".saelib-gone").first).to_contain_text("run the cell again")
+    expect(panel.locator(".saelib-gone").first).to_contain_text("Run the cell again")
 
 
 def test_another_site_starts_no_kernel(started, page):
