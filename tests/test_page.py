@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 from urllib.parse import urlparse
 
+import comm
 import nbformat
 import pytest
 from servers import free_port, kernels, server, wait_for
@@ -119,6 +120,8 @@ def visitor(started) -> tuple[Guest, str]:
 def test_the_notebook_behind_the_page_is_one_cell_that_opens_the_model(bundle, model, monkeypatch):
     monkeypatch.setenv(MODEL, str(model))
     monkeypatch.delitem(sys.modules, "saelib.panel.ready", raising=False)
+    targets = comm.get_comm_manager().targets
+    monkeypatch.delitem(targets, "jupyter.widget.control", raising=False)
     made = notebook()
     nbformat.validate(made)
     [cell] = made.cells
@@ -127,6 +130,7 @@ def test_the_notebook_behind_the_page_is_one_cell_that_opens_the_model(bundle, m
     gc.unfreeze()  # this process goes on
     assert names["made"].session.recommender.dataset == bundle.dataset
     names["made"].close()
+    assert "jupyter.widget.control" in targets, "the page gets all widgets at once"
 
 
 def test_a_missing_or_damaged_model_is_named_before_the_page_opens(tmp_path, capsys):

@@ -13,6 +13,7 @@ from pathlib import Path
 import ipykernel.ipkernel
 import ipykernel.kernelapp
 import ipykernel.zmqshell  # noqa: F401
+import ipywidgets
 
 from saelib.panel.kernels import MODEL
 from saelib.panel.widgets import RatingPanel
@@ -27,4 +28,6 @@ gc.freeze()
 
 def panel() -> RatingPanel:
     """A new visitor's panel."""
+    # What importing ipywidgets does where a kernel is there already: pages ask for all widgets.
+    ipywidgets.register_comm_target()
     return RatingPanel(recommender)

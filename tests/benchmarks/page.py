@@ -33,21 +33,24 @@ from saelib.recommend.recommender import Recommender
 PAINTED = """() => new Promise(done => {
     let began;
     addEventListener("keydown", () => began = performance.now(), {capture: true, once: true});
-    const list = document.querySelector(".saelib-places");
     const watcher = new MutationObserver(() => {
         if (began === undefined) return;
         watcher.disconnect();
         requestAnimationFrame(() => setTimeout(() => done(performance.now() - began)));
     });
-    watcher.observe(list, {subtree: true, childList: true, characterData: true, attributes: true});
-    window.listening = true;
+    // The list; or the link to save, which is made anew after it, where the list stays the same.
+    for (const part of document.querySelectorAll(".saelib-places, .saelib-save"))
+        watcher.observe(part, {subtree: true, childList: true, attributes: true});
 })"""
 
 
 def say(what: str, times: list[float], unit: str = "s") -> None:
     """Median, and the longest."""
     median, longest = statistics.median(times), max(times)
-    print(f"{what}: median {median:.2f} {unit}, longest {longest:.2f} {unit} of {len(times)}")
+    print(
+        f"{what}: median {median:.2f} {unit}, longest {longest:.2f} {unit} of {len(times)}",
+        flush=True,
+    )
 
 
 def memory(process) -> float:
@@ -82,7 +85,7 @@ def in_a_browser(link: str, process, n: int, profile: str) -> None:
                     page.wait_for_timeout(400)
                     took = page.evaluate_handle(f"() => {{ window.took = ({PAINTED})(); }}")
                     took.dispose()
-                    page.keyboard.press("15"[turn % 2])
+                    page.keyboard.press("5" if turn % 5 < 3 else "1")  # it had 1 + turn % 5 stars
                     painted.append(page.evaluate("() => window.took"))
             with page.expect_event("close"):
                 page.close(run_before_unload=True)
@@ -103,7 +106,8 @@ async def rate(guest: Guest, kernel: str) -> float:
     def send(kind: str, **content) -> None:
         header = {"msg_id": uuid.uuid4().hex, "msg_type": kind, "username": "", "session": "me"}
         header |= {"version": "5.3", "date": "2000-01-01T00:00:00Z"}
-        message = {"header": header, "parent_header": {}, "metadata": {}, "buffers": []}
+        message = {"header": header, "parent_header": {}, "buffers": []}
+        message["metadata"] = {"version": "1.0.0"}  # of the control protocol
         socket.write_message(json.dumps(message | {"channel": "shell", "content": content}))
 
     async def heard(what: str) -> dict:
