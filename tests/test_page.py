@@ -120,8 +120,6 @@ def visitor(started) -> tuple[Guest, str]:
 def test_the_notebook_behind_the_page_is_one_cell_that_opens_the_model(bundle, model, monkeypatch):
     monkeypatch.setenv(MODEL, str(model))
     monkeypatch.delitem(sys.modules, "saelib.panel.ready", raising=False)
-    targets = comm.get_comm_manager().targets
-    monkeypatch.delitem(targets, "jupyter.widget.control", raising=False)
     made = notebook()
     nbformat.validate(made)
     [cell] = made.cells
@@ -130,6 +128,7 @@ def test_the_notebook_behind_the_page_is_one_cell_that_opens_the_model(bundle, m
     gc.unfreeze()  # this process goes on
     assert names["made"].session.recommender.dataset == bundle.dataset
     names["made"].close()
+    targets = comm.get_comm_manager().targets  # of ipykernel, which the module has imported
     assert "jupyter.widget.control" in targets, "the page gets all widgets at once"
 
 
