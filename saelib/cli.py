@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from saelib.data.scale import Scale
     from saelib.recommend.catalogue import Catalogue
 
+# Whose films are the better known: those that reach furthest, to 2023, 2019, 2018 … 1998.
+NEWEST = ("ml-32m", "ml-25m", "ml-latest-small", "ml-20m", "ml-10m", "ml-1m", "ml-100k")
+
 DATASETS = "ml-100k, ml-1m, ml-latest-small, ml-10m, ml-20m, ml-25m or ml-32m"
 
 
@@ -269,13 +272,21 @@ def parser() -> argparse.ArgumentParser:
     panel = command(
         "panel", _panel, "Open the rating panel as a page in the browser; Ctrl-C ends it."
     )
-    dataset(panel)
+    panel.add_argument(
+        "--dataset", help=f"{DATASETS} (default: the one with the newest films that has a model)"
+    )
     model(panel)
     panel.add_argument(
         "--port", type=int, default=8866, help="of the page; the next one if in use (default: 8866)"
     )
     panel.add_argument(
-        "--visitors", type=int, default=12, help="at once; each needs 400 MB (default: 12)"
+        "--ip",
+        default="localhost",
+        help="where to listen: 0.0.0.0 lets in whoever on the network has the link (default: "
+        "this machine only)",
+    )
+    panel.add_argument(
+        "--visitors", type=int, default=40, help="at once; each needs 60 MB (default: 40)"
     )
     panel.add_argument("--dark", action="store_true", help="light letters on a dark page")
     panel.add_argument("--no-browser", action="store_true", help="print the address, open nothing")
@@ -318,6 +329,22 @@ def _find_model(options: argparse.Namespace, dataset: str) -> Path:
             + (f" --recipe {recipe}" if recipe != "default" else "")
         )
     return path
+
+
+def _newest(recipe: str = "default") -> str:
+    """The release with the newest films for which there is a model; ml-100k where there is none.
+
+    Says what to do where the files of a newer one are on disk.
+    """
+    from saelib.data.releases import locate
+
+    found = next((n for n in NEWEST if model_path(n, recipe).exists()), "ml-100k")
+    newer = (name for name in NEWEST[: NEWEST.index(found)] if locate(name))
+    if (name := next(newer, None)) is not None:
+        print(
+            f"The films are those of {found}. Newer ones: python -m saelib train --dataset {name}"
+        )
+    return found
 
 
 def _load(options: argparse.Namespace) -> Dataset:
@@ -650,13 +677,15 @@ def _panel(options: argparse.Namespace) -> None:
         raise SaelibError(f"--port must be from 1 to 65535; got {options.port}.")
     if options.visitors < 1:
         raise SaelibError(f"--visitors must be at least 1; got {options.visitors}.")
-    path = _find_model(options, options.dataset)
+    dataset = options.dataset or ("" if options.model else _newest(options.recipe))
+    path = _find_model(options, dataset)
     Bundle.load(path)  # what is wrong with it is said here, not to each visitor
     serve(
         path,
         options.port,
         open_browser=not options.no_browser,
         dark=options.dark,
+        ip=options.ip,
         visitors=options.visitors,
     )
 

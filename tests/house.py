@@ -26,7 +26,7 @@ ROOMS = {
     "checks": "checks",
     "recommend": "titles search catalogue profile exports matching imports recommender reasons "
     "questions changes play session",
-    "panel": "markup widgets terminal page",
+    "panel": "markup parts widgets terminal kernels ready door page",
     "cli": "cli __main__",
 }
 ORDER = [

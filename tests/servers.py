@@ -43,7 +43,7 @@ def server(folder: Path, *arguments: str, port: int | None = None):
     def address() -> str | None:
         assert process.poll() is None, log.read_text()
         if "panel" in arguments:
-            link = re.search(r"http://localhost:\d+/\?token=\S+", log.read_text())
+            link = re.search(r"http://\S+:\d+/\?token=\S+", log.read_text())
             return link and link[0]
         try:
             socket.create_connection(("localhost", port), timeout=5).close()
@@ -75,10 +75,12 @@ def wait_for(what: Callable[[], object], name: str, seconds: float = 120) -> obj
 
 
 def kernels(process: subprocess.Popen) -> list[psutil.Process]:
-    """The kernels that a server runs."""
+    """The kernels that a server runs: begun by a command, or forked from its fork server."""
     found = []
-    for child in psutil.Process(process.pid).children():
+    for child in psutil.Process(process.pid).children(recursive=True):
         with suppress(psutil.NoSuchProcess):  # it has just ended
-            if "ipykernel_launcher" in child.cmdline():
+            said = " ".join(child.cmdline())
+            forked = "multiprocessing.forkserver" in said and child.ppid() != process.pid
+            if forked or "ipykernel_launcher" in said:
                 found.append(child)
     return found

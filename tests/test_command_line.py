@@ -143,10 +143,7 @@ def test_the_help_names_every_release():
         (["rate", "--dataset", "ml-2m"], "Unknown data set 'ml-2m'"),
         (["rate", "--recipe", "elsa"], "The recipe 'elsa' predicts no stars"),
         (["panel", "--recipe", "best"], "Unknown recipe 'best'"),
-        (
-            ["panel", "--recipe", "sparse"],
-            "Make it: python -m saelib train --dataset ml-100k --recipe sparse",
-        ),
+        (["rate", "--dataset", "ml-10m", "--recipe", "sparse"], "--dataset ml-10m --recipe sparse"),
         (["rate", "--dataset", "ml-10m"], "Make it: python -m saelib train --dataset ml-10m"),
         (["check", "--dataset", "ml-2m"], "Unknown data set 'ml-2m'"),
     ],

@@ -6,18 +6,26 @@ Requests are written by hand here; a browser opens the page in test_browser.py.
 from __future__ import annotations
 
 import asyncio
+import gc
 import http.client
 import re
 import socket
+import sys
+from pathlib import Path
 from urllib.parse import urlparse
 
+import comm
 import nbformat
 import pytest
 from servers import free_port, kernels, server, wait_for
 from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.websocket import websocket_connect
 
+from saelib import cli
 from saelib.cli import main
+from saelib.data import releases
+from saelib.panel.door import ours_by_name, own_address
+from saelib.panel.kernels import MODEL
 from saelib.panel.page import notebook
 
 # Few visitors and little patience, so that a test need not wait.
@@ -27,8 +35,13 @@ from pathlib import Path
 from saelib.panel.page import serve
 
 port = int(sys.argv[3].partition("=")[2])
-serve(Path(sys.argv[2]), port, open_browser=False, visitors=2, idle={idle})
+serve(Path(sys.argv[2]), port, open_browser=False, visitors={visitors}, idle={idle}, ip="{ip}")
 """
+
+
+def command(model: Path, *, idle: int = 60, visitors: int = 2, ip: str = "localhost") -> tuple:
+    """Arguments of a Python that serves the page."""
+    return ("-c", SERVE.format(idle=idle, visitors=visitors, ip=ip), "panel", str(model))
 
 
 pytestmark = pytest.mark.slow  # each starts a server
@@ -47,7 +60,9 @@ class Guest:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         if self.cookies:
             named["Cookie"] = "; ".join(f"{k}={v}" for k, v in self.cookies.items())
-        connection = http.client.HTTPConnection("localhost", self.address.port, timeout=60)
+        connection = http.client.HTTPConnection(
+            self.address.hostname, self.address.port, timeout=60
+        )
         connection.request(method, path, body, named)
         answer = connection.getresponse()
         text = answer.read().decode(errors="replace")
@@ -72,7 +87,7 @@ class Guest:
     def connect(self, kernel: str, **headers: str) -> None:
         """Open the kernel's socket, as the page does; raises HTTPClientError if refused."""
         jar = "; ".join(f"{k}={v}" for k, v in self.cookies.items())
-        url = f"ws://localhost:{self.address.port}/api/kernels/{kernel}/channels?session_id=me"
+        url = f"ws://{self.address.netloc}/api/kernels/{kernel}/channels?session_id=me"
 
         async def once():
             request = HTTPRequest(url, headers={"Cookie": jar} | headers)
@@ -91,8 +106,7 @@ def model(bundle, tmp_path_factory):
 @pytest.fixture(scope="module")
 def started(model, tmp_path_factory):
     """Process and link of a page for two visitors."""
-    code = SERVE.format(idle=60)
-    with server(tmp_path_factory.mktemp("page"), "-c", code, "panel", str(model)) as running:
+    with server(tmp_path_factory.mktemp("page"), *command(model)) as running:
         yield running
 
 
@@ -103,14 +117,19 @@ def visitor(started) -> tuple[Guest, str]:
     return guest, guest.enter()
 
 
-def test_the_notebook_behind_the_page_is_one_cell_that_opens_the_model(bundle, model):
-    made = notebook(model)
+def test_the_notebook_behind_the_page_is_one_cell_that_opens_the_model(bundle, model, monkeypatch):
+    monkeypatch.setenv(MODEL, str(model))
+    monkeypatch.delitem(sys.modules, "saelib.panel.ready", raising=False)
+    made = notebook()
     nbformat.validate(made)
     [cell] = made.cells
     names: dict = {}
-    exec(cell.source.replace("RatingPanel(R", "made = RatingPanel(R"), names)
+    exec(cell.source.replace("\npanel()", "\nmade = panel()"), names)
+    gc.unfreeze()  # this process goes on
     assert names["made"].session.recommender.dataset == bundle.dataset
     names["made"].close()
+    targets = comm.get_comm_manager().targets  # of ipykernel, which the module has imported
+    assert "jupyter.widget.control" in targets, "the page gets all widgets at once"
 
 
 def test_a_missing_or_damaged_model_is_named_before_the_page_opens(tmp_path, capsys):
@@ -140,8 +159,7 @@ def test_an_option_out_of_range_is_named_before_anything_starts(option, value, m
 def test_a_port_in_use_is_said_and_the_link_is_that_of_another(model, tmp_path):
     port = free_port()
     with socket.create_server(("127.0.0.1", port)):
-        command = ("-c", SERVE.format(idle=60), "panel", str(model))
-        with server(tmp_path, *command, port=port) as (_, link):
+        with server(tmp_path, *command(model), port=port) as (_, link):
             found = urlparse(link).port
             assert port < found < port + 50
             said = (tmp_path / "server.log").read_text()
@@ -266,14 +284,96 @@ def test_visitors_who_come_at_once_are_counted_before_their_kernels_are_there(mo
             *(asyncio.to_thread(lambda: Guest(link).get(f"/?{token}")[0]) for _ in range(n))
         )
 
-    with server(tmp_path, "-c", SERVE.format(idle=60), "panel", str(model)) as (process, link):
+    with server(tmp_path, *command(model)) as (process, link):
         token = urlparse(link).query
         assert sorted(asyncio.run(crowd(5, link))) == [200, 200, 503, 503, 503]
         assert len(kernels(process)) == 2
 
 
 def test_a_kernel_that_no_page_is_connected_to_ends(model, tmp_path):
-    with server(tmp_path, "-c", SERVE.format(idle=1), "panel", str(model)) as (process, link):
+    with server(tmp_path, *command(model, idle=1)) as (process, link):
         Guest(link).enter()
         wait_for(lambda: not kernels(process), "the kernel to be ended", 20)
         Guest(link).enter()
+
+
+def test_kernels_share_what_all_of_them_need(model, tmp_path):
+    """A visitor's own memory is a fraction of what a kernel holds; the model is read once."""
+    with server(tmp_path, *command(model, visitors=4)) as (process, link):
+        for _ in range(3):
+            Guest(link).enter()
+        memory = [kernel.memory_full_info() for kernel in kernels(process)]
+        assert len(memory) == 3
+        for of_one in memory:
+            assert of_one.pss < 130e6
+            assert of_one.uss < of_one.rss / 2
+
+
+def test_kernels_end_with_a_server_that_is_killed(model, tmp_path):
+    with server(tmp_path, *command(model)) as (process, link):
+        Guest(link).enter()
+        [kernel] = kernels(process)
+        process.kill()
+        wait_for(lambda: not kernel.is_running(), "the kernel to end", 10)
+
+
+def test_on_a_network_the_link_has_its_address_and_says_what_it_means(model, tmp_path):
+    with server(tmp_path, *command(model, ip="0.0.0.0")) as (process, link):
+        address = urlparse(link).hostname
+        assert address == own_address()
+        said = (tmp_path / "server.log").read_text()
+        assert "Whoever has this link can open it" in said
+        assert "in the clear" in said
+        guest = Guest(link)
+        assert Guest(link).get("/")[0] == 403, "without the token"
+        for host in ("evil.example", f"{address}.evil.example:8866"):
+            assert guest.get(f"/?{guest.token}", Host=host)[0] == 403
+        assert not kernels(process)
+        kernel = guest.enter()
+        guest.connect(kernel, Origin=f"http://{address}:{guest.address.port}")
+        with pytest.raises(HTTPClientError):
+            guest.connect(kernel, Origin="http://evil.example")
+
+
+def test_without_ip_other_machines_do_not_reach_the_page(started):
+    port = urlparse(started[1]).port
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((own_address(), port), timeout=5).close()
+
+
+@pytest.mark.parametrize(
+    ("host", "ours"),
+    [
+        ("localhost", True),
+        ("127.0.0.1", True),
+        ("[::1]", True),
+        ("192.168.1.7", True),
+        (socket.gethostname(), True),
+        ("evil.example", False),
+        ("localhost.evil.example", False),
+        ("1.2.3.4.evil.example", False),
+        ("", False),
+    ],
+)
+def test_a_name_is_ours_or_foreign(host, ours):
+    assert ours_by_name(host) == ours
+
+
+def test_an_address_of_another_machine_is_named_before_anything_starts(model, capsys):
+    with pytest.raises(SystemExit):
+        main(["panel", "--model", str(model), "--no-browser", "--ip", "192.0.2.1"])
+    assert "--ip 192.0.2.1 is no address of this machine" in capsys.readouterr().err
+
+
+def test_the_panel_is_of_the_newest_films_that_a_model_knows(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(cli, "model_path", lambda name: tmp_path / name)
+    monkeypatch.setattr(releases, "locate", lambda name: name in ("ml-latest-small", "ml-100k"))
+    assert cli._newest() == "ml-100k"
+    (tmp_path / "ml-100k").touch()
+    (tmp_path / "ml-1m").touch()
+    assert cli._newest() == "ml-1m"
+    assert capsys.readouterr().out.count("train --dataset ml-latest-small") == 2
+    (tmp_path / "ml-latest-small").touch()
+    assert cli._newest() == "ml-latest-small"
+    assert capsys.readouterr().out == ""
+    assert set(cli.NEWEST) == set(releases.RELEASES)

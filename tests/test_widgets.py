@@ -27,6 +27,8 @@ from saelib.data.dataset import Dataset
 from saelib.model.learn import train
 from saelib.model.taste import shares
 from saelib.panel import widgets
+from saelib.panel.markup import in_words, moves
+from saelib.panel.parts import parts_of
 from saelib.panel.widgets import RatingPanel
 from saelib.recommend.profile import Profile
 from saelib.recommend.recommender import Recommender
@@ -41,7 +43,7 @@ def panel(bundle):
 
 def shown(panel) -> list[str]:
     """The titles in the list."""
-    places = [p.text.value for p in panel.places if p.layout.visibility == "visible"]
+    places = [p.text.value for p in panel.places if p.layout.display != "none"]
     return [unescape(re.search('saelib-title">(.*?)</span>', html)[1]) for html in places]
 
 
@@ -171,13 +173,14 @@ def test_demographics_are_told_and_an_exact_age_stays(panel):
 def test_more_films_keeps_the_rated_ones_in_their_places(panel):
     panel.sliders[1].value = 4
     panel.sliders[3].value = 2
+    assert len(panel.sliders) == 7
     before, rows = titles(panel), list(panel.rows.children)
     panel.more.click()
     after = titles(panel)
     assert (after[1], after[3]) == (before[1], before[3])
     assert not {after[0], after[2], after[4]} & set(before)
     assert len(set(after)) == 7  # two rated, five open
-    assert list(panel.rows.children)[:5] == rows  # the same widgets: the focus stays
+    assert list(panel.rows.children) == rows  # the same widgets: the focus stays
     assert [slider.value for slider in panel.sliders] == [0, 4, 0, 2, 0, 0, 0]
 
 
@@ -351,11 +354,11 @@ def test_a_profile_that_does_not_fit_is_one_line_and_changes_nothing(panel, file
 def test_a_file_that_the_page_did_not_let_through_is_one_line(panel):
     rate(panel, 5, 2)
     before = (content(panel.save), shown(panel))
-    in_page = panel.children[0]
+    in_page = panel.in_page
     assert in_page.max_upload < 10 * 2**20, "where sockets break"
-    in_page._handle_custom_msg({"name": "<i>me</i>.json", "size": 12_000_000}, [])
+    in_page._handle_custom_msg({"refused": {"name": "<i>me</i>.json", "size": 12_000_000}}, [])
     assert "<i>me</i>.json is too large for a profile: 12.0 MB" in unescape(panel.alert.value)
-    in_page._handle_custom_msg({"name": "The file", "size": None}, [])
+    in_page._handle_custom_msg({"refused": {"name": "The file", "size": None}}, [])
     assert "could not be read" in panel.alert.value
     assert (content(panel.save), shown(panel)) == before
     panel.places[0].reject.click()
@@ -434,6 +437,7 @@ def test_half_stars_and_no_demographics_where_the_release_has_such(data):
     halves = Dataset("ml-10m", ratings, data.movies, None, (0.5, 5, 0.5))
     panel = RatingPanel(Recommender(train(halves, "default", epochs=1, progress=False)))
     assert [text for text, _ in panel.sliders[0].options][:4] == ["not seen", "½", "★", "★½"]
+    unfold(panel)
     assert panel.gender not in list(visible(panel))
     assert panel.genre in list(visible(panel))
     rate(panel, 3.5)
@@ -444,6 +448,7 @@ def test_half_stars_and_no_demographics_where_the_release_has_such(data):
 
 def test_a_model_without_distributions(data):
     panel = RatingPanel(Recommender(train(data, "plain", epochs=1, progress=False)))
+    unfold(panel)
     assert panel.gender not in list(visible(panel))
     assert panel.well_known not in list(visible(panel))
     rate(panel, 5, 1)
@@ -458,6 +463,109 @@ def visible(widget):
         yield widget
         for child in getattr(widget, "children", ()):
             yield from visible(child)
+
+
+def unfold(panel) -> None:
+    """Open all that is folded."""
+    for part in parts_of(panel):
+        if isinstance(part, ipywidgets.ToggleButton):
+            part.value = True
+
+
+def test_what_is_not_asked_of_everybody_is_folded(panel):
+    for control in (panel.gender, panel.genre, panel.well_known):
+        assert control not in list(visible(panel))
+    unfold(panel)
+    for control in (panel.gender, panel.genre, panel.well_known):
+        assert control in list(visible(panel))
+
+
+def test_each_film_that_is_rated_brings_another(panel):
+    for number in range(12):
+        panel.sliders[number].value = 1 + number % 5
+        assert len(panel.sliders) == number + 6
+        assert [slider.value for slider in panel.sliders[number + 1 :]] == [0] * 5
+    panel.sliders[0].value = 2
+    assert len(panel.sliders) == 17, "its stars have only changed"
+    panel.undo.click()
+    panel.undo.click()
+    assert len(panel.sliders) == 16, "the film that came with the last one goes with it"
+    assert [slider.value for slider in panel.sliders[-5:]] == [0] * 5
+
+
+def test_what_the_last_rating_changed_is_said_and_marked(panel):
+    rate(panel, 5)
+    assert "saelib-move" not in "".join(place.text.value for place in panel.places)
+    before = shown(panel)
+    panel.sliders[1].value = 1
+    after = shown(panel)
+    marks = [re.search(r"NEW|[▲▼]\d+|$", place.text.value)[0] for place in panel.places]
+    for place, (name, mark) in enumerate(zip(after, marks)):
+        if name not in before:
+            assert mark == "NEW"
+        else:
+            move = before.index(name) - place
+            assert mark == (f"▲{move}" if move > 0 else f"▼{-move}" if move < 0 else "")
+    assert any(marks)
+    assert panel.status.value.startswith(f"2 rated. A new list: {after[0]} first; ")
+    for word, sign in (("new", "N"), ("up", "▲"), ("down", "▼")):
+        n = sum(mark.startswith(sign) for mark in marks)
+        assert (f"{n} {word}" in panel.status.value) == (n > 0)
+    for name in after[:3]:
+        assert name in unescape(panel.top.value)
+    assert after[3] not in unescape(panel.top.value)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "moved", "words"),
+    [
+        ([], [1, 2], [0, 0], ""),
+        ([1, 2, 3], [1, 2, 3], [0, 0, 0], ""),
+        ([1, 2, 3], [3, 1, 4], [2, -1, None], "1 new, 1 up, 1 down"),
+        ([1, 2], [], [], ""),
+    ],
+)
+def test_moves(before, now, moved, words):
+    assert moves(before, now) == moved
+    assert in_words(moved) == words
+
+
+def test_the_browser_keeps_what_was_told_and_gives_it_back(panel, bundle):
+    assert panel.in_page.kept == ""
+    rate(panel, 5, 2)
+    panel.places[0].reject.click()
+    kept, before = panel.in_page.kept, shown(panel)
+    other = RatingPanel(Recommender(bundle))
+    assert other.in_page.store == panel.in_page.store
+    other.in_page._handle_custom_msg({"restore": kept}, [])
+    assert other.alert.value == ""
+    assert shown(other) == before
+    assert other.session.profile == panel.session.profile
+    other.restart.click()
+    assert other.in_page.kept == ""
+    other.in_page._handle_custom_msg({"restore": "<b>no JSON"}, [])
+    assert other.alert.value.startswith("What was kept in the browser is not JSON")
+    other.close()
+
+
+def test_the_heading_says_which_films_these_are_and_the_foot_whose(panel, data):
+    texts = [part.value for part in panel.children if isinstance(part, ipywidgets.HTML)]
+    newest = int(data.movies["year"].max())
+    n_people = f"{len(panel.session.recommender.bundle.user_ids):,}"
+    assert f"films up to {newest}, and what {n_people} people" in texts[0]
+    assert "MovieLens 100K" in texts[0]
+    assert "GroupLens Research" in texts[-1]
+    assert "research use; no redistribution and no commercial use" in texts[-1]
+
+
+def test_ratings_of_ones_own_are_nobody_elses(bundle):
+    own = copy.copy(bundle)
+    own.dataset = "books"
+    panel = RatingPanel(Recommender(own))
+    texts = [part.value for part in panel.children if isinstance(part, ipywidgets.HTML)]
+    assert "books" in texts[0]
+    assert "GroupLens" not in "".join(texts)
+    panel.close()
 
 
 def test_closing_leaves_nothing(bundle):

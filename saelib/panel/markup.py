@@ -32,13 +32,22 @@ def _percent(share: float, digits: int = 0) -> str:
 
 
 def card(
-    rank: int, film: dict, reasons: Sequence[tuple[str, float, float]], scale: Scale
+    rank: int,
+    film: dict,
+    move: int | None,
+    reasons: Sequence[tuple[str, float, float]],
+    scale: Scale,
 ) -> Markup:
-    """A film of the list. film: of `Session.recommendations`. reasons: of `Session.why`."""
+    """A film of the list.
+
+    film: of `Session.recommendations`. move: of `moves`. reasons: of `Session.why`.
+    """
     return _render(
         "card.html",
         rank=rank,
         name=label(film["title"], film["year"]),
+        move=move,
+        moved=_moved,
         genres=film["genres"].replace("|", ", "),
         stars=film["stars"],
         distribution=film.get("distribution"),
@@ -46,6 +55,48 @@ def card(
         scale=scale,
         star_text=star_text,
     )
+
+
+def moves(before: Sequence[int], now: Sequence[int]) -> list[int | None]:
+    """By how many places each film of the list has come up; below 0: down; None: it is new.
+
+    before, now: movie_ids in the order of two lists. In a first list nothing has moved.
+    """
+    was = {film: place for place, film in enumerate(before)}
+    if not was:
+        return [0] * len(now)
+    return [was[film] - place if film in was else None for place, film in enumerate(now)]
+
+
+def in_words(moves: Sequence[int | None]) -> str:
+    """How many films are new, came up and went down: '2 new, 3 up'; '' where none did."""
+    counts = {
+        "new": sum(move is None for move in moves),
+        "up": sum(move is not None and move > 0 for move in moves),
+        "down": sum(move is not None and move < 0 for move in moves),
+    }
+    return ", ".join(f"{n} {word}" for word, n in counts.items() if n)
+
+
+def _moved(move: int | None) -> Markup:
+    return _render("moved.html", move=move)
+
+
+def top(films: Sequence[dict], moves: Sequence[int | None]) -> Markup:
+    """The first films of the list, a line each."""
+    lines = [(label(f["title"], f["year"]), f["stars"], m) for f, m in zip(films, moves)]
+    return _render("top.html", films=lines, moved=_moved)
+
+
+def heading(release: str, years: Sequence[float], n_films: int, n_people: int) -> Markup:
+    """What the page is, and of which films. years: of the films, as far as they are known."""
+    to = int(max(years)) if len(years) else None
+    return _render("heading.html", release=release, to=to, n_films=n_films, n_people=n_people)
+
+
+def licence(release: str, terms: str | None) -> Markup:
+    """Whose data it is. terms: None where it is nobody's but the reader's."""
+    return _render("licence.html", release=release, licence=terms)
 
 
 def map_picture(taste: TasteMap) -> Markup:
@@ -98,6 +149,11 @@ def star_options(scale: Scale, seen: bool = False) -> tuple[tuple[str, float], .
         ("seen" if seen else "not seen", not_rated(scale)),
         *((star_text(level), level) for level in scale.levels.tolist()),
     )
+
+
+def marks(scale: Scale) -> list[str]:
+    """What stands below each step of a slider: '–' for not seen, and the whole stars."""
+    return ["–", *(f"{level:g}" if level % 1 == 0 else "" for level in scale.levels.tolist())]
 
 
 def one_line(error: Exception | None) -> str:

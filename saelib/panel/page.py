@@ -1,6 +1,6 @@
 """The rating panel as a page without code, for visitors who have never seen a notebook.
 
-Voilà serves it. What is set here beyond its defaults: who may come in (`_Door`), how many at once
+Voilà serves it. What is set here beyond its defaults: who may come in (door.py), how many at once
 (`_Kernels`, `_Visit`), and that nothing is fetched from elsewhere (templates/).
 """
 
@@ -12,29 +12,29 @@ import os
 import secrets
 import tempfile
 import webbrowser
-from inspect import isawaitable
 from pathlib import Path
 
 import nbformat
-from jupyter_server.auth.identity import IdentityProvider, User
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
-from tornado.web import HTTPError, RequestHandler
+from tornado.web import HTTPError
 from traitlets import Bool, Integer
 from traitlets.config import Config
 from voila.app import Voila
 from voila.tornado.handler import TornadoVoilaHandler
 
+from saelib.panel.door import EVERYWHERE, LOCAL, Door, check_address, own_address
+from saelib.panel.kernels import prepare
+
 TEMPLATES = Path(__file__).with_name("templates") / "page"
-VISITORS = 12  # at once: each has a kernel of about 400 MB
-IDLE = 120  # seconds after which the kernel of a page that vanished without a word is ended
+VISITORS = 40  # at once, a class and some more: each has a kernel of about 60 MB
+# Seconds after which the kernel of a page that vanished without a word is ended: a telephone that
+# is put away for ten minutes, or a laptop that is carried to another room, finds its panel again.
+IDLE = 600
 
 
-def notebook(model: Path) -> nbformat.NotebookNode:
-    """The notebook behind the page: one cell, the panel over a saved model."""
-    code = (
-        "from saelib import RatingPanel, Recommender\n\n"
-        f"RatingPanel(Recommender.load({str(model.resolve())!r}))"
-    )
+def notebook() -> nbformat.NotebookNode:
+    """The notebook behind the page: one cell, the panel over the model of `kernels.prepare`."""
+    code = "from saelib.panel.ready import panel\n\npanel()"
     made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
     made.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
     made.metadata["title"] = "Rate films, get recommendations"
@@ -47,34 +47,39 @@ def serve(
     *,
     open_browser: bool = True,
     dark: bool = False,
+    ip: str = LOCAL,
     visitors: int = VISITORS,
     idle: int = IDLE,
 ) -> None:
-    """Serve the panel on this machine, and to it only, until it is stopped (Ctrl-C).
+    """Serve the panel until it is stopped (Ctrl-C): to this machine, unless `ip` says otherwise.
 
-    Its link is printed, with a token without which nobody gets in; where the port (1 to 65535) is
-    in use, it has the next free one. Each visitor has a kernel of their own: nobody sees what
+    ip: the address to listen at; 0.0.0.0 is every network that this machine is in. The link is
+    printed, with a token without which nobody gets in; where the port (1 to 65535) is in use, it
+    has the next free one. Each visitor has a kernel of their own: nobody sees what
     another one told. A page that is closed or reloaded ends its kernel, and with it everything
     that was told is forgotten; where a page could not say so, since the browser has crashed or the
     network is gone, its kernel ends `idle` seconds after it was last used. The kernel of an open
     page stays. visitors: how many there may be at once; others are told to come back.
     """
+    ip = LOCAL if ip in ("127.0.0.1", "::1") else ip
+    check_address(ip)
+    prepare(model)
     logging.getLogger("tornado").setLevel(logging.ERROR)  # who is refused is no trouble
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rate-films.ipynb"
-        nbformat.write(notebook(model), path)
+        nbformat.write(notebook(), path)
         config = {
             "Voila": {
                 "notebook_path": str(path),
                 "port": port,
+                "ip": ip,
                 "opens": open_browser,
                 "log_level": "ERROR",
                 "token": secrets.token_urlsafe(),
-                "identity_provider_class": _Door,
-                # The Host header must name this machine: else a foreign name that leads here
-                # (DNS rebinding) would make a foreign page one of ours.
+                "identity_provider_class": Door,
                 "tornado_settings": {
-                    "allow_remote_access": False,
+                    # `Door` looks at the Host header where other machines may ask, too.
+                    "allow_remote_access": ip != LOCAL,
                     "xsrf_cookie_kwargs": {"samesite": "Strict"},
                 },
             },
@@ -119,36 +124,19 @@ class _Page(Voila):
         wanted = self.config.Voila.port
         if self.port != wanted:
             print(f"Port {wanted} is in use; the page has port {self.port}.")
-        link = f"{self.connection_url}?token={self.identity_provider.token}"
-        print(f"The panel, for browsers on this machine: {link}\nCtrl-C ends it.", flush=True)
+        address = own_address() if self.ip in EVERYWHERE else self.ip
+        link = f"http://{address}:{self.port}/?token={self.identity_provider.token}"
+        if self.ip == LOCAL:
+            print(f"The panel, for browsers on this machine: {link}")
+        else:
+            print(
+                f"The panel, for browsers on this network: {link}\n"
+                "Whoever has this link can open it; what is told there travels the network in the "
+                "clear.\nNobody else gets in, and no visitor sees what another one told."
+            )
+        print("Ctrl-C ends it.", flush=True)
         if self.opens:
             webbrowser.open(link)
-
-
-class _Door(IdentityProvider):
-    """Lets in who has the token of the link, and then the same browser by its cookie.
-
-    Browsers say where a request comes from. Another site may open the link, but it can neither
-    load the page as a picture or a frame, nor use the visitor's cookie.
-    """
-
-    login_available = logout_available = False
-
-    async def get_user(self, handler: RequestHandler) -> User:
-        handler.current_user = None  # until it is known; the page that refuses asks for it
-        found = super().get_user(handler)
-        user = await found if isawaitable(found) else found
-        site, use = map(handler.request.headers.get, ("Sec-Fetch-Site", "Sec-Fetch-Dest"))
-        ours = site in (None, "none", "same-origin")
-        link = use == "document" and self.is_token_authenticated(handler)
-        if user is None or not (ours or link):
-            raise HTTPError(
-                403,
-                "The panel opens with the whole link that was printed where it was started, the "
-                "token at its end included. Each start has another one.",
-                reason="This page needs its link",
-            )
-        return user
 
 
 class _Kernels(AsyncMappingKernelManager):

@@ -1,6 +1,6 @@
-// What is left to be done in the page: names and values that a screen reader can say, arrow keys
-// that reach the panel's own lists, files too large to be sent, and a word when nobody answers any
-// more. The looks are in panel.css.
+// What is left to be done in the page: names and values that a screen reader can say, keys and
+// fingers on the sliders, files too large to be sent, answers that survive a reload, and a word when
+// nobody answers any more. The looks are in panel.css.
 
 const set = (element, attribute, value) => {
   if (element.getAttribute(attribute) !== value) element.setAttribute(attribute, value);
@@ -12,7 +12,7 @@ const spoken = (text) => {
   return stars ? `${stars} ${stars > 1 ? "stars" : stars === 1 ? "star" : "of a star"}` : text;
 };
 
-const nameControls = (root) => {
+const nameControls = (root, marks) => {
   set(root, "role", "group");
   set(root, "aria-label", "Rating panel");
   // JupyterLab takes arrow keys and Enter for its own shortcuts, save from an element that says so.
@@ -26,6 +26,20 @@ const nameControls = (root) => {
     const readout = slider.querySelector(".widget-readout");
     set(handle, "aria-valuetext", spoken(readout.textContent));
     set(readout, "contenteditable", "false"); // else a second tab stop, where nothing can be typed
+  }
+  for (const row of root.querySelectorAll(".saelib-film")) drawMarks(row, marks);
+  for (const [name, role, label] of [
+    [".saelib-places", "list", "Recommendations"],
+    [".saelib-place", "listitem"],
+  ]) {
+    for (const element of root.querySelectorAll(name)) {
+      set(element, "role", role);
+      if (label) set(element, "aria-label", label);
+    }
+  }
+  for (const button of root.querySelectorAll(".saelib-fold")) {
+    set(button, "aria-expanded", String(button.classList.contains("mod-active")));
+    button.removeAttribute("aria-pressed");
   }
   for (const tick of root.querySelectorAll(".saelib-ticks input")) {
     set(tick, "aria-label", `${tick.closest(".widget-checkbox").textContent.trim()}, seen`);
@@ -41,13 +55,106 @@ const nameControls = (root) => {
   set(root.querySelector(".saelib-alert .widget-html-content"), "role", "alert");
 };
 
+/** Marks below a track, one for each step of its slider: '–', '1', '2' … */
+const drawMarks = (row, marks) => {
+  const track = row.querySelector(".slider-container");
+  if (!track || track.querySelector(".saelib-marks")) return;
+  const line = document.createElement("div");
+  line.className = "saelib-marks";
+  line.ariaHidden = "true"; // the slider says its value itself
+  for (const mark of marks) line.append(Object.assign(document.createElement("i"), { textContent: mark }));
+  track.append(line);
+};
+
+/** On a film's slider a digit gives that many stars, 0 takes them back. */
+const listenToKeys = (root, model) => {
+  const press = async (event) => {
+    const row = event.target.closest?.(".saelib-film .noUi-handle") && event.target.closest(".saelib-film");
+    if (!row || event.ctrlKey || event.altKey || event.metaKey) return;
+    const index = event.key === "0" ? 0 : model.get("marks").indexOf(event.key);
+    if (index < 0) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const number = [...root.querySelectorAll(".saelib-rows > .saelib-film")].indexOf(row);
+    const id = model.get("sliders")[number].replace("IPY_MODEL_", "");
+    const slider = await model.widget_manager.get_model(id);
+    slider.set("index", index);
+    slider.save_changes();
+  };
+  root.addEventListener("keydown", press, true);
+  return () => root.removeEventListener("keydown", press, true);
+};
+
+/** A finger that swipes up over a track scrolls; one that taps, or draws along the track, rates. */
+const listenToFingers = (root) => {
+  let began; // where a finger came down on a slider, until it is known what it does
+  let handle; // that it draws
+  const mouse = (name, target, x, buttons) =>
+    target.dispatchEvent(new MouseEvent(name, { clientX: x, buttons, bubbles: true, cancelable: true }));
+  const down = (event) => {
+    const slider = event.target.closest?.(".noUi-target");
+    if (!slider) return;
+    event.stopPropagation(); // the slider would take it for a rating; a tap reaches it as a click
+    const [finger] = event.touches;
+    began = event.touches.length === 1 && { slider, x: finger.clientX, y: finger.clientY };
+  };
+  const move = (event) => {
+    const [finger] = event.touches;
+    if (began) {
+      const along = Math.abs(finger.clientX - began.x);
+      const across = Math.abs(finger.clientY - began.y);
+      if (Math.max(along, across) < 8) return;
+      if (along > across) {
+        handle = began.slider.querySelector(".noUi-handle");
+        // Where the handle is, or will be as soon as it has come to rest.
+        const { left, width } = began.slider.querySelector(".noUi-base").getBoundingClientRect();
+        const share = handle.getAttribute("aria-valuenow") / handle.getAttribute("aria-valuemax");
+        mouse("mousedown", handle, left + width * share, 1);
+      }
+      began = undefined;
+    }
+    if (handle) mouse("mousemove", handle, finger.clientX, 1);
+  };
+  const up = () => {
+    if (handle) mouse("mouseup", handle, 0, 0);
+    began = handle = undefined;
+  };
+  const listeners = { touchstart: down, touchmove: move, touchend: up, touchcancel: up };
+  const how = { capture: true, passive: true };
+  for (const [name, act] of Object.entries(listeners)) root.addEventListener(name, act, how);
+  return () => {
+    for (const [name, act] of Object.entries(listeners)) root.removeEventListener(name, act, how);
+  };
+};
+
+/** The room that the panel has in height: that of the part of the page which scrolls; and its edge. */
+const watchHeight = (root) => {
+  let scroller = root.parentElement;
+  while (scroller && !/auto|scroll/.test(getComputedStyle(scroller).overflowY)) scroller = scroller.parentElement;
+  const look = () => {
+    const height = scroller?.clientHeight || window.innerHeight;
+    root.style.setProperty("--saelib-height", `${Math.min(height, window.innerHeight)}px`);
+    // What sticks, sticks below the padding of what scrolls.
+    const padding = scroller ? getComputedStyle(scroller).paddingTop : "0px";
+    root.style.setProperty("--saelib-edge", `calc(-1 * ${padding})`);
+  };
+  const observer = new ResizeObserver(look);
+  observer.observe(scroller ?? document.documentElement);
+  window.addEventListener("resize", look);
+  look();
+  return () => {
+    observer.disconnect();
+    window.removeEventListener("resize", look);
+  };
+};
+
 /** A file that the socket would not carry is taken from the upload before it is sent. */
 const guardUpload = async (model) => {
   const id = model.get("upload").replace("IPY_MODEL_", "");
   const upload = await model.widget_manager.get_model(id);
   const refuse = (name, size) => {
     upload.set({ value: [], error: "" });
-    model.send({ name, size });
+    model.send({ refused: { name, size } });
   };
   upload.on("change:value", () => {
     const [file] = upload.get("value");
@@ -58,10 +165,75 @@ const guardUpload = async (model) => {
   });
 };
 
+const make = (tag, text, act) => {
+  const element = Object.assign(document.createElement(tag), { textContent: text });
+  if (act) element.className = "jupyter-widgets jupyter-button widget-button";
+  if (act) element.addEventListener("click", act);
+  return element;
+};
+
 const GONE = `Nothing answers any more: the program behind this panel has ended, or the connection \
-to it is broken. What you told before is not lost: press Save profile. Then reload the page (in a \
-notebook: run the cell again) and press Load profile. If the page does not open, start it anew: \
-python -m saelib panel.`;
+to it is broken. What you told is not lost: this tab keeps it.`;
+const IN_NOTEBOOK = "Run the cell again: then the panel offers to bring it back.";
+const IN_PAGE = "Reload the page: then it offers to bring it back.";
+const NO_SERVER = `The page's server does not answer. Whoever started it can start it anew: python -m \
+saelib panel. Keep this tab, or save your profile.`;
+
+/** Say that nobody answers, and what can be done. */
+const sayGone = (banner, root) => {
+  const page = document.body.dataset.voila !== undefined;
+  const words = make("p", `${GONE} ${page ? IN_PAGE : IN_NOTEBOOK}`);
+  const reload = async () => {
+    try {
+      await fetch(location.href, { method: "HEAD" }); // whatever it answers, it is there
+      location.reload();
+    } catch {
+      words.textContent = NO_SERVER;
+    }
+  };
+  const save = root.querySelector(".saelib-save a").cloneNode(true);
+  banner.replaceChildren(words, ...(page ? [make("button", "Reload the page", reload)] : []), save);
+};
+
+/** What was told is kept for this tab, as long as it is open; after a reload it is offered again. */
+const keepAnswers = (model, offer) => {
+  const key = model.get("store");
+  const memory = (() => {
+    try {
+      return window.sessionStorage;
+    } catch {
+      return undefined; // the browser does not allow it
+    }
+  })();
+  const keep = () => {
+    const told = model.get("kept");
+    try {
+      if (told) memory?.setItem(key, told);
+      else memory?.removeItem(key);
+    } catch {
+      // no room: then there is nothing to offer
+    }
+  };
+  const before = memory?.getItem(key);
+  if (before && !model.get("kept")) {
+    const close = () => offer.replaceChildren();
+    const take = () => {
+      model.send({ restore: before });
+      close();
+    };
+    const forget = () => {
+      if (!model.get("kept")) memory.removeItem(key);
+      close();
+    };
+    offer.replaceChildren(
+      make("p", "This tab still has the answers from before."),
+      make("button", "Bring them back", take),
+      make("button", "Forget them", forget),
+    );
+  }
+  model.on("change:kept", keep);
+  return () => model.off("change:kept", keep);
+};
 
 /** Call `show` with whether the kernel is gone, now and whenever that changes. */
 const watchKernel = (kernel, show) => {
@@ -84,41 +256,49 @@ export default {
   },
   render({ model, el }) {
     let frame;
-    let root;
-    let unwatch;
-    const banner = document.createElement("div");
-    banner.className = "saelib-gone";
-    banner.role = "alert";
-    const show = (gone) => {
-      banner.textContent = gone ? GONE : "";
-      const dead = root.querySelectorAll(".saelib-columns, .saelib-buttons button");
-      for (const part of dead) part.inert = gone;
-    };
-    const observer = new MutationObserver(() => nameControls(root));
+    let endings = [];
+    const banner = Object.assign(document.createElement("div"), { className: "saelib-gone", role: "alert" });
+    const offer = Object.assign(document.createElement("div"), { className: "saelib-offer", role: "region" });
+    offer.ariaLabel = "Answers from before";
     const begin = () => {
-      root = el.closest(".saelib-panel");
+      const root = el.closest(".saelib-panel");
       if (!root?.querySelector(".saelib-alert .widget-html-content, .widget-upload")) {
         frame = requestAnimationFrame(begin); // not in the page yet
         return;
       }
-      nameControls(root);
-      root.prepend(banner);
-      const kernel = model.widget_manager.kernel;
-      if (kernel) unwatch = watchKernel(kernel, show);
+      const show = (gone) => {
+        if (gone) sayGone(banner, root);
+        else banner.replaceChildren();
+        const dead = root.querySelectorAll(".saelib-columns, .saelib-buttons button, .saelib-offer");
+        for (const part of dead) part.inert = gone;
+      };
+      const name = () => nameControls(root, model.get("marks"));
+      name();
+      root.prepend(banner, offer);
+      const observer = new MutationObserver(name);
       observer.observe(root, {
         childList: true,
         characterData: true,
         subtree: true,
         attributes: true,
-        attributeFilter: ["aria-valuetext", "title"],
+        attributeFilter: ["aria-valuetext", "title", "class"],
       });
+      const kernel = model.widget_manager.kernel;
+      endings = [
+        () => observer.disconnect(),
+        listenToKeys(root, model),
+        listenToFingers(root),
+        watchHeight(root),
+        keepAnswers(model, offer),
+        kernel ? watchKernel(kernel, show) : () => {},
+      ];
     };
     begin();
     return () => {
       cancelAnimationFrame(frame);
-      observer.disconnect();
-      unwatch?.();
+      for (const end of endings) end();
       banner.remove();
+      offer.remove();
     };
   },
 };

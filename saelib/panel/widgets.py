@@ -7,36 +7,41 @@ its methods; then everything shown is brought in line with the session.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any, ClassVar
 
-import anywidget
 import ipywidgets as ipw
-import traitlets
 from IPython import get_ipython
 
 from saelib.data.features import AGE_BRACKETS, AGE_LABELS, age_bracket
-from saelib.data.scale import Scale
+from saelib.data.releases import RELEASES
 from saelib.errors import ProfileError
 from saelib.panel.markup import (
-    card,
     download,
+    heading,
+    in_words,
+    licence,
     line,
     map_mark,
     map_picture,
+    marks,
+    moves,
     not_rated,
     one_line,
     section,
     star_options,
+    top,
 )
+from saelib.panel.parts import InPage, Place, classed, dropdown, fold, parts_of
 from saelib.recommend.catalogue import label
 from saelib.recommend.profile import MAX_BYTES, Profile
 from saelib.recommend.recommender import Recommender
 from saelib.recommend.session import Session
 
 N_LISTED = 10
+N_TOP = 3  # of them, always in sight
+N_OPEN = 5  # films that wait for stars
 GENDER_NAMES = {"F": "female", "M": "male"}
 UNTOLD = ("prefer not to say", "")  # None would mean to ipywidgets that nothing is chosen
 WELL_KNOWN = {
@@ -68,15 +73,17 @@ class RatingPanel(ipw.VBox):
         self._busy = False  # while the panel itself sets controls
         self._values: dict[ipw.Widget, Any] = {}  # control -> value, as far as it was dealt with
         self._made_from: tuple | None = None  # what the list shown was made from
+        self._ask_on = False  # whether another film is to be asked about, once the list stands
         self._list = self.session.recommendations()
+        self._moves: list[int | None] = []
 
         offered = recommender.offered
         genders, occupations = (offered.genders, offered.occupations) if offered else ((), ())
-        self.gender = _dropdown("Gender", [UNTOLD, *((GENDER_NAMES.get(g, g), g) for g in genders)])
-        self.age = _dropdown("Age", [UNTOLD, *zip(AGE_LABELS, AGE_BRACKETS)])
-        self.occupation = _dropdown("Occupation", [UNTOLD, *((o, o) for o in occupations)])
+        self.gender = dropdown("Gender", [UNTOLD, *((GENDER_NAMES.get(g, g), g) for g in genders)])
+        self.age = dropdown("Age", [UNTOLD, *zip(AGE_LABELS, AGE_BRACKETS)])
+        self.occupation = dropdown("Occupation", [UNTOLD, *((o, o) for o in occupations)])
         self.ticks: list[ipw.Checkbox] = []  # one for each of session.to_tick
-        self.titles = _classed(ipw.Box(), "saelib-ticks")
+        self.titles = classed(ipw.Box(), "saelib-ticks")
         self.others = ipw.Button(description="More titles")
         # One look for all sliders: a loaded profile may bring hundreds.
         self._look = {
@@ -91,22 +98,29 @@ class RatingPanel(ipw.VBox):
         self.found = ipw.Select(description="Found", rows=5)
         self.add = ipw.Button(description="Add")
         self.results = ipw.VBox([self.found, self.add], layout={"display": "none"})
-        self.genre = _dropdown(
+        self.genre = dropdown(
             "Genre", [("all genres", ""), *((g, g) for g in self.catalogue.genres)]
         )
         decades = [(f"{decade}s", decade) for decade in reversed(self.catalogue.decades)]
-        self.decade = _dropdown("Decade", [("all decades", 0), *decades])
+        self.decade = dropdown("Decade", [("all decades", 0), *decades])
         self.well_known = ipw.SelectionSlider(
             description="How known", options=list(WELL_KNOWN.items()), value=1.0, **self._look
         )
-        self.places = [_Place() for _ in range(N_LISTED)]
+        self.places = [Place() for _ in range(N_LISTED)]
+        self.welcome = ipw.HTML()
         self.undo = ipw.Button(description="Undo")
         self.restart = ipw.Button(description="Start again")
         self.upload = ipw.FileUpload(
             description="Load profile", tooltip="Load profile", accept=".json"
         )
         self.save, self.download, self.status, self.alert = (ipw.HTML() for _ in range(4))
+        self.top = ipw.HTML()  # the first films of the list once more, for narrow windows
         self.mark = ipw.HTML()  # the person's place on the map
+        self.in_page = InPage(
+            upload=self.upload,
+            marks=marks(recommender.scale),
+            store=f"saelib {recommender.dataset}",
+        )
 
         self._arrange()
         for control in (self.gender, self.age, self.occupation):
@@ -130,7 +144,7 @@ class RatingPanel(ipw.VBox):
 
     def close(self) -> None:
         """Remove the panel and every widget in it, here and in the page."""
-        for part in list(_parts(self)):
+        for part in list(parts_of(self)):
             part.close()
         super().close()
 
@@ -148,43 +162,61 @@ class RatingPanel(ipw.VBox):
 
     def _arrange(self) -> None:
         """What stands where; the looks are in panel.css."""
-        stays = section("About you", "As much as you like; it stays on this machine.")
-        about = ipw.VBox([ipw.HTML(stays), self.gender, self.age, self.occupation])
-        about.layout.display = None if self.session.knows_people else "none"
+        recommender = self.session.recommender
+        bundle, release = recommender.bundle, RELEASES.get(recommender.dataset)
+        name = release.title if release else recommender.dataset
+        terms = release.licence if release else None
+        years = self.catalogue.films["year"].dropna().tolist()
+        title = heading(name, years, len(self.catalogue), len(bundle.user_ids))
+        table = section(
+            "Rate films",
+            "Stars for those that you have seen; leave the others. Each one that you rate brings "
+            "another. Keys: 1 to 5, 0 for not seen.",
+        )
         seen = section(
-            "Which have you seen?",
-            "A tick counts even without stars. Then press More films, and you are asked for the "
-            "stars that tell most.",
+            "Seen, but no stars?",
+            "A tick counts, too. Press More films, and you are asked for the stars that tell most.",
         )
-        rate = [ipw.HTML(seen), self.titles, self.others]
-        table = section("Rate films", "Those that you have seen; the others can stay as they are.")
-        rate += [ipw.HTML(table), self.rows, self.more, self.query, self.results]
-        best = section(
-            "Your recommendations",
-            "Best first: films that you are likely to come across, and to like. The bars show how "
-            "likely each number of stars is. In brackets: how much of a film's score is due to "
-            "that rating of yours, few stars included.",
-        )
-        known = ipw.VBox([self.well_known])
-        known.layout.display = None if self.session.recommender.knows_seen else "none"
+        about = fold("About you", [self.gender, self.age, self.occupation])
+        about.layout.display = None if self.session.knows_people else "none"
+        ask = [ipw.HTML(table), classed(self.rows, "saelib-rows"), self.more]
+        ask += [self.query, self.results, ipw.HTML(seen), self.titles, self.others, about]
+        self.well_known.layout.display = None if recommender.knows_seen else "none"
+        now = [
+            ipw.HTML(section("Watch next", "")),
+            classed(ipw.HBox([classed(self.status, "saelib-status"), self.undo]), "saelib-said"),
+            classed(self.alert, "saelib-alert"),
+            self.top,
+        ]
         taste = section(
             "Your taste among others",
             "Each dot is a person of the data set; a genre stands where it is liked most surely.",
-            map_picture(self.session.recommender.bundle.taste),
+            map_picture(bundle.taste),
         )
-        map_ = _classed(ipw.VBox([ipw.HTML(taste), self.mark]), "saelib-map")
-        watch = [ipw.HTML(best), self.genre, self.decade, known, *self.places, map_]
-        buttons = [self.undo, self.restart, self.save, self.upload, self.download]
-        in_page = _InPage(upload=self.upload)
-        in_page.on_msg(lambda _, refused, buffers: self._do(lambda: self._refuse(**refused)))
-        self.children = [
-            in_page,
-            _classed(ipw.HBox(buttons), "saelib-buttons"),
-            _classed(self.status, "saelib-status"),
-            _classed(self.alert, "saelib-alert"),
-            _classed(ipw.HBox([ipw.VBox([about, *rate]), ipw.VBox(watch)]), "saelib-columns"),
+        legend = (
+            "Best first: films that you are likely to come across, and to like. The bars show how "
+            "likely each number of stars is. In brackets: how much of a film's score is due to "
+            "that rating of yours, few stars included."
+        )
+        watch = [
+            self.welcome,
+            classed(ipw.VBox(self.places), "saelib-places"),
+            fold("Only some films", [self.genre, self.decade, self.well_known]),
+            fold("How to read this list", [ipw.HTML(section("", legend))]),
+            classed(ipw.VBox([ipw.HTML(taste), self.mark]), "saelib-map"),
         ]
-        _classed(self, "saelib-panel")
+        right = [classed(ipw.VBox(now), "saelib-now"), classed(ipw.VBox(watch), "saelib-watch")]
+        columns = [classed(ipw.VBox(ask), "saelib-ask"), classed(ipw.VBox(right), "saelib-right")]
+        buttons = [classed(self.save, "saelib-save"), self.upload, self.download, self.restart]
+        self.in_page.on_msg(lambda _, said, buffers: self._do(partial(self._hear, said)))
+        self.children = [
+            self.in_page,
+            ipw.HTML(title),
+            classed(ipw.HBox(columns), "saelib-columns"),
+            classed(ipw.HBox(buttons), "saelib-buttons"),
+            classed(ipw.HTML(licence(name, terms)), "saelib-licence"),
+        ]
+        classed(self, "saelib-panel")
 
     def _on(self, control: ipw.Widget, act: Callable[[], str | None] = lambda: None) -> None:
         """Act whenever a button is clicked, or another control has another value."""
@@ -213,6 +245,10 @@ class RatingPanel(ipw.VBox):
                     trouble = trouble or error
             self.status.value = line("" if trouble else said)
             self.alert.value = line(one_line(trouble))
+            try:
+                self._go_on()
+            except Exception as error:
+                self.alert.value = line(one_line(error))
             self._busy = False
 
     def _put(self, control: ipw.Widget, value: object) -> None:
@@ -236,6 +272,7 @@ class RatingPanel(ipw.VBox):
         stars = self._values[self.sliders[number]]
         rated = stars != not_rated(self.session.recommender.scale)
         self.session.rate(self.session.films[number], stars if rated else None)
+        self._ask_on = rated
 
     def _tick(self, number: int) -> str | None:
         before = len(self.session.profile.ratings)
@@ -290,6 +327,14 @@ class RatingPanel(ipw.VBox):
         self.session.take(Profile.from_json(bytes(file["content"]), file["name"]))
         self._begin()
 
+    def _hear(self, said: dict) -> None:
+        """What panel.js has sent, see `InPage`."""
+        if "restore" in said:
+            self.session.take(Profile.from_json(said["restore"], "What was kept in the browser"))
+            self._begin()
+        else:
+            self._refuse(**said["refused"])
+
     def _refuse(self, name: str, size: int | None) -> None:
         """Say that a file cannot be loaded. size: in bytes; None where it could not be read."""
         if size is None:
@@ -309,10 +354,20 @@ class RatingPanel(ipw.VBox):
         self._put(self.age, AGE_BRACKETS[age_bracket(profile.age)] if profile.age else "")
         known = profile.occupation in [value for _, value in self.occupation.options]
         self._put(self.occupation, profile.occupation if known else "")
+        said = self._show_list()
         self._show_ticks()
         self._show_sliders()
-        self.save.value = download("Save profile", f"profile-{dataset}.json", profile.to_json())
-        return self._show_list()
+        told = profile.to_json()
+        self.save.value = download("Save profile", f"profile-{dataset}.json", told)
+        self.in_page.kept = told if profile != Profile(dataset=dataset) else ""
+        return said
+
+    def _go_on(self) -> None:
+        """After a rating, and after the list that follows from it: another film to rate."""
+        if self._ask_on:
+            self._ask_on = False
+            self.session.ask(N_OPEN)
+            self._show_sliders()
 
     def _show_ticks(self) -> None:
         films = self.session.to_tick
@@ -331,7 +386,7 @@ class RatingPanel(ipw.VBox):
         for number in range(len(self.sliders), len(films)):
             slider = ipw.SelectionSlider(options=star_options(recommender.scale), **self._look)
             self._on(slider, partial(self._rate, number))
-            self.sliders.append(_classed(slider, "saelib-film"))
+            self.sliders.append(classed(slider, "saelib-film"))
         for slider, film in zip(self.sliders, films):
             position = self.catalogue.position(film)
             genres = self.catalogue.films["genres"][position].replace("|", ", ")
@@ -341,7 +396,7 @@ class RatingPanel(ipw.VBox):
                 slider.options = options
                 self._values[slider] = slider.value
             self._put(slider, self.session.profile.ratings.get(film, not_rated(recommender.scale)))
-        self.rows.children = self.sliders[: len(films)]
+        self.rows.children = self.in_page.sliders = self.sliders[: len(films)]
         self._drop(self.sliders, len(films))
 
     def _drop(self, controls: list, n: int) -> None:
@@ -365,16 +420,16 @@ class RatingPanel(ipw.VBox):
             self._list = session.recommendations(N_LISTED, **wishes)
             reasons = session.why(self._list["movie_id"])
             films = self._list.to_dict("records")
+            self._moves = moves(before, self._list["movie_id"].tolist())
+            self.top.value = top(films[:N_TOP], self._moves)
             for number, place in enumerate(self.places):
                 if number < len(films):
-                    place.show(
-                        number + 1,
-                        films[number],
-                        reasons[number],
-                        session.recommender.scale,
-                    )
+                    film, move = films[number], self._moves[number]
+                    place.show(number + 1, film, move, reasons[number], session.recommender.scale)
                 else:
                     place.clear()
+            welcome = "" if films else section("", "Ten films stand here as soon as you rate one.")
+            self.welcome.value = welcome
             table = self._list[["movie_id", "title", "year", "genres", "stars"]].round({"stars": 2})
             table = "\ufeff" + table.to_csv(index=False)  # the mark tells spreadsheets: UTF-8
             here, taste = session.place(), session.recommender.bundle.taste
@@ -386,71 +441,11 @@ class RatingPanel(ipw.VBox):
             return "Tick or rate a film that you have seen: ten films to watch next appear."
         if self._list.empty:
             return "No film fits both filters: choose another genre or decade."
-        changed = self._list["movie_id"].tolist() != before
-        first = label(self._list["title"][0], self._list["year"][0])
         rated = len(session.profile.ratings)
         seen = len({*session.profile.seen}.difference(session.profile.ratings))
-        return f"{rated} rated{f', {seen} more seen' if seen else ''}. " + (
-            f"A new list: {first} first." if changed else "The list is the same as before."
-        )
-
-
-class _Place(ipw.HBox):
-    """One place of the list, for one film after the other."""
-
-    def __init__(self):
-        self.text = ipw.HTML()
-        self.saw = ipw.Button(description="Seen it")
-        self.reject = ipw.Button(description="Not interested")
-        super().__init__([self.text, ipw.VBox([self.saw, self.reject])])
-        _classed(self, "saelib-place")
-        self.clear()
-
-    def clear(self) -> None:
-        """No film stands here; the place keeps its height."""
-        self.layout.visibility = "hidden"
-        self.text.value = self.saw.tooltip = self.reject.tooltip = ""
-
-    def show(
-        self,
-        rank: int,
-        film: dict,
-        reasons: Sequence[tuple[str, float, float]],
-        scale: Scale,
-    ) -> None:
-        """film: of `Session.recommendations`. reasons: of `Session.why`."""
-        self.text.value = card(rank, film, reasons, scale)
-        name = label(film["title"], film["year"])
-        self.saw.tooltip, self.reject.tooltip = f"Seen it: {name}", f"Not interested in {name}"
-        self.layout.visibility = "visible"
-
-
-class _InPage(anywidget.AnyWidget):
-    """What is done in the page: names for controls, a look at files, a word when nobody answers.
-
-    It sends {name, size} of a file that it did not let through.
-    """
-
-    _esm = Path(__file__).with_name("panel.js")
-    _css = Path(__file__).with_name("panel.css")
-    upload = traitlets.Instance(ipw.FileUpload).tag(sync=True, **ipw.widget_serialization)
-    max_upload = traitlets.Int(MAX_BYTES).tag(sync=True)
-
-
-def _dropdown(name: str, options: list[tuple[str, object]]) -> ipw.Dropdown:
-    return ipw.Dropdown(description=name, options=options)
-
-
-def _classed(widget: ipw.DOMWidget, name: str) -> ipw.DOMWidget:
-    widget.add_class(name)
-    return widget
-
-
-def _parts(widget: ipw.Widget) -> Iterator[ipw.Widget]:
-    """All widgets that a widget holds: children, layouts, styles."""
-    for name in widget.keys:
-        value = getattr(widget, name)
-        for part in value if isinstance(value, tuple) else (value,):
-            if isinstance(part, ipw.Widget):
-                yield part
-                yield from _parts(part)
+        stands = f"{rated} rated{f', {seen} more seen' if seen else ''}. "
+        if self._list["movie_id"].tolist() == before:
+            return f"{stands}The list is the same as before."
+        first = label(self._list["title"][0], self._list["year"][0])
+        changed = in_words(self._moves)
+        return f"{stands}A new list: {first} first{f'; {changed}' if changed else ''}."

@@ -158,6 +158,15 @@ class Session:
         kept = [film if film in stay else next(new, None) for film in self._state.films]
         self._state.films = [film for film in kept if film is not None] + list(new)
 
+    def ask(self, n: int = 5) -> None:
+        """Put further questions at the end of the table, until n films there have no stars.
+
+        They belong to the last change: `undo` takes them back with it.
+        """
+        n_open = len(set(self._state.films).difference(self.profile.ratings))
+        if n_open < n:
+            self._state.films += self._ids(self.questions(n - n_open))
+
     def tell(
         self, gender: str | None = None, age: float | None = None, occupation: str | None = None
     ) -> None:

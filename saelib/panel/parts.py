@@ -1,0 +1,99 @@
+"""Parts that the rating panel is put together from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import anywidget
+import ipywidgets as ipw
+import traitlets
+
+from saelib.data.scale import Scale
+from saelib.panel.markup import card
+from saelib.recommend.catalogue import label
+from saelib.recommend.profile import MAX_BYTES
+
+
+class Place(ipw.HBox):
+    """One place of the list, for one film after the other."""
+
+    def __init__(self):
+        self.text = ipw.HTML()
+        self.saw = ipw.Button(description="Seen it")
+        self.reject = ipw.Button(description="Not interested")
+        super().__init__([self.text, ipw.VBox([self.saw, self.reject])])
+        classed(self, "saelib-place")
+        self.clear()
+
+    def clear(self) -> None:
+        """No film stands here."""
+        self.layout.display = "none"
+        self.text.value = self.saw.tooltip = self.reject.tooltip = ""
+
+    def show(
+        self,
+        rank: int,
+        film: dict,
+        move: int | None,
+        reasons: Sequence[tuple[str, float, float]],
+        scale: Scale,
+    ) -> None:
+        """film: of `Session.recommendations`. move, reasons: see `markup.card`."""
+        self.text.value = card(rank, film, move, reasons, scale)
+        name = label(film["title"], film["year"])
+        self.saw.tooltip, self.reject.tooltip = f"Seen it: {name}", f"Not interested in {name}"
+        self.layout.display = None
+
+
+class InPage(anywidget.AnyWidget):
+    """What is done in the page, see panel.js.
+
+    upload: its files are looked at before they are sent. sliders: one a film; marks: below each of
+    their steps. kept: what was told, as JSON, which the browser keeps for this tab; '' where
+    nothing was. store: the name under which it does.
+
+    It sends {refused: {name, size}} of a file that it did not let through, and {restore: text} of
+    what it had kept.
+    """
+
+    _esm = Path(__file__).with_name("panel.js")
+    _css = Path(__file__).with_name("panel.css")
+    upload = traitlets.Instance(ipw.FileUpload).tag(sync=True, **ipw.widget_serialization)
+    sliders: traitlets.List = traitlets.List().tag(sync=True, **ipw.widget_serialization)
+    marks = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    kept = traitlets.Unicode().tag(sync=True)
+    store = traitlets.Unicode().tag(sync=True)
+    max_upload = traitlets.Int(MAX_BYTES).tag(sync=True)
+
+
+def fold(name: str, parts: Sequence[ipw.Widget]) -> ipw.VBox:
+    """A button, and below it what it unfolds."""
+    inside = classed(ipw.VBox(list(parts), layout={"display": "none"}), "saelib-folded")
+    button = classed(ipw.ToggleButton(description=name, tooltip=name), "saelib-fold")
+
+    def turn(change: dict) -> None:
+        inside.layout.display = None if change["new"] else "none"
+
+    button.observe(turn, "value")
+    return ipw.VBox([button, inside])
+
+
+def dropdown(name: str, options: list[tuple[str, object]]) -> ipw.Dropdown:
+    return ipw.Dropdown(description=name, options=options)
+
+
+def classed(widget: ipw.DOMWidget, name: str) -> ipw.DOMWidget:
+    """The widget, with a class that panel.css knows."""
+    widget.add_class(name)
+    return widget
+
+
+def parts_of(widget: ipw.Widget) -> Iterator[ipw.Widget]:
+    """All widgets that a widget holds: children, layouts, styles."""
+    for name in widget.keys:
+        value = getattr(widget, name)
+        for part in value if isinstance(value, (tuple, list)) else (value,):
+            if isinstance(part, ipw.Widget):
+                yield part
+                yield from parts_of(part)
