@@ -1,4 +1,4 @@
-"""Make notebooks/exercises/ from notebooks/solutions/: the same notebooks with empty answers.
+"""Make notebooks/exercises/ from notebooks/solutions/ and one_class.ipynb, with empty answers.
 
     python notebooks/make_exercises.py          writes them
     python notebooks/make_exercises.py --check  only says which are out of step (exit status 1)
@@ -10,12 +10,14 @@ is the same, without outputs.
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
 import nbformat
 
 HERE = Path(__file__).resolve().parent
+CLASS = HERE / "one_class.ipynb"  # one folder further up than the solutions
 
 
 def exercise(solution: nbformat.NotebookNode) -> nbformat.NotebookNode:
@@ -39,11 +41,22 @@ def exercise(solution: nbformat.NotebookNode) -> nbformat.NotebookNode:
     return made
 
 
+def of_the_class(solution: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """The class's version of `CLASS`, with its links and the file it reads one folder up."""
+    made = exercise(solution)
+    for cell in made.cells:
+        if cell.cell_type == "markdown":
+            cell.source = re.sub(r"\]\((?!https?:|#)", "](../", cell.source)
+        cell.source = cell.source.replace('"ladder.jsonl"', '"../ladder.jsonl"')
+    return made
+
+
 def main(check: bool) -> None:
     """Write all exercises, or with `check` compare them with what stands there."""
     stale = []
-    for path in sorted((HERE / "solutions").glob("*.ipynb")):
-        text = nbformat.writes(exercise(nbformat.read(path, as_version=4))) + "\n"
+    for path in [*sorted((HERE / "solutions").glob("*.ipynb")), CLASS]:
+        make = of_the_class if path == CLASS else exercise
+        text = nbformat.writes(make(nbformat.read(path, as_version=4))) + "\n"
         target = HERE / "exercises" / path.name
         if check:
             if not target.exists() or target.read_text(encoding="utf-8") != text:

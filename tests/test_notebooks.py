@@ -28,7 +28,7 @@ NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 SERIES = sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))
 CLASS = NOTEBOOKS / "one_class.ipynb"  # the series in 90 minutes, under the same checks
 SOLUTIONS = sorted((NOTEBOOKS / "solutions").glob("*.ipynb"))
-EXERCISES = sorted((NOTEBOOKS / "exercises").glob("*.ipynb"))
+EXERCISES = sorted((NOTEBOOKS / "exercises").glob("[0-9]*.ipynb"))
 # What the first words of the sections are, in this order; the notebook's own come between.
 OPENING = ["What you will do", "What you will learn", "What you need"]
 CLOSING = ["What you have now", "Check yourself", "Exercises", "Further reading", "Next"]
@@ -188,6 +188,21 @@ def test_the_plan_of_the_class_is_that_of_its_notebook():
     assert ends[0][0] == "0" and ends[-1][1] == "90"
     assert all(before[1] == after[0] for before, after in pairwise(ends))
     assert prose(CLASS).count("**You**: ") >= 6, "places to fill in together"
+
+
+def test_the_version_for_the_class_is_that_notebook_with_gaps():
+    whole, gaps = (read(path).cells for path in (CLASS, NOTEBOOKS / "exercises" / CLASS.name))
+    assert len(whole) == len(gaps)
+    asked = False
+    for cell, given in zip(whole, gaps, strict=True):
+        answer = "solution" in cell.metadata.get("tags", [])
+        assert answer == asked, "what follows a **You** is the answer, and nothing else"
+        asked = "**You**: " in cell.source
+        assert answer == given.source.endswith("# Your code here.")
+        assert cell.source not in given.source if answer else True
+        assert not given.get("outputs")
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)\)", "\n".join(c.source for c in gaps))
+    assert links and all((NOTEBOOKS / "exercises" / link).exists() for link in links)
 
 
 @of_the_series

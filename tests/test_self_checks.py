@@ -99,15 +99,45 @@ WRONG: dict[str, dict[int, list[str]]] = {
         ],
     },
     "03": {
-        1: ["explained = {n: s[:n].sum() / s.sum() for n in explained}", "explained[100] = 1.0"],
-        2: ["errors = dict.fromkeys(widths, 0.95)", "errors = {3: errors[3]}", "errors[3] = 0.3"],
+        1: [
+            "explained = {n: s[:n].sum() / s.sum() for n in explained}",
+            "explained[100] = 1.0",
+            "explained = {1: 0.02, 3: 0.05, 10: 0.12, 100: 0.549}",  # with the right sum
+        ],
+        2: [
+            "errors = dict.fromkeys(widths, 0.95)",
+            "errors = {3: errors[3]}",
+            "errors[3] = 0.3",
+            "errors = {3: 0.951, 30: 0.952, 150: 0.953, 300: 0.954}",  # typed
+        ],
         3: [
             "raised = added[known_to_many & (me[0] == 0)].nsmallest(5).index.tolist()",
             "raised = added.nlargest(5).index.tolist()",  # films of a handful of ratings, too
             "raised = list(mine)",
+            "added = pd.Series(np.random.default_rng(0).normal(size=1682), index=films['title'])\n"
+            "raised = added[known_to_many & (me[0] == 0)].nlargest(5).index.tolist()",
+            "mine = {**mine, 'Strar Wars': mine.pop('Star Wars')}",
+            "my_left = torch.from_numpy(me)\n"  # the stars as they are
+            "added = pd.Series(network(my_left)[0].numpy(), index=films['title'])\n"
+            "raised = added[known_to_many & (me[0] == 0)].nlargest(5).index.tolist()",
         ],
-        4: ["by_rows['films'] = people", "by_rows['films'] = unseen(0 * left)", "by_rows = {}"],
-        5: ["drawn = unseen(0 * left)", "drawn = people", "drawn = drawn**2 + 0.1"],
+        4: [
+            "by_rows['films'] = people",
+            "by_rows['films'] = unseen(0 * left)",
+            "by_rows = {}",
+            "by_rows = {'people': 0.93, 'films': 0.92}",
+        ],
+        5: [
+            "drawn = unseen(0 * left)",
+            "drawn = people",
+            "drawn = drawn**2 + 0.1",
+            "def learn_drawn(width, epochs=20):\n"  # the same share for everybody
+            "    return learn(left, rated, width, 0.5, epochs)\n"
+            "drawn = unseen(learn_drawn(200)(left))",
+            "def learn_drawn(width, epochs=20):\n"
+            "    return learn(left, rated, width, 0.9, epochs)\n"
+            "drawn = unseen(learn_drawn(200)(left))",
+        ],
     },
     "06": {
         1: [

@@ -19,7 +19,7 @@ from sphinx.cmd.build import main as sphinx_build
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 PAGES = ["CONTRIBUTING.md", "data/README.md", "models/README.md", "notebooks/README.md"]
-NOTEBOOKS = ["[0-9]*.ipynb", "one_class.ipynb", "exercises/[0-9]*.ipynb", "solutions/[0-9]*.ipynb"]
+NOTEBOOKS = ["[0-9]*.ipynb", "one_class.ipynb", "exercises/*.ipynb", "solutions/*.ipynb"]
 WIDGET = "A control that needs a running kernel: open this notebook with <code>make lab</code>."
 
 CONTENTS = """
@@ -75,7 +75,7 @@ def main(out: Path) -> int:
         write(source / path.relative_to(ROOT), nbformat.writes(notebook(path, source)))
     for name in ("exercises", "solutions"):
         folder = source / "notebooks" / name
-        write(folder / "index.md", f"# {name.capitalize()}\n" + BELOW % "[0-9]*")
+        write(folder / "index.md", f"# {name.capitalize()}\n" + BELOW % "*")
     for folder in [ROOT / "saelib", *sorted((ROOT / "saelib").glob("*/"))]:
         if list(folder.glob("*.py")):
             write(source / folder.relative_to(ROOT) / "index.md", code_of(folder))
