@@ -366,8 +366,10 @@ def test_an_address_of_another_machine_is_named_before_anything_starts(model, ca
 
 
 def test_the_panel_is_of_the_newest_films_that_a_model_knows(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(cli, "model_path", lambda name: tmp_path / name)
-    monkeypatch.setattr(releases, "locate", lambda name: name in ("ml-latest-small", "ml-100k"))
+    monkeypatch.setattr(cli, "model_path", lambda name, recipe="default": tmp_path / name)
+    monkeypatch.setattr(
+        releases, "locate", lambda name, recipe="default": name in ("ml-latest-small", "ml-100k")
+    )
     assert cli._newest() == "ml-100k"
     (tmp_path / "ml-100k").touch()
     (tmp_path / "ml-1m").touch()

@@ -20,7 +20,7 @@ tables = pd.concat(evaluate(data, "ratings", ["plain", "default"], seed) for see
 errors = tables.groupby("model", sort=False)[["rmse_seen", "rmse"]].mean()
 history = train(data, "default", seed=0, progress=False).histories[0]
 baseline = tables.query("model == 'bias' and seed == 0")["rmse"].item()
-epochs, rows = len(history.train_loss), find_recipe("default")[0].rows
+epochs, rows = len(history.train_loss), find_recipe("default").networks[0].rows
 
 with plt.rc_context(STYLE):
     figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.2), layout="constrained")
