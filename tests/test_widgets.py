@@ -331,9 +331,9 @@ def test_an_occupation_is_kept_where_the_release_has_none(data):
         (b" " * 5_000_001, "too large for a profile: 5.0 MB; expected a file of at most 5 MB"),
         ('{"ratings": {"80": NaN}}', "not on the scale"),
         ('{"ratings": {"80": 5}, "age": NaN}', "out of range"),
-        ("<script>alert(1)</script>", "is not JSON"),
+        ("<script>alert(1)</script>", "has the columns '<script>alert(1)</script>'; expected a file"),
         (b'{"ratings": {"Caf\xe9": 5}}', "is not JSON"),
-        (b"", "is not JSON"),
+        (b"", "is empty; expected a profile, or an export as a CSV file"),
         ('{"ratings": {"<b>\\n\\n</b>": 5}}', "has no film"),
     ],
 )
@@ -349,6 +349,43 @@ def test_a_profile_that_does_not_fit_is_one_line_and_changes_nothing(panel, file
     assert (content(panel.save), shown(panel), titles(panel)) == before
     panel.places[0].reject.click()
     assert panel.alert.value == ""
+
+
+def test_ratings_made_elsewhere_are_added_to_what_was_told(panel):
+    rate(panel, 5, 2)
+    before = dict(panel.session.profile.ratings)
+    rows = ["Date,Name,Year,Letterboxd URI,Rating", "2024-01-01,Film 30,1980,https://boxd.it/a,4.5"]
+    rows += ["2024-01-01,No such film,1980,https://boxd.it/b,3"]
+    upload(panel, "\n".join(rows), "ratings.csv")
+    assert panel.alert.value == ""
+    assert panel.status.value == (
+        "ratings.csv: 1 film with stars and 0 seen taken; 1 not in ml-100k."
+    )
+    assert panel.session.profile.ratings == before | {"310": 5}
+    panel.undo.click()
+    assert panel.session.profile.ratings == before
+
+
+def test_quick_keys_on_one_slider_are_one_change_for_undo(panel):
+    rate(panel, 5, 2)
+    for stars in (1, 2, 3, 4):
+        panel.sliders[2].value = stars
+    panel.undo.click()
+    assert panel.sliders[2].value == 0 and [s.value for s in panel.sliders[:2]] == [5, 2]
+
+
+def test_a_list_of_films_that_one_may_not_like_says_so(panel, monkeypatch):
+    monkeypatch.setattr(widgets, "caution", lambda films, scale: f"All {len(films)} are < 3 stars.")
+    rate(panel, 1)
+    assert "All 10 are &lt; 3 stars." in panel.welcome.value
+
+
+def test_a_search_says_how_many_more_there_are(panel):
+    panel.query.value = "film"
+    assert panel.status.value == "Found: 33 films; here are the 20 best."
+    assert len(panel.found.options) == 20
+    panel.query.value = "sabrina"
+    assert panel.status.value == "Found: 2 films."
 
 
 def test_a_file_that_the_page_did_not_let_through_is_one_line(panel):

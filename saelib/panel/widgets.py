@@ -35,13 +35,16 @@ from saelib.panel.markup import (
 )
 from saelib.panel.parts import InPage, Place, classed, dropdown, fold, parts_of
 from saelib.recommend.catalogue import label
+from saelib.recommend.imports import read_profile
 from saelib.recommend.profile import MAX_BYTES, Profile
+from saelib.recommend.reasons import caution
 from saelib.recommend.recommender import Recommender
 from saelib.recommend.session import Session
 
 N_LISTED = 10
 N_TOP = 3  # of them, always in sight
 N_OPEN = 5  # films that wait for stars
+N_FOUND = 20  # films of a search that are listed
 GENDER_NAMES = {"F": "female", "M": "male"}
 UNTOLD = ("prefer not to say", "")  # None would mean to ipywidgets that nothing is chosen
 WELL_KNOWN = {
@@ -111,7 +114,7 @@ class RatingPanel(ipw.VBox):
         self.undo = ipw.Button(description="Undo")
         self.restart = ipw.Button(description="Start again")
         self.upload = ipw.FileUpload(
-            description="Load profile", tooltip="Load profile", accept=".json"
+            description="Load profile", tooltip="Load profile", accept=".json,.csv,.zip"
         )
         self.save, self.download, self.status, self.alert = (ipw.HTML() for _ in range(4))
         self.top = ipw.HTML()  # the first films of the list once more, for narrow windows
@@ -271,7 +274,9 @@ class RatingPanel(ipw.VBox):
     def _rate(self, number: int) -> None:
         stars = self._values[self.sliders[number]]
         rated = stars != not_rated(self.session.recommender.scale)
-        self.session.rate(self.session.films[number], stars if rated else None)
+        film = self.session.films[number]
+        with self.session.gesture(("stars", film)):  # five quick keys are one for Undo
+            self.session.rate(film, stars if rated else None)
         self._ask_on = rated
 
     def _tick(self, number: int) -> str | None:
@@ -290,12 +295,15 @@ class RatingPanel(ipw.VBox):
         return "Other films to rate: those that tell most, given your answers so far."
 
     def _search(self) -> str:
-        films = self.catalogue.search(self._values[self.query])
+        found = self.catalogue.find(self._values[self.query])
+        films = self.catalogue.rows(found[:N_FOUND])
         names = map(label, films["title"], films["year"])
         self.found.options = list(zip(names, films["movie_id"]))
         self.found.index = None if films.empty else 0
         self.results.layout.display = None if self._values[self.query] else "none"
-        return f"Found: {len(films)} films."
+        if len(found) > len(films):
+            return f"Found: {len(found)} films; here are the {len(films)} best."
+        return f"Found: {len(films)} film{'s' * (len(films) != 1)}."
 
     def _add(self) -> str:
         if self.found.value is None:
@@ -320,12 +328,19 @@ class RatingPanel(ipw.VBox):
         self.session.restart()
         self._begin()
 
-    def _load(self) -> None:
+    def _load(self) -> str | None:
+        """A profile takes the place of what was told; ratings made elsewhere are added to it."""
         [file] = self._values[self.upload]
         if file["size"] > MAX_BYTES:
             self._refuse(file["name"], file["size"])
-        self.session.take(Profile.from_json(bytes(file["content"]), file["name"]))
+        content, scale = bytes(file["content"]), self.session.recommender.scale
+        found = read_profile(content, file["name"], self.catalogue, scale)
+        if found.of_elsewhere:
+            self.session.add_profile(found.profile)
+            return f"{file['name']}: {found.summary()}"
+        self.session.take(found.profile)
         self._begin()
+        return None
 
     def _hear(self, said: dict) -> None:
         """What panel.js has sent, see `InPage`."""
@@ -428,8 +443,9 @@ class RatingPanel(ipw.VBox):
                     place.show(number + 1, film, move, reasons[number], session.recommender.scale)
                 else:
                     place.clear()
-            welcome = "" if films else section("", "Ten films stand here as soon as you rate one.")
-            self.welcome.value = welcome
+            word = caution(self._list, session.recommender.scale)
+            word = word if films else "Ten films stand here as soon as you rate one."
+            self.welcome.value = section("", word) if word else ""
             table = self._list[["movie_id", "title", "year", "genres", "stars"]].round({"stars": 2})
             table = "\ufeff" + table.to_csv(index=False)  # the mark tells spreadsheets: UTF-8
             here, taste = session.place(), session.recommender.bundle.taste

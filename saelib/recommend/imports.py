@@ -64,6 +64,7 @@ def rule(told: Scale, wanted: Scale) -> str:
 class Imported:
     """A profile made of exports, and what became of each line of them.
 
+    of_elsewhere: whether it is one; False for a profile as it was saved.
     matched: (film of the file, film of the data set, how). not_found: (film, a hint or '').
     ambiguous: (film, those that it could be). refused: lines that cannot be used, and why. notes:
     the rules that were applied. better: which release has more of these films, in a sentence.
@@ -71,6 +72,7 @@ class Imported:
 
     profile: Profile
     dataset: str
+    of_elsewhere: bool = True
     matched: list[tuple[str, str, str]] = field(default_factory=list)
     not_found: list[tuple[str, str]] = field(default_factory=list)
     ambiguous: list[tuple[str, list[str]]] = field(default_factory=list)
@@ -233,7 +235,7 @@ def _whole(stars: float) -> float:
 def read_profile(content: bytes, name: str, catalogue: Catalogue, scale: Scale) -> Imported:
     """A file that somebody loads: a profile as JSON, or an export. Raises ProfileError."""
     if content.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"["):
-        return Imported(Profile.from_json(content, name), catalogue.dataset)
+        return Imported(Profile.from_json(content, name), catalogue.dataset, of_elsewhere=False)
     if not content.strip():
         raise ProfileError(f"{name} is empty; expected a profile, or an export as a CSV file.")
     return import_files([(name, content)], catalogue, scale)
