@@ -321,6 +321,24 @@ def test_elsa_by_its_formula(matrix):
     np.testing.assert_array_equal(again.scores(matrix.csr[:4], told[:4]), scores)
 
 
+def test_at_full_rank_elsa_finds_the_weights_of_ease_where_theory_says_so():
+    """Where all people and films are alike up to a rotation, EASE's weights are symmetric, and any
+    small multiple of them is A A' - I for some A with rows of length 1; ELSA's loss, which looks at
+    directions alone, is then least where EASE's without a ridge is."""
+    pattern = np.array([1, 1, 1, 0, 1, 0, 0, 0, 0, 0, 1])
+    x = np.array([np.roll(pattern, shift) for shift in range(11)], dtype=np.float32)
+    ease = Ease.fit(csr_array(x), ridge=1e-6).weights
+    np.testing.assert_allclose(ease, ease.T, atol=1e-4)
+    vectors = Elsa.fit(csr_array(x), width=11, epochs=400).vectors
+    elsa = vectors @ vectors.T - np.eye(11)
+    others = ~np.eye(11, dtype=bool)
+    assert np.ptp(ease[others]) > 0.1, "not all weights are alike"
+    assert np.corrcoef(elsa[others], ease[others])[0, 1] > 0.999
+    narrow = Elsa.fit(csr_array(x), width=2, epochs=400).vectors
+    worse = narrow @ narrow.T - np.eye(11)
+    assert np.corrcoef(worse[others], ease[others])[0, 1] < 0.99
+
+
 # -- All of them ---------------------------------------------------------------------------------
 
 

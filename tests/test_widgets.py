@@ -331,7 +331,10 @@ def test_an_occupation_is_kept_where_the_release_has_none(data):
         (b" " * 5_000_001, "too large for a profile: 5.0 MB; expected a file of at most 5 MB"),
         ('{"ratings": {"80": NaN}}', "not on the scale"),
         ('{"ratings": {"80": 5}, "age": NaN}', "out of range"),
-        ("<script>alert(1)</script>", "has the columns '<script>alert(1)</script>'; expected a file"),
+        (
+            "<script>alert(1)</script>",
+            "has the columns '<script>alert(1)</script>'; expected a file",
+        ),
         (b'{"ratings": {"Caf\xe9": 5}}', "is not JSON"),
         (b"", "is empty; expected a profile, or an export as a CSV file"),
         ('{"ratings": {"<b>\\n\\n</b>": 5}}', "has no film"),
