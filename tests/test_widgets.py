@@ -142,11 +142,14 @@ def test_each_film_stands_with_stars_bars_genres_and_reasons(panel):
     assert f"5 stars {film['distribution'][-1]:.0%}" in html
     assert f'aria-label="1 star {film["distribution"][0]:.0%}, 2 stars ' in html
     assert html.count("<i style=") == 5
-    reasons = panel.session.why([film["movie_id"]])[0]
-    assert reasons
-    for name, stars, share in reasons:
-        assert f'{name} <span role="img" aria-label="{stars} star' in html
-        assert f"({share:.0%})" in html
+    [reasons] = panel.session.reasons([film["movie_id"]], n=2)
+    assert reasons.see and reasons.like
+    see, like = re.findall(r"You would (?:come across|like) it.*", html)
+    for reason in reasons.see:
+        assert f"{reason.name} ({reason.share:.0%})" in see
+    for reason in reasons.like:
+        assert f'{reason.name} <span role="img" aria-label="{reason.stars:g} star' in like
+        assert f"({reason.share:.0%})" in like
     assert panel.places[0].reject.tooltip == f"Not interested in {shown(panel)[0]}"
     assert panel.places[0].saw.tooltip == f"Seen it: {shown(panel)[0]}"
 
@@ -154,7 +157,7 @@ def test_each_film_stands_with_stars_bars_genres_and_reasons(panel):
 def test_only_demographics_give_a_list_without_reasons(panel):
     panel.gender.value = "F"
     assert len(shown(panel)) == 10
-    assert "Because" not in panel.places[0].text.value
+    assert "You would" not in panel.places[0].text.value
     panel.gender.value = ""
     assert shown(panel) == []
 
@@ -412,7 +415,7 @@ def test_whatever_goes_wrong_is_shown_and_the_control_set_back(panel, monkeypatc
     assert panel.alert.value == "Something went wrong: ZeroDivisionError: division by zero"
     assert panel.sliders[0].value == 5
     monkeypatch.undo()
-    monkeypatch.setattr(panel.session, "why", lambda *_: [][0])
+    monkeypatch.setattr(panel.session, "reasons", lambda *_, **__: [][0])
     rate(panel, 2)
     assert panel.alert.value.startswith("Something went wrong: IndexError")
     monkeypatch.undo()

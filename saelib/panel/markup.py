@@ -14,6 +14,7 @@ from saelib.data.scale import Scale
 from saelib.errors import SaelibError
 from saelib.model.taste import TasteMap, shares
 from saelib.recommend.catalogue import label
+from saelib.recommend.reasons import Reasons
 
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).with_name("templates")),
@@ -35,12 +36,12 @@ def card(
     rank: int,
     film: dict,
     move: int | None,
-    reasons: Sequence[tuple[str, float, float]],
+    reasons: Reasons,
     scale: Scale,
 ) -> Markup:
     """A film of the list.
 
-    film: of `Session.recommendations`. move: of `moves`. reasons: of `Session.why`.
+    film: of `Session.recommendations`. move: of `moves`. reasons: of `Session.reasons`.
     """
     return _render(
         "card.html",

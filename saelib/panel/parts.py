@@ -13,6 +13,7 @@ from saelib.data.scale import Scale
 from saelib.panel.markup import card
 from saelib.recommend.catalogue import label
 from saelib.recommend.profile import MAX_BYTES
+from saelib.recommend.reasons import Reasons
 
 
 class Place(ipw.HBox):
@@ -36,7 +37,7 @@ class Place(ipw.HBox):
         rank: int,
         film: dict,
         move: int | None,
-        reasons: Sequence[tuple[str, float, float]],
+        reasons: Reasons,
         scale: Scale,
     ) -> None:
         """film: of `Session.recommendations`. move, reasons: see `markup.card`."""

@@ -198,8 +198,8 @@ class RatingPanel(ipw.VBox):
         )
         legend = (
             "Best first: films that you are likely to come across, and to like. The bars show how "
-            "likely each number of stars is. In brackets: how much of a film's score is due to "
-            "that rating of yours, few stars included."
+            "likely each number of stars is. In brackets: how much would be lost without that film "
+            "of yours."
         )
         watch = [
             self.welcome,
@@ -433,7 +433,7 @@ class RatingPanel(ipw.VBox):
         before = self._list["movie_id"].tolist()
         if made_from != self._made_from:
             self._list = session.recommendations(N_LISTED, **wishes)
-            reasons = session.why(self._list["movie_id"])
+            reasons = session.reasons(self._list["movie_id"], n=2)
             films = self._list.to_dict("records")
             self._moves = moves(before, self._list["movie_id"].tolist())
             self.top.value = top(films[:N_TOP], self._moves)
