@@ -372,14 +372,6 @@ def test_ratings_made_elsewhere_are_added_to_what_was_told(panel):
     assert panel.session.profile.ratings == before
 
 
-def test_quick_keys_on_one_slider_are_one_change_for_undo(panel):
-    rate(panel, 5, 2)
-    for stars in (1, 2, 3, 4):
-        panel.sliders[2].value = stars
-    panel.undo.click()
-    assert panel.sliders[2].value == 0 and [s.value for s in panel.sliders[:2]] == [5, 2]
-
-
 def test_a_list_of_films_that_one_may_not_like_says_so(panel, monkeypatch):
     monkeypatch.setattr(widgets, "caution", lambda films, scale: f"All {len(films)} are < 3 stars.")
     rate(panel, 1)

@@ -274,9 +274,7 @@ class RatingPanel(ipw.VBox):
     def _rate(self, number: int) -> None:
         stars = self._values[self.sliders[number]]
         rated = stars != not_rated(self.session.recommender.scale)
-        film = self.session.films[number]
-        with self.session.gesture(("stars", film)):  # five quick keys are one for Undo
-            self.session.rate(film, stars if rated else None)
+        self.session.rate(self.session.films[number], stars if rated else None)
         self._ask_on = rated
 
     def _tick(self, number: int) -> str | None:
