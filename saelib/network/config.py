@@ -57,7 +57,7 @@ class NetworkConfig:
     inner_rate: what the learning rate of the inner layers, those between two hidden layers, is
     multiplied by: their matrices are dense, and Adam moves each element as far as one of the outer
     ones, which are used a few rows at a time (compare Yang and Hu 2021, 'Tensor programs IV').
-    inner_decay: their weight decay. layer_epochs: for how long each layer is trained by itself
+    inner_decay: their weight decay; None: as that of the others. layer_epochs: for how long each layer is trained by itself
     before all are trained together (see `train_layers`); 0 is not at all.
     shrinkage: of the bias baseline (see `BiasBaseline`). caution: see `for_ratings`.
 
@@ -86,7 +86,7 @@ class NetworkConfig:
     penalty: float = 0.0
     k: int = 0
     inner_rate: float = 1.0
-    inner_decay: float = 0.0
+    inner_decay: float | None = None
     layer_epochs: int = 0
     n_batches: int = 60
     epochs: int = 20
@@ -121,8 +121,10 @@ class NetworkConfig:
                 )
         for name in ("demographics", "facts", "raters", "weight_decay", "shrinkage", "caution"):
             _check_number(name, getattr(self, name), at_least=0)
-        for name in ("penalty", "inner_decay", "layer_epochs"):
+        for name in ("penalty", "layer_epochs"):
             _check_number(name, getattr(self, name), at_least=0)
+        if self.inner_decay is not None:
+            _check_number("inner_decay", self.inner_decay, at_least=0)
         for name in ("learning_rate", "inner_rate", "spread", "bias_spread", "doubt"):
             _check_number(name, getattr(self, name), above=0)
         for share in (self.dropout, *self.input_dropout):

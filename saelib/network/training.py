@@ -220,10 +220,11 @@ def _groups(network: StackedAutoencoder) -> list[dict]:
     inner = [parameter for layer in network.inner_layers() for parameter in layer.parameters()]
     known = set(map(id, inner))
     outer = [parameter for parameter in network.parameters() if id(parameter) not in known]
+    inner_decay = config.weight_decay if config.inner_decay is None else config.inner_decay
     groups = []
     for part, rate, decay in (
         (outer, 1.0, config.weight_decay),
-        (inner, config.inner_rate, config.inner_decay),
+        (inner, config.inner_rate, inner_decay),
     ):
         matrices, rest = [p for p in part if p.ndim > 1], [p for p in part if p.ndim <= 1]
         lr = rate * config.learning_rate

@@ -235,8 +235,20 @@ ADDED: list[dict] = [
     {"member": "sparse", "activation": "sigmoid", "penalty": 1e-4},
     {"member": "k-sparse", "k": 50},
     {"member": "k-sparse", "k": 200},
-    {"member": "variational", "hidden": (500, 100), "inner_rate": 0.1, "penalty": 0.1},
-    {"member": "variational", "hidden": (500, 100), "inner_rate": 0.1, "penalty": 0.5},
+    {
+        "member": "variational",
+        "hidden": (500, 100),
+        "inner_rate": 0.1,
+        "inner_decay": 0.0,
+        "penalty": 0.1,
+    },
+    {
+        "member": "variational",
+        "hidden": (500, 100),
+        "inner_rate": 0.1,
+        "inner_decay": 0.0,
+        "penalty": 0.5,
+    },
 ]
 
 
@@ -284,10 +296,12 @@ def choices(data: Dataset, seeds: list[int], only: str) -> Results:
 
 # A second layer: its learning rate as a share of the outer ones', and whether it starts trained.
 DEEPER: list[dict] = [
-    {"inner_rate": rate, "layer_epochs": epochs} for epochs in (0, 3) for rate in (1.0, 0.1, 0.01)
+    {"inner_rate": rate, "layer_epochs": epochs, "inner_decay": 0.0}
+    for epochs in (0, 3)
+    for rate in (1.0, 0.1, 0.01)
 ] + [
     {"inner_rate": 0.01, "layer_epochs": 3, "inner_decay": 100.0},
-    {"inner_rate": 0.001, "layer_epochs": 3},
+    {"inner_rate": 0.001, "layer_epochs": 3, "inner_decay": 0.0},
 ]
 
 
