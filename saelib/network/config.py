@@ -57,8 +57,8 @@ class NetworkConfig:
     inner_rate: what the learning rate of the inner layers, those between two hidden layers, is
     multiplied by: their matrices are dense, and Adam moves each element as far as one of the outer
     ones, which are used a few rows at a time (compare Yang and Hu 2021, 'Tensor programs IV').
-    inner_decay: their weight decay; None: as that of the others. layer_epochs: for how long each layer is trained by itself
-    before all are trained together (see `train_layers`); 0 is not at all.
+    inner_decay: their weight decay; None: as that of the others. layer_epochs: for how long each
+    layer is trained by itself before all are trained together (see `train_layers`); 0 is not at all.
     shrinkage: of the bias baseline (see `BiasBaseline`). caution: see `for_ratings`.
 
     Where rows are films, people are folded in (see `FoldIn`). rank: directions in which people
