@@ -58,7 +58,7 @@ class NetworkConfig:
     multiplied by: their matrices are dense, and Adam moves each element as far as one of the outer
     ones, which are used a few rows at a time (compare Yang and Hu 2021, 'Tensor programs IV').
     inner_decay: their weight decay; None: as that of the others. layer_epochs: for how long each
-    layer is trained by itself before all are trained together (see `train_layers`); 0 is not at all.
+    layer is trained by itself before all are trained together (see `train_layers`); 0: not at all.
     shrinkage: of the bias baseline (see `BiasBaseline`). caution: see `for_ratings`.
 
     Where rows are films, people are folded in (see `FoldIn`). rank: directions in which people
