@@ -13,7 +13,7 @@ import os
 import re
 import sys
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import groupby
 from operator import itemgetter
@@ -446,8 +446,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     from saelib.data.releases import fetch
     from saelib.evaluation import evaluate, summary
 
-    if len(set(options.seeds)) < len(options.seeds):
-        raise SaelibError("--seeds names a seed twice: the spread would be smaller than it is.")
+    _check_seeds(options.seeds)
     data = _load(options)
     folder = fetch(options.dataset) if options.ratings is None else Path()
     if options.no_demographics:
@@ -467,11 +466,20 @@ def _evaluate(options: argparse.Namespace) -> None:
         if options.json:
             extra = {"split": options.split} if options.split else {}
             extra |= {"demographics": False} if options.no_demographics else {}
-            for row in table.to_dict("records"):
-                row = {k: None if v != v else v for k, v in row.items()}  # JSON has no NaN
-                print(json.dumps(row | extra), flush=True)
+            _print_json({**row, **extra} for row in table.to_dict("records"))
     if not options.json:
         print(summary(pd.concat(tables)).to_string())
+
+
+def _check_seeds(seeds: list[int]) -> None:
+    if len(set(seeds)) < len(seeds):
+        raise SaelibError("--seeds names a seed twice: the spread would be smaller than it is.")
+
+
+def _print_json(rows: Iterable[dict]) -> None:
+    """One object a line, each as soon as it is there. JSON has no NaN: null."""
+    for row in rows:
+        print(json.dumps({k: None if v != v else v for k, v in row.items()}), flush=True)
 
 
 def _ladder(options: argparse.Namespace) -> None:
@@ -479,12 +487,11 @@ def _ladder(options: argparse.Namespace) -> None:
 
     from saelib.compare import ladder
 
+    _check_seeds(options.seeds)
     data = _load(options)
     rungs = ladder(data, options.seeds, progress=sys.stderr.isatty())
     if options.json:
-        for rung in rungs:
-            rung = {k: None if v != v else v for k, v in rung.items()}  # JSON has no NaN
-            print(json.dumps(rung), flush=True)
+        _print_json(rungs)
         return
     seeds = ", ".join(map(str, options.seeds))
     print(f"RMSE of unseen ratings, {data.name}, mean of seeds {seeds}; gain over the rung")
@@ -502,6 +509,7 @@ def _family(options: argparse.Namespace) -> None:
     from saelib.compare import REFERENCE, family, paired
     from saelib.data.releases import fetch
 
+    _check_seeds(options.seeds)
     data = _load(options)
     folder = fetch(options.dataset) if options.ratings is None else Path()
     recipes = options.recipe
@@ -517,9 +525,7 @@ def _family(options: argparse.Namespace) -> None:
     )
     if options.json:
         extra = {"split": options.split} if options.split else {}
-        for row in rows:
-            row = {k: None if v != v else v for k, v in row.items()}  # JSON has no NaN
-            print(json.dumps(row | extra), flush=True)
+        _print_json({**row, **extra} for row in rows)
         return
     table = pd.DataFrame(rows)
     metric = "ndcg@10" if options.protocol == "ranking" else "rmse"
@@ -533,11 +539,10 @@ def _family(options: argparse.Namespace) -> None:
         ideas = part.drop_duplicates("model").set_index("model")["idea"]
         for row in paired(part, metric).itertuples():
             by = f"{row.difference:+.4f}" + (
-                f" ± {row.error:.4f}" if row.error == row.error else ""
+                f" ± {row.error:.4f}" if len(options.seeds) > 1 else ""
             )
-            print(
-                f"{row.Index:18} {row.mean:.4f}  {by:>16} {row.seconds:6.0f} s  {ideas[row.Index]}"
-            )
+            name = f"{row.Index:22} {row.mean:.4f}"
+            print(f"{name}  {by:>16} {row.seconds:6.0f} s  {ideas[row.Index]}")
 
 
 def _recommend(options: argparse.Namespace) -> None:
@@ -659,7 +664,7 @@ def _catalogue(options: argparse.Namespace) -> tuple[Catalogue, Scale]:
     from saelib.model.bundle import Bundle
     from saelib.recommend.catalogue import Catalogue
 
-    trained = options.model or model_path(options.dataset)
+    trained = options.model or model_path(options.dataset, options.recipe)
     if trained.exists() or options.dataset not in RELEASES:
         bundle = Bundle.load(_find_model(options, options.dataset))
         return Catalogue(bundle.films, bundle.dataset), bundle.scale

@@ -127,6 +127,8 @@ def test_the_help_names_every_release():
         (["train", "--output", "foo.checkpoint0"], "a file that ends in .safetensors"),
         (["train", "--output", "a" * 300 + ".safetensors"], "File name too long"),
         (["evaluate", "--seeds", "0", "0"], "--seeds names a seed twice"),
+        (["family", "--seeds", "1", "1"], "--seeds names a seed twice"),
+        (["ladder", "--seeds", "1", "1"], "--seeds names a seed twice"),
         (["rate", "--save", "nowhere/me.json"], "could not be saved: [Errno 2] No such file"),
         (["rate", "--save", "."], ". is a folder; --save takes a file name"),
         (["rate", "--save", "a" * 300], "File name too long"),

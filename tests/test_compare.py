@@ -77,7 +77,7 @@ RMSE = ["rmse", "rmse_seen"]
 
 
 def test_the_order_of_films_is_asked_of_all_that_say_which_are_seen(data):
-    """EDLAE with nothing hidden, told nothing and weighing all alike, is EASE as published."""
+    """Both find more than the mean does, and about what EASE finds."""
     rows = list(family(data, "ranking", recipes=["edlae", "elsa"]))
     assert [row["model"] for row in rows] == ["sae-edlae", "sae-elsa"]
     popular = evaluate_ranking(data, {"mean": global_mean, "ease": ease(False)}, 0)

@@ -241,8 +241,12 @@ def test_every_shipped_recipe_keeps_the_contract(data, recipe):
 @pytest.mark.parametrize("about", ABOUT)
 def test_what_only_says_which_films_are_seen_answers_for_anybody(data, recipe, about):
     matrix = RatingMatrix.from_dataset(on(WHOLE_STARS, data, about))
-    linear = fit_seeing(matrix, RECIPES[recipe].with_epochs(2), seed=3)
+    chosen = RECIPES[recipe].with_epochs(2)
+    linear = fit_seeing(matrix, chosen, seed=3)
     again = type(linear).from_arrays(*linear.to_arrays())
+    other = fit_seeing(matrix, chosen, seed=4)
+    same = np.array_equal(see(linear, matrix.people), see(other, matrix.people))
+    assert same == (chosen.seeing == "ease"), "a closed form needs no seed"
     for person in visitors(WHOLE_STARS, matrix.demographics.width).values():
         found = see(linear, person)
         assert found.shape == (1, N_ITEMS) and np.isfinite(found).all()
@@ -253,9 +257,11 @@ def test_what_only_says_which_films_are_seen_answers_for_anybody(data, recipe, a
 def test_a_list_may_go_by_elsa(data, tmp_path, monkeypatch):
     config = replace(KINDS["films, ordered"], epochs=1)
     monkeypatch.setitem(RECIPES, "mine", Recipe((config,), seeing="elsa", elsa_width=7))
-    bundle = train(data, "mine", progress=False)
+    bundle = train(data, "mine", seed=2, progress=False)
     bundle.save(tmp_path / "model.safetensors")
     again = Bundle.load(tmp_path / "model.safetensors")
+    other = train(data, "mine", seed=1, progress=False).order.linear
+    assert not np.array_equal(other.vectors, again.order.linear.vectors)
     assert again.order.linear.vectors.shape == (N_ITEMS + 1 + bundle.demographics.width, 7)
     for person in visitors(WHOLE_STARS, bundle.demographics.width).values():
         np.testing.assert_array_equal(again.order.scores(person), bundle.order.scores(person))

@@ -23,7 +23,7 @@ from saelib.network.contractive import SLOPES, ContractiveAutoencoder
 from saelib.network.layers import train_layers
 from saelib.network.recipes import BARE, FAMILY, RECIPES
 from saelib.network.sparse import SparseAutoencoder, keep_largest, sparsity
-from saelib.network.training import build, member, orient
+from saelib.network.training import _groups, _set_pace, build, member, orient
 from saelib.network.variational import VariationalAutoencoder, divergence
 
 N_ITEMS = 40
@@ -263,8 +263,6 @@ def test_layers_trained_one_by_one_repeat_the_code_below(matrix):
 
 def test_inner_layers_learn_at_their_own_rate(matrix):
     """One step of Adam moves each element by its learning rate."""
-    from saelib.network.training import _groups
-
     network = network_of(replace(BARE, hidden=(8, 4), inner_rate=0.01), matrix)
     before = {name: value.clone() for name, value in network.named_parameters()}
     optimizer = torch.optim.AdamW(_groups(network), lr=1e-3, fused=True)
@@ -276,6 +274,43 @@ def test_inner_layers_learn_at_their_own_rate(matrix):
         assert moved == pytest.approx(1e-5 if inner else 1e-3, rel=0.15), name
     n_grouped = sum(len(group["params"]) for group in _groups(network))
     assert n_grouped == len(list(network.parameters()))
+    # The schedule keeps the shares, and nothing else changes them.
+    _set_pace(optimizer, 1e-3, 0.5)
+    rates = {group["lr"] for group in optimizer.param_groups}
+    assert max(rates) == pytest.approx(100 * min(rates)) and len(rates) == 2
+
+
+@pytest.mark.parametrize(("inner_decay", "wanted"), [(None, 3.0), (0.0, 0.0), (7.0, 7.0)])
+def test_inner_layers_decay_as_the_others_unless_told_otherwise(matrix, inner_decay, wanted):
+    config = replace(BARE, hidden=(8, 4), weight_decay=3.0, inner_decay=inner_decay)
+    network = network_of(config, matrix)
+    decays = {
+        id(parameter): group["weight_decay"]
+        for group in _groups(network)
+        for parameter in group["params"]
+    }
+    for name, value in network.named_parameters():
+        inner = name.startswith(("encoder", "decoder"))
+        expected = 0.0 if value.ndim < 2 else wanted if inner else 3.0
+        assert decays[id(value)] == expected, name
+
+
+def test_a_network_is_trained_layer_by_layer_before_all_of_it(matrix, tmp_path):
+    """Also the second one of a recipe, where a training goes on that was stopped in the first."""
+    config = replace(BARE, hidden=(8, 4), layer_epochs=2, epochs=1, n_batches=6)
+    recipe = Recipe((config, config))
+    file = tmp_path / "training"
+    whole, _ = fit_networks(recipe, matrix, checkpoint=file, progress=False)
+    without = tuple(replace(config, layer_epochs=0) for _ in range(2))
+    at_once, _ = fit_networks(Recipe(without), matrix, progress=False)
+    (tmp_path / "training1").unlink()
+    resumed, _ = fit_networks(recipe, matrix, checkpoint=file, resume=True, progress=False)
+    for number in range(2):
+        stars = [
+            liking.models[number].predict(matrix.people) for liking in (whole, resumed, at_once)
+        ]
+        np.testing.assert_array_equal(stars[0], stars[1])
+        assert np.abs(stars[0] - stars[2]).max() > 0.01
 
 
 # -- Choosing: EDLAE and ELSA --------------------------------------------------------------------
@@ -375,7 +410,13 @@ def test_activations(activation):
         ({"member": "contractive", "hidden": (5, 3)}, r"one hidden layer; got hidden \(5, 3\)"),
         ({"member": "variational"}, r"at least two layers.*got \(500,\)"),
         ({"layer_epochs": 3}, r"layer_epochs needs at least two layers.*got \(500,\)"),
+        ({"hidden": (5, 3), "layer_epochs": 2.5}, "layer_epochs is 2.5; expected a whole number"),
+        (
+            {"member": "variational", "hidden": (5, 3), "layer_epochs": 2},
+            "Only the member 'stacked' is trained layer by layer; got 'variational'",
+        ),
         ({"inner_rate": 0}, "inner_rate is 0; expected a number above 0"),
+        ({"inner_decay": -1.0}, "inner_decay is -1.0; expected a number of at least 0"),
         ({"input_dropout": (0.2, 1.0)}, "below 1"),
         ({"weight_decay": -0.1}, "weight_decay is -0.1; expected a number of at least 0"),
     ],

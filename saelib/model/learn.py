@@ -45,16 +45,17 @@ def fit_networks(
         held_out = validation
         if validation is not None and config.rows == "films":
             held_out = csr_array(validation.T)
-        if config.layer_epochs and not resume:
-            train_layers(network, oriented, its_seed)
         file = None if checkpoint is None else checkpoint.with_name(f"{checkpoint.name}{number}")
+        goes_on = resume and (number == 0 or (file is not None and file.exists()))
+        if config.layer_epochs and not goes_on:
+            train_layers(network, oriented, its_seed)
         history = fit(
             network,
             oriented,
             validation=held_out,
             seed=its_seed,
             checkpoint=file,
-            resume=resume and (number == 0 or (file is not None and file.exists())),
+            resume=goes_on,
             progress=progress,
         )
         models.append(BY_ROWS[config.rows].from_network(network, oriented))

@@ -56,7 +56,7 @@ class NetworkConfig:
     carries over from small to large data sets (no batch has more than training.MAX_BATCH rows).
     inner_rate: what the learning rate of the inner layers, those between two hidden layers, is
     multiplied by: their matrices are dense, and Adam moves each element as far as one of the outer
-    ones, which are used a few rows at a time (compare Yang and Hu 2021, 'Tensor programs IV').
+    ones, which are used a few rows at a time (compare Yang et al. 2021, 'Tensor programs V').
     inner_decay: their weight decay; None: as that of the others. layer_epochs: for how long each
     layer is trained by itself before all are trained together (see `train_layers`); 0: not at all.
     shrinkage: of the bias baseline (see `BiasBaseline`). caution: see `for_ratings`.
@@ -107,11 +107,7 @@ class NetworkConfig:
             ("activation", ACTIVATIONS),
             ("head", HEADS),
         ):
-            if getattr(self, name) not in valid:
-                raise SaelibError(
-                    f"{name} {getattr(self, name)!r} does not exist; expected one of "
-                    f"{', '.join(valid)}."
-                )
+            _check_name(name, getattr(self, name), valid)
         for name in ("hidden", "n_batches", "epochs", "rank"):
             value = getattr(self, name)
             whole = value if name == "hidden" else (value,)
@@ -121,8 +117,8 @@ class NetworkConfig:
                 )
         for name in ("demographics", "facts", "raters", "weight_decay", "shrinkage", "caution"):
             _check_number(name, getattr(self, name), at_least=0)
-        for name in ("penalty", "layer_epochs"):
-            _check_number(name, getattr(self, name), at_least=0)
+        _check_number("penalty", self.penalty, at_least=0)
+        _check_whole("layer_epochs", self.layer_epochs, at_least=0)
         if self.inner_decay is not None:
             _check_number("inner_decay", self.inner_decay, at_least=0)
         for name in ("learning_rate", "inner_rate", "spread", "bias_spread", "doubt"):
@@ -168,6 +164,10 @@ class NetworkConfig:
                 "The member 'contractive' knows its Jacobian for one hidden layer; got hidden "
                 f"{self.hidden}."
             )
+        if self.layer_epochs and self.member != "stacked":
+            raise SaelibError(
+                f"Only the member 'stacked' is trained layer by layer; got {self.member!r}."
+            )
         if (self.member == "variational" or self.layer_epochs) and n_layers < 2:
             what = "layer_epochs" if self.layer_epochs else "The member 'variational'"
             raise SaelibError(
@@ -197,9 +197,8 @@ class Recipe:
 
     networks: how will you like it? Without any, the recipe only tells which films are seen.
     seeing: the linear autoencoder that answers, will you see it? 'ease' or 'elsa'. ridge,
-    ease_dropout, tempering: of the one (see `Ease`); elsa_width,
-    elsa_epochs: of the other (see `Elsa`).
-    liking_weight: what liking weighs in the list, beside seeing (see `ListOrder`).
+    ease_dropout, tempering: of the one (see `Ease`); elsa_width, elsa_epochs: of the other (see
+    `Elsa`). liking_weight: what liking weighs in the list, beside seeing (see `ListOrder`).
     """
 
     networks: tuple[NetworkConfig, ...]
@@ -212,14 +211,9 @@ class Recipe:
     liking_weight: float = 0.7
 
     def __post_init__(self):
-        if self.seeing not in SEEING:
-            raise SaelibError(
-                f"seeing {self.seeing!r} does not exist; expected one of {', '.join(SEEING)}."
-            )
+        _check_name("seeing", self.seeing, SEEING)
         for name in ("elsa_width", "elsa_epochs"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise SaelibError(f"{name} is {value}; expected a whole number of at least 1.")
+            _check_whole(name, getattr(self, name), at_least=1)
         _check_number("ridge", self.ridge, above=0)
         _check_number("ease_dropout", self.ease_dropout, at_least=0, below=1)
         for name in ("tempering", "liking_weight"):
@@ -237,6 +231,16 @@ class Recipe:
             return replace(self, elsa_epochs=epochs)
         networks = tuple(replace(network, epochs=epochs) for network in self.networks)
         return replace(self, networks=networks)
+
+
+def _check_name(name: str, value: str, valid: tuple[str, ...]) -> None:
+    if value not in valid:
+        raise SaelibError(f"{name} {value!r} does not exist; expected one of {', '.join(valid)}.")
+
+
+def _check_whole(name: str, value: int, *, at_least: int) -> None:
+    if not isinstance(value, int) or value < at_least:
+        raise SaelibError(f"{name} is {value}; expected a whole number of at least {at_least}.")
 
 
 def _check_number(
