@@ -17,6 +17,7 @@ from saelib.errors import SaelibError
 from saelib.model.ease import Ease
 from saelib.model.elsa import Elsa
 from saelib.model.learn import fit_networks
+from saelib.network import layers
 from saelib.network.autoencoder import StackedAutoencoder, hide_inputs
 from saelib.network.config import NetworkConfig, Recipe
 from saelib.network.contractive import SLOPES, ContractiveAutoencoder
@@ -224,6 +225,18 @@ def _loss_with_noise(network, ratings, done, noise) -> Tensor:
         return network.loss(ratings, None, done)[0]
 
 
+def test_training_tells_how_much_of_it_is_over(matrix, monkeypatch):
+    """So that the penalty is annealed."""
+    told, loss = [], VariationalAutoencoder.loss
+    monkeypatch.setattr(
+        VariationalAutoencoder,
+        "loss",
+        lambda self, ratings, known, done: told.append(done) or loss(self, ratings, known, done),
+    )
+    fit_networks(Recipe((replace(VARIATIONAL, epochs=3),)), matrix, progress=False)
+    np.testing.assert_allclose(told, np.arange(18) / 18)
+
+
 def test_a_strong_penalty_makes_every_code_the_prior(matrix):
     def information(penalty: float) -> float:
         liking, _ = fit_networks(
@@ -259,6 +272,19 @@ def test_layers_trained_one_by_one_repeat_the_code_below(matrix):
     shallow, _ = fit_networks(Recipe((alone,)), matrix, progress=False)
     its = shallow.models[0].network.rating_inputs.weight
     assert torch.equal(its, network.rating_inputs.weight)
+
+
+def test_each_layer_is_denoising(matrix, monkeypatch):
+    shares = []
+    monkeypatch.setattr(
+        layers,
+        "hide_inputs",
+        lambda codes, share: shares.append(share) or hide_inputs(codes, share),
+    )
+    config = replace(BARE, hidden=(8, 4, 3), layer_epochs=2, n_batches=6, input_dropout=(0.1, 0.4))
+    oriented = orient(config, matrix)
+    train_layers(build(oriented, seed=0), oriented, seed=0)
+    assert shares == [(0.1, 0.4)] * 2 * 2 * 6, "in each batch of two epochs of two layers"
 
 
 def test_inner_layers_learn_at_their_own_rate(matrix):
