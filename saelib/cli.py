@@ -30,9 +30,6 @@ if TYPE_CHECKING:
     from saelib.data.scale import Scale
     from saelib.recommend.catalogue import Catalogue
 
-# Whose films are the better known: those that reach furthest, to 2023, 2019, 2018 … 1998.
-NEWEST = ("ml-32m", "ml-25m", "ml-latest-small", "ml-20m", "ml-10m", "ml-1m", "ml-100k")
-
 DATASETS = "ml-100k, ml-1m, ml-latest-small, ml-10m, ml-20m, ml-25m or ml-32m"
 
 
@@ -334,12 +331,13 @@ def _find_model(options: argparse.Namespace, dataset: str) -> Path:
 def _newest(recipe: str = "default") -> str:
     """The release with the newest films for which there is a model; ml-100k where there is none.
 
-    Says what to do where the files of a newer one are on disk.
+    Newer films are the better known ones. Says what to do where files of a newer one are on disk.
     """
-    from saelib.data.releases import locate
+    from saelib.data.releases import LAST_YEAR, locate
 
-    found = next((n for n in NEWEST if model_path(n, recipe).exists()), "ml-100k")
-    newer = (name for name in NEWEST[: NEWEST.index(found)] if locate(name))
+    newest = sorted(LAST_YEAR, key=LAST_YEAR.__getitem__, reverse=True)
+    found = next((name for name in newest if model_path(name, recipe).exists()), "ml-100k")
+    newer = (name for name in newest[: newest.index(found)] if locate(name))
     if (name := next(newer, None)) is not None:
         print(
             f"The films are those of {found}. Newer ones: python -m saelib train --dataset {name}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pandas as pd
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,6 +26,20 @@ def test_marks_and_words():
     assert found.in_words() == (
         "F (1906) is new at 1. A (1901) down 2 to 3. C (1903) up 1 to 2. Gone: B (1902), E (1905)."
     )
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "words"),
+    [
+        ([1, 2, 3], [1, 2, 3], ""),
+        ([1, 2, 3], [3, 1, 4], "1 new, 1 up, 1 down"),
+        ([1, 2, 3], [2, 3, 1], "2 up, 1 down"),
+        ([1, 2], [], ""),
+        ([], [1, 2], "2 new"),
+    ],
+)
+def test_in_short(before, now, words):
+    assert changes(listed(*before), listed(*now)).in_short() == words
 
 
 def test_a_list_that_stays_says_so():

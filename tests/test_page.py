@@ -378,4 +378,4 @@ def test_the_panel_is_of_the_newest_films_that_a_model_knows(tmp_path, monkeypat
     (tmp_path / "ml-latest-small").touch()
     assert cli._newest() == "ml-latest-small"
     assert capsys.readouterr().out == ""
-    assert set(cli.NEWEST) == set(releases.RELEASES)
+    assert set(releases.LAST_YEAR) == set(releases.RELEASES)

@@ -12,6 +12,7 @@ from saelib.data.scale import HALF_STARS, WHOLE_STARS, Scale
 from saelib.errors import ProfileError
 from saelib.model.learn import train
 from saelib.recommend import reasons as module
+from saelib.recommend import recommender as recommender_module
 from saelib.recommend.profile import Profile
 from saelib.recommend.reasons import LEAST, Reason, Reasons, caution, middle, reasons
 from saelib.recommend.recommender import Recommender
@@ -114,7 +115,7 @@ def test_of_many_films_told_only_the_weightiest_are_left_out(recommender, monkey
     films = recommender.recommend(told, n=4)["movie_id"].tolist()
     every = reasons(recommender, told, films, n=30)
     counts, before = [], module.without_each
-    monkeypatch.setattr(module, "LEFT_OUT", 8)
+    monkeypatch.setattr(recommender_module, "LEFT_OUT", 8)
     monkeypatch.setattr(
         module,
         "without_each",

@@ -172,7 +172,7 @@ def test_a_text_that_is_an_id_and_a_title_names_neither(tmp_path):
     assert (before.ratings, before.seen) == ({"id:300": 5}, ["50"])
     session.load(tmp_path / "me.json")
     assert session.profile == before
-    assert session.why([10]) is not None
+    assert len(session.reasons([10])) == 1
 
 
 def test_a_film_beyond_those_that_ease_knows_pulls_nothing(recommender):

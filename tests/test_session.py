@@ -14,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from saelib.errors import ProfileError
 from saelib.recommend.profile import Profile
+from saelib.recommend.reasons import Reasons
 from saelib.recommend.recommender import Recommender
 from saelib.recommend.session import Session
 
@@ -298,16 +299,18 @@ def test_who_ticks_is_not_asked_about_what_they_have_not_ticked(session):
     assert not set(session.films) & set(others)
 
 
-def test_why_names_ratings_that_were_given(session):
+def test_reasons_name_ratings_that_were_given(session):
     session.tell(gender="F")
     films = session.recommendations(3)["movie_id"]
-    assert session.why(films) == [[], [], []]
+    assert session.reasons(films) == [Reasons()] * 3
     session.rate(80, 5)
     session.rate(90, 2)
-    for reasons in session.why(session.recommendations(5)["movie_id"]):
-        for name, stars, share in reasons:
-            assert stars == session.profile.ratings[str(10 * (int(name.split()[1]) + 1))]
-            assert share > 0
+    found = session.reasons(session.recommendations(5)["movie_id"])
+    named = [reason for of_film in found for reason in (*of_film.see, *of_film.like)]
+    assert named
+    for reason in named:
+        film = str(10 * (int(reason.name.split()[1]) + 1))
+        assert reason.stars == session.profile.ratings[film]
 
 
 @pytest.mark.slow

@@ -27,7 +27,6 @@ from saelib.data.dataset import Dataset
 from saelib.model.learn import train
 from saelib.model.taste import shares
 from saelib.panel import widgets
-from saelib.panel.markup import in_words, moves
 from saelib.panel.parts import parts_of
 from saelib.panel.widgets import RatingPanel
 from saelib.recommend.profile import Profile
@@ -549,20 +548,6 @@ def test_what_the_last_rating_changed_is_said_and_marked(panel):
     for name in after[:3]:
         assert name in unescape(panel.top.value)
     assert after[3] not in unescape(panel.top.value)
-
-
-@pytest.mark.parametrize(
-    ("before", "now", "moved", "words"),
-    [
-        ([], [1, 2], [0, 0], ""),
-        ([1, 2, 3], [1, 2, 3], [0, 0, 0], ""),
-        ([1, 2, 3], [3, 1, 4], [2, -1, None], "1 new, 1 up, 1 down"),
-        ([1, 2], [], [], ""),
-    ],
-)
-def test_moves(before, now, moved, words):
-    assert moves(before, now) == moved
-    assert in_words(moved) == words
 
 
 def test_the_browser_keeps_what_was_told_and_gives_it_back(panel, bundle):

@@ -96,6 +96,17 @@ RELEASES: dict[str, Release] = {
     ),
 }
 
+# The last year of which a release has ratings, as its README says; films do not reach further.
+LAST_YEAR = {
+    "ml-100k": 1998,
+    "ml-1m": 2000,
+    "ml-10m": 2009,
+    "ml-20m": 2015,
+    "ml-latest-small": 2018,
+    "ml-25m": 2019,
+    "ml-32m": 2023,
+}
+
 
 def load(name: str = "ml-100k") -> Dataset:
     """Load a release, fetching it first where it is not on disk.

@@ -14,6 +14,7 @@ from saelib.data.scale import Scale
 from saelib.errors import SaelibError
 from saelib.model.taste import TasteMap, shares
 from saelib.recommend.catalogue import label
+from saelib.recommend.changes import Change
 from saelib.recommend.reasons import Reasons
 
 _TEMPLATES = Environment(
@@ -35,19 +36,20 @@ def _percent(share: float, digits: int = 0) -> str:
 def card(
     rank: int,
     film: dict,
-    move: int | None,
+    change: Change | None,
     reasons: Reasons,
     scale: Scale,
 ) -> Markup:
     """A film of the list.
 
-    film: of `Session.recommendations`. move: of `moves`. reasons: of `Session.reasons`.
+    film: of `Session.recommendations`. change: what changed; None in a first list. reasons: of
+    `Session.reasons`.
     """
     return _render(
         "card.html",
         rank=rank,
         name=label(film["title"], film["year"]),
-        move=move,
+        change=change,
         moved=_moved,
         genres=film["genres"].replace("|", ", "),
         stars=film["stars"],
@@ -58,34 +60,13 @@ def card(
     )
 
 
-def moves(before: Sequence[int], now: Sequence[int]) -> list[int | None]:
-    """By how many places each film of the list has come up; below 0: down; None: it is new.
-
-    before, now: movie_ids in the order of two lists. In a first list nothing has moved.
-    """
-    was = {film: place for place, film in enumerate(before)}
-    if not was:
-        return [0] * len(now)
-    return [was[film] - place if film in was else None for place, film in enumerate(now)]
+def _moved(change: Change | None) -> Markup:
+    return _render("moved.html", change=change)
 
 
-def in_words(moves: Sequence[int | None]) -> str:
-    """How many films are new, came up and went down: '2 new, 3 up'; '' where none did."""
-    counts = {
-        "new": sum(move is None for move in moves),
-        "up": sum(move is not None and move > 0 for move in moves),
-        "down": sum(move is not None and move < 0 for move in moves),
-    }
-    return ", ".join(f"{n} {word}" for word, n in counts.items() if n)
-
-
-def _moved(move: int | None) -> Markup:
-    return _render("moved.html", move=move)
-
-
-def top(films: Sequence[dict], moves: Sequence[int | None]) -> Markup:
-    """The first films of the list, a line each."""
-    lines = [(label(f["title"], f["year"]), f["stars"], m) for f, m in zip(films, moves)]
+def top(films: Sequence[dict], changes: Sequence[Change | None]) -> Markup:
+    """The first films of the list, a line each. changes: see `card`."""
+    lines = [(label(f["title"], f["year"]), f["stars"], c) for f, c in zip(films, changes)]
     return _render("top.html", films=lines, moved=_moved)
 
 

@@ -12,6 +12,7 @@ import traitlets
 from saelib.data.scale import Scale
 from saelib.panel.markup import card
 from saelib.recommend.catalogue import label
+from saelib.recommend.changes import Change
 from saelib.recommend.profile import MAX_BYTES
 from saelib.recommend.reasons import Reasons
 
@@ -36,12 +37,12 @@ class Place(ipw.HBox):
         self,
         rank: int,
         film: dict,
-        move: int | None,
+        change: Change | None,
         reasons: Reasons,
         scale: Scale,
     ) -> None:
-        """film: of `Session.recommendations`. move, reasons: see `markup.card`."""
-        self.text.value = card(rank, film, move, reasons, scale)
+        """film: of `Session.recommendations`. change, reasons: see `markup.card`."""
+        self.text.value = card(rank, film, change, reasons, scale)
         name = label(film["title"], film["year"])
         self.saw.tooltip, self.reject.tooltip = f"Seen it: {name}", f"Not interested in {name}"
         self.layout.display = None

@@ -20,13 +20,11 @@ from saelib.errors import ProfileError
 from saelib.panel.markup import (
     download,
     heading,
-    in_words,
     licence,
     line,
     map_mark,
     map_picture,
     marks,
-    moves,
     not_rated,
     one_line,
     section,
@@ -35,6 +33,7 @@ from saelib.panel.markup import (
 )
 from saelib.panel.parts import InPage, Place, classed, dropdown, fold, parts_of
 from saelib.recommend.catalogue import label
+from saelib.recommend.changes import changes
 from saelib.recommend.imports import read_profile
 from saelib.recommend.profile import MAX_BYTES, Profile
 from saelib.recommend.reasons import caution
@@ -78,7 +77,7 @@ class RatingPanel(ipw.VBox):
         self._made_from: tuple | None = None  # what the list shown was made from
         self._ask_on = False  # whether another film is to be asked about, once the list stands
         self._list = self.session.recommendations()
-        self._moves: list[int | None] = []
+        self._changes = changes(self._list, self._list)
 
         offered = recommender.offered
         genders, occupations = (offered.genders, offered.occupations) if offered else ((), ())
@@ -428,17 +427,18 @@ class RatingPanel(ipw.VBox):
             "well_known": self._values[self.well_known],
         }
         made_from = (session.profile.to_json(), wishes)
-        before = self._list["movie_id"].tolist()
+        before = self._list
         if made_from != self._made_from:
             self._list = session.recommendations(N_LISTED, **wishes)
             reasons = session.reasons(self._list["movie_id"], n=2)
             films = self._list.to_dict("records")
-            self._moves = moves(before, self._list["movie_id"].tolist())
-            self.top.value = top(films[:N_TOP], self._moves)
+            self._changes = changes(before, self._list)
+            moved = self._changes.films if len(before) else [None] * len(films)
+            self.top.value = top(films[:N_TOP], moved)
             for number, place in enumerate(self.places):
                 if number < len(films):
-                    film, move = films[number], self._moves[number]
-                    place.show(number + 1, film, move, reasons[number], session.recommender.scale)
+                    why, scale = reasons[number], session.recommender.scale
+                    place.show(number + 1, films[number], moved[number], why, scale)
                 else:
                     place.clear()
             word = caution(self._list, session.recommender.scale)
@@ -458,8 +458,8 @@ class RatingPanel(ipw.VBox):
         rated = len(session.profile.ratings)
         seen = len({*session.profile.seen}.difference(session.profile.ratings))
         stands = f"{rated} rated{f', {seen} more seen' if seen else ''}. "
-        if self._list["movie_id"].tolist() == before:
+        if before is self._list or not self._changes:
             return f"{stands}The list is the same as before."
         first = label(self._list["title"][0], self._list["year"][0])
-        changed = in_words(self._moves)
+        changed = self._changes.in_short() if len(before) else ""
         return f"{stands}A new list: {first} first{f'; {changed}' if changed else ''}."

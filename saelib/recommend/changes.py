@@ -50,6 +50,11 @@ class Changes:
     def __bool__(self) -> bool:
         return bool(self.gone or any(film.mark for film in self.films))
 
+    def in_short(self) -> str:
+        """How many films are new, came up and went down: '2 new, 3 up'; '' where none did."""
+        words = [film.words.split()[0] for film in self.films if film.words]
+        return ", ".join(f"{words.count(w)} {w}" for w in ("new", "up", "down") if w in words)
+
     def in_words(self) -> str:
         """A sentence or two, as a screen reader shall say it after a rating.
 

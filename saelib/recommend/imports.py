@@ -13,24 +13,13 @@ from functools import partial
 import numpy as np
 
 from saelib.data.links import at_hand, links
-from saelib.data.releases import read_films
+from saelib.data.releases import LAST_YEAR, read_films
 from saelib.data.scale import Scale
 from saelib.errors import ProfileError
 from saelib.recommend.catalogue import Catalogue
 from saelib.recommend.exports import Export, Row, read_export, unpacked
 from saelib.recommend.matching import BY_NUMBER, SURE, Matcher
 from saelib.recommend.profile import Profile
-
-# The last year of which a release has ratings, as its README says; films do not reach further.
-LAST_YEAR = {
-    "ml-100k": 1998,
-    "ml-1m": 2000,
-    "ml-10m": 2009,
-    "ml-20m": 2015,
-    "ml-latest-small": 2018,
-    "ml-25m": 2019,
-    "ml-32m": 2023,
-}
 
 
 def convert(stars: float, told: Scale, wanted: Scale) -> float:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from saelib.data.scale import Scale
 from saelib.recommend.profile import Profile
-from saelib.recommend.recommender import LEFT_OUT, Recommender, without_each
+from saelib.recommend.recommender import Recommender, without_each, worth_leaving_out
 
 LEAST = 0.05  # of P(see) or P(like): what is due to a film by less is no reason that one believes
 
@@ -59,7 +59,7 @@ def reasons(
     """For each film, up to n films of the person's own for each of the two questions.
 
     Each film told, rated or ticked, is left out in turn; what P(see) and P(like) lose by it is what
-    it did. Of more than LEFT_OUT those are tried that pull most at P(see). Films that the person
+    it did (of many, those are tried of `worth_leaving_out`). Films that the person
     liked come first, then ticked ones, then the others, each by share; no share is below LEAST.
     Models that know only stars give reasons for these alone. Raises ProfileError.
     """
@@ -69,10 +69,7 @@ def reasons(
     told = np.union1d(person.stars.indices, person.seen.indices if order else []).astype(int)
     if not positions or not len(told):
         return [Reasons() for _ in positions]
-    if len(told) > LEFT_OUT and order is not None:
-        pull = order.pull(told, np.array(positions))
-        of_each = np.argsort(-pull, axis=0, kind="stable")[: max(LEFT_OUT // len(positions), n)]
-        told = told[np.unique(of_each)]
+    told = worth_leaving_out(order, told, positions, n)
     people = without_each(person, told)
     liking = recommender.bundle.liking
     see, distribution = None, liking.distribution(people, positions)

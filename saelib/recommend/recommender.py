@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from scipy.sparse import csr_array, vstack
 from saelib.data.people import People
 from saelib.errors import ProfileError
 from saelib.model.bundle import Bundle
+from saelib.model.seeing import ListOrder
 from saelib.recommend.catalogue import Catalogue
 from saelib.recommend.profile import Profile, check_stars, encode
 
@@ -153,11 +154,7 @@ class Recommender:
         """
         person, order = self.encode(profile), self.bundle.order
         positions = [self.catalogue.position(film) for film in films]
-        rated = person.stars.indices
-        if len(rated) > LEFT_OUT and order is not None and positions:
-            pull = order.pull(rated, np.array(positions))
-            of_each = np.argsort(-pull, axis=0, kind="stable")[: max(LEFT_OUT // len(films), n)]
-            rated = rated[np.unique(of_each)]
+        rated = worth_leaving_out(order, person.stars.indices, positions, n)
         people = without_each(person, rated)
         if order is None:
             scores = self.bundle.liking.predict(people)[:, positions]
@@ -189,6 +186,20 @@ def adventure(like: np.ndarray, n_ratings: np.ndarray, well_known: float) -> np.
     (n_items,) P(like). n_ratings: (n_items,).
     """
     return (like**FAR_LIKE / (n_ratings + BEYOND) ** FAR_KNOWN) ** (1 - well_known)
+
+
+def worth_leaving_out(
+    order: ListOrder | None, told: np.ndarray, films: Sequence[int], n: int
+) -> np.ndarray:
+    """Of more than LEFT_OUT films that were told, those that pull most at P(see) of some films.
+
+    told, films: positions. n: how many reasons are wanted of each film.
+    """
+    if len(told) <= LEFT_OUT or order is None or not len(films):
+        return told
+    pull = order.pull(told, np.array(films))
+    of_each = np.argsort(-pull, axis=0, kind="stable")[: max(LEFT_OUT // len(films), n)]
+    return told[np.unique(of_each)]
 
 
 def without_each(person: People, films: np.ndarray) -> People:

@@ -294,19 +294,6 @@ class Session:
             return pd.DataFrame(columns=["movie_id", "title", "year", "genres", "stars", "score"])
         return self.recommender.recommend(profile, n, **wishes)
 
-    def why(self, films: Collection[str | int], n: int = 3) -> list[list[tuple[str, float, float]]]:
-        """For each film, the ratings that moved it up: label, stars given, and their share.
-
-        See `Recommender.why`.
-        """
-        if not self.profile.ratings:
-            return [[] for _ in films]
-        catalogue = self.recommender.catalogue
-        labels, position = catalogue.labels, catalogue.position
-        given = {labels[position(film)]: stars for film, stars in self.profile.ratings.items()}
-        reasons = self.recommender.why(self.profile, films, n)
-        return [[(name, given[name], share) for name, share in of_film] for of_film in reasons]
-
     def reasons(self, films: Collection[str | int], n: int = 3) -> list[Reasons]:
         """For each film, why the person would come across it, and why they would like it."""
         if not (self.profile.ratings or self.profile.seen):
