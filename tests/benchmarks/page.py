@@ -22,8 +22,8 @@ from tornado.httpclient import HTTPRequest
 from tornado.websocket import websocket_connect
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from conftest import CHROMIUM, FLAGS
 from servers import kernels, server, wait_for
-from test_browser import CHROMIUM, FLAGS
 from test_page import Guest
 
 from saelib.recommend.profile import Profile
