@@ -9,7 +9,8 @@ The way of the data is the way through the rooms; each imports only from those b
     recommend/  a person in, films out, without widgets
     panel/      what people touch: sliders, the page, the terminal
 
-Beside them: evaluation (protocols and metrics), plots, checks, and the command line.
+Beside them: evaluation (protocols and metrics), compare (the ladder and the family), plots, live
+(figures that follow sliders), checks, and the command line.
 """
 
 import os
