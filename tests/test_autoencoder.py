@@ -12,8 +12,9 @@ from torch import nn
 from saelib.data.dataset import encode_demographics
 from saelib.data.features import MOVIELENS
 from saelib.data.matrix import RatingMatrix
-from saelib.network.autoencoder import StackedAutoencoder, hide_inputs
+from saelib.network.autoencoder import StackedAutoencoder
 from saelib.network.baseline import BiasBaseline
+from saelib.network.cells import Cells, hide_inputs
 from saelib.network.config import NetworkConfig
 from saelib.network.heads import masked_loss
 from saelib.network.recipes import RECIPES
@@ -114,12 +115,13 @@ def test_unobserved_cells_change_nothing(csr):
 
 def test_hidden_inputs_are_the_share_asked_for():
     torch.manual_seed(0)
-    ratings = torch.ones(200, 500)
-    shown = hide_inputs(ratings, (0.2, 0.6))
-    shares = 1 - shown.mean(dim=1)
+    ratings = Cells.of(torch.ones(200, 500))
+    hidden = hide_inputs(ratings, (0.2, 0.6))
+    shares = 1 - hidden.sum_by_row(hidden.shown) / 500
     assert 0.35 < shares.mean() < 0.45
     assert 0.14 < shares.min() < 0.3 < 0.5 < shares.max() < 0.67
-    assert torch.equal(hide_inputs(ratings, (0.0, 0.0)), ratings)
+    assert torch.equal(hidden.stars, ratings.stars), "hidden from the encoder, not from the loss"
+    assert hide_inputs(ratings, (0.0, 0.0)).shown.all()
 
 
 def test_plain_is_the_network_of_the_lessons():

@@ -315,7 +315,7 @@ def test_train_saves_a_model_a_plot_and_says_the_errors(project, monkeypatch, da
 @pytest.mark.slow
 def test_train_goes_on_after_ctrl_c(project, monkeypatch, data, capsys):
     from saelib.network import autoencoder
-    from saelib.network.autoencoder import hide_inputs
+    from saelib.network.cells import hide_inputs
 
     monkeypatch.setattr(releases, "load", lambda name: data)
     command = ["train", "--recipe", "both", "--epochs", "3", "--output"]

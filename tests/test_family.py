@@ -18,7 +18,8 @@ from saelib.model.ease import Ease
 from saelib.model.elsa import Elsa
 from saelib.model.learn import fit_networks
 from saelib.network import layers
-from saelib.network.autoencoder import StackedAutoencoder, hide_inputs
+from saelib.network.autoencoder import StackedAutoencoder
+from saelib.network.cells import Cells, draw_shown, hide_inputs
 from saelib.network.config import NetworkConfig, Recipe
 from saelib.network.contractive import SLOPES, ContractiveAutoencoder
 from saelib.network.layers import train_layers
@@ -202,14 +203,15 @@ def test_the_loss_of_a_variational_network_is_its_parts(matrix):
     network = network_of(replace(VARIATIONAL, penalty=0.5), matrix)
     assert isinstance(network, VariationalAutoencoder)
     ratings = dense(matrix)
-    baseline, first = network._first_layer(ratings, None)
+    row_bias, first = network._first_layer(Cells.of(ratings), None)
     mean = network.encoder[0](first)
     log_variance = network.log_variance(first)
     torch.manual_seed(5)
     noise = torch.randn_like(mean)
     for done, weight in ((0.0, 0.0), (0.25, 0.25), (0.5, 0.5), (1.0, 0.5)):
         code = mean + log_variance.exp().sqrt() * noise
-        expected = network.head.loss(network.decode(code, baseline), ratings)
+        scores = network.decode(code, row_bias)
+        expected = network.head.loss(scores[ratings > 0], ratings[ratings > 0])
         expected = expected + weight * divergence(mean, log_variance).sum() / (ratings > 0).sum()
         torch.manual_seed(5)
         # hide_inputs draws before the code does, even where nothing is hidden.
@@ -261,7 +263,7 @@ def test_layers_trained_one_by_one_repeat_the_code_below(matrix):
     for name, value in network.state_dict().items():
         if "weight" in name:
             assert not torch.equal(value, before[name]), f"{name} was not trained"
-    _, first = network._first_layer(dense(matrix, 60), None)
+    _, first = network._first_layer(Cells.of(dense(matrix, 60)), None)
     for depth in (1, 2):
         code = network._through(network.encoder[:depth], first)
         again = network._through(network.decoder[-depth:], code)
@@ -278,8 +280,8 @@ def test_each_layer_is_denoising(matrix, monkeypatch):
     shares = []
     monkeypatch.setattr(
         layers,
-        "hide_inputs",
-        lambda codes, share: shares.append(share) or hide_inputs(codes, share),
+        "draw_shown",
+        lambda n, rows, share: shares.append(share) or draw_shown(n, rows, share),
     )
     config = replace(BARE, hidden=(8, 4, 3), layer_epochs=2, n_batches=6, input_dropout=(0.1, 0.4))
     oriented = orient(config, matrix)
@@ -476,10 +478,9 @@ def test_what_predicts_no_stars_says_so(name):
 
 def test_hiding_leaves_the_rest_as_it_is():
     torch.manual_seed(0)
-    ratings = torch.ones(2000, 30)
-    hidden = hide_inputs(ratings, (0.2, 0.2))
-    assert set(hidden.unique().tolist()) == {0.0, 1.0}
-    assert (hidden == 0).float().mean().item() == pytest.approx(0.2, abs=0.01)
+    shown = hide_inputs(Cells.of(torch.ones(2000, 30)), (0.2, 0.2)).shown
+    assert set(shown.unique().tolist()) == {0.0, 1.0}
+    assert (shown == 0).float().mean().item() == pytest.approx(0.2, abs=0.01)
 
 
 def test_members_by_name():

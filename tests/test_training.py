@@ -13,7 +13,8 @@ from saelib.data.matrix import RatingMatrix, split_ratings
 from saelib.errors import CheckpointError, SaelibError
 from saelib.model.learn import fit_networks, train
 from saelib.network import autoencoder, training
-from saelib.network.autoencoder import StackedAutoencoder, hide_inputs
+from saelib.network.autoencoder import StackedAutoencoder
+from saelib.network.cells import hide_inputs
 from saelib.network.config import NetworkConfig, Recipe
 from saelib.network.recipes import RECIPES
 from saelib.network.training import _set_pace, build, fit, held_out_loss, orient
@@ -237,8 +238,8 @@ def test_a_network_may_want_more_in_its_loss(known, monkeypatch):
 
     class Bound(StackedAutoencoder):
         def loss(self, ratings, row_features=None, done=1.0):
-            loss, scores = super().loss(ratings, row_features, done)
-            return loss + 10 * self.encode(ratings, row_features).square().mean(), scores
+            loss, error = super().loss(ratings, row_features, done)
+            return loss + 10 * self.encode(ratings, row_features).square().mean(), error
 
     free, _ = fitted(known)
     monkeypatch.setattr(training, "member", lambda name: Bound)

@@ -17,8 +17,9 @@ from torch import Tensor, nn
 
 from saelib.data.scale import WHOLE_STARS, Scale
 from saelib.network.baseline import BiasBaseline
+from saelib.network.cells import Cells, hide_inputs
 from saelib.network.config import NetworkConfig
-from saelib.network.heads import HEADS, Head
+from saelib.network.heads import HEADS, Head, Multinomial
 from saelib.network.recipes import PLAIN
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -28,12 +29,6 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "linear": lambda hidden: hidden,
 }
 BATCH = 256  # rows predicted at a time
-
-
-def hide_inputs(ratings: Tensor, input_dropout: tuple[float, float]) -> Tensor:
-    """Set a random share, drawn for each row from U(low, high), of the ratings to 'not rated'."""
-    share = torch.empty(len(ratings), 1).uniform_(*input_dropout)
-    return ratings * (torch.rand_like(ratings) >= share)
 
 
 class StackedAutoencoder(nn.Module):
@@ -78,7 +73,7 @@ class StackedAutoencoder(nn.Module):
 
         # A row has few ratings, so the first layer adds up the weight vectors of the columns
         # rated instead of multiplying by mostly zeros: what nn.Linear computes, at a fraction of
-        # the cost. nn.Linear's initialisation, too.
+        # the cost (see `Cells`). nn.Linear's initialisation, too.
         hidden = config.hidden
         bound = (n_columns * (2 if config.inputs == "residuals+mask" else 1)) ** -0.5
 
@@ -108,6 +103,11 @@ class StackedAutoencoder(nn.Module):
         return [part for part in self.children() if isinstance(part, nn.EmbeddingBag)]
 
     @property
+    def device(self) -> torch.device:
+        """Where its weights are."""
+        return self.mean.device
+
+    @property
     def residuals(self) -> bool:
         """Whether it corrects a bias baseline."""
         return "residuals" in self.config.inputs
@@ -117,21 +117,21 @@ class StackedAutoencoder(nn.Module):
         self.mean.fill_(baseline.mean)
         self.column_bias.copy_(torch.from_numpy(np.asarray(baseline.item_bias)))
 
-    def forward(self, ratings: Tensor, row_features: Tensor | None = None) -> Tensor:
+    def forward(self, ratings: Tensor | Cells, row_features: Tensor | None = None) -> Tensor:
         """Scores for every column.
 
-        ratings: (batch, n_columns) stars, 0 = not rated. row_features: (batch, n_row_features).
-        Returns (batch, n_columns); `self.head.stars` turns them into stars.
+        ratings: (batch, n_columns) stars, 0 = not rated, or the rated cells. row_features:
+        (batch, n_row_features). Returns (batch, n_columns); `self.head.stars` makes stars of them.
         """
-        baseline, code = self._encode(ratings, row_features)
-        return self.decode(self.dropout(code), baseline)
+        row_bias, code = self._encode(Cells.of(ratings), row_features)
+        return self.decode(self.dropout(code), row_bias)
 
-    def encode(self, ratings: Tensor, row_features: Tensor | None = None) -> Tensor:
-        """The latent code, (batch, hidden[-1]), of ratings (batch, n_columns)."""
-        return self._encode(ratings, row_features)[1]
+    def encode(self, ratings: Tensor | Cells, row_features: Tensor | None = None) -> Tensor:
+        """The latent code, (batch, hidden[-1]), of ratings as in `forward`."""
+        return self._encode(Cells.of(ratings), row_features)[1]
 
-    def decode(self, code: Tensor, baseline: Tensor | None = None) -> Tensor:
-        """Scores (batch, n_columns) from codes (batch, hidden[-1]) and the baseline's scores."""
+    def decode(self, code: Tensor, row_bias: Tensor | None = None) -> Tensor:
+        """Scores (batch, n_columns) of codes (batch, hidden[-1]), with the rows' biases (batch,)."""
         code = self.last_code(code)
         output = self.outputs(code)
         if self.n_column_features:
@@ -139,54 +139,71 @@ class StackedAutoencoder(nn.Module):
             output = output + code @ self.column_map.T @ self.column_features.T
         if self.config.inputs == "stars":
             output = self.activation(output)
-        return output if baseline is None else baseline + output
+        if row_bias is None:
+            return output
+        return self.head.offset(self.mean, row_bias[:, None] + self.column_bias) + output
+
+    def decode_cells(self, code: Tensor, cells: Cells, row_bias: Tensor | None = None) -> Tensor:
+        """(n,): of the scores that `decode` gives, those of n cells, at the cost of these.
+
+        A softmax is over all columns, so there the whole is decoded, and log P(column) returned.
+        """
+        if isinstance(self.head, Multinomial):
+            return self.head.log_p(self.decode(code, row_bias))[cells.rows, cells.columns]
+        code = self.last_code(code)
+        output = cells.score(code, self.outputs.weight) + self.outputs.bias[cells.columns]
+        if self.n_column_features:
+            output = output + cells.score(code @ self.column_map.T, self.column_features)
+        if self.config.inputs == "stars":
+            output = self.activation(output)
+        if row_bias is None:
+            return output
+        bias = row_bias[cells.rows] + self.column_bias[cells.columns]
+        return self.head.offset(self.mean, bias) + output
 
     def loss(
-        self, ratings: Tensor, row_features: Tensor | None = None, done: float = 1.0
-    ) -> tuple[Tensor, Tensor]:
-        """What a training step minimises, and the scores (batch, n_columns).
+        self, ratings: Tensor | Cells, row_features: Tensor | None = None, done: float = 1.0
+    ) -> tuple[Tensor, float]:
+        """What a training step minimises, and the error of the same scores, see `Head.error`.
 
         A part of the inputs is hidden, and all ratings are asked for. done: the share of the
         training that is over.
         """
-        shown = hide_inputs(ratings, self.config.input_dropout)
-        baseline, code = self._encode(shown, row_features)
-        scores = self.decode(self.dropout(code), baseline)
-        return self.head.loss(scores, ratings) + self.penalty(code), scores
+        cells = hide_inputs(Cells.of(ratings), self.config.input_dropout)
+        row_bias, code = self._encode(cells, row_features)
+        scores = self.decode_cells(self.dropout(code), cells, row_bias)
+        loss = self.head.loss(scores, cells.stars) + self.penalty(code)
+        return loss, self.head.error(scores.detach(), cells.stars)
 
     def penalty(self, code: Tensor) -> Tensor | float:
         """What a member of the family adds to the loss, from codes (batch, hidden[-1])."""
         return 0.0
 
-    def _encode(self, ratings: Tensor, row_features: Tensor | None) -> tuple[Tensor | None, Tensor]:
-        """The baseline's scores (None without residuals) and the latent code."""
-        baseline, first = self._first_layer(ratings, row_features)
-        return baseline, self._through(self.encoder, first)
+    def _encode(self, cells: Cells, row_features: Tensor | None) -> tuple[Tensor | None, Tensor]:
+        """The rows' biases (None without residuals), and the latent code."""
+        row_bias, first = self._first_layer(cells, row_features)
+        return row_bias, self._through(self.encoder, first)
 
     def _first_layer(
-        self, ratings: Tensor, row_features: Tensor | None
+        self, cells: Cells, row_features: Tensor | None
     ) -> tuple[Tensor | None, Tensor]:
-        """The baseline's scores (None without residuals); the first layer, (batch, hidden[0])."""
-        rows, columns = ratings.nonzero(as_tuple=True)  # (n,) each, for n ratings in the batch
-        stars = ratings[rows, columns]
-        n_ratings = torch.bincount(rows, minlength=len(ratings))
-        starts = n_ratings.cumsum(0) - n_ratings  # where each row's ratings begin
-        scale = 3 / n_ratings.clamp(min=1).sqrt()[rows]
-        baseline, hidden = None, self.input_bias
+        """The rows' biases (None without residuals); the first layer, (batch, hidden[0])."""
+        shown = cells.shown
+        n_ratings = cells.sum_by_row(shown)
+        scale = shown * 3 / n_ratings.clamp(min=1).sqrt()[cells.rows]
+        row_bias, hidden = None, self.input_bias
         if self.config.inputs == "stars":
-            hidden = hidden + self.rating_inputs(columns, starts, stars)
+            hidden = hidden + cells.add_up(shown * cells.stars, self.rating_inputs.weight)
         if self.residuals:
-            left = stars - self.mean - self.column_bias[columns]
-            row_bias = torch.zeros(len(ratings)).index_add_(0, rows, left)
-            row_bias = row_bias / (n_ratings + self.config.shrinkage)
-            baseline = self.head.offset(self.mean, row_bias[:, None] + self.column_bias)
-            left = (left - row_bias[rows]) * scale
-            hidden = hidden + self.rating_inputs(columns, starts, left)
+            left = cells.stars - self.mean - self.column_bias[cells.columns]
+            row_bias = cells.sum_by_row(shown * left) / (n_ratings + self.config.shrinkage)
+            left = (left - row_bias[cells.rows]) * scale
+            hidden = hidden + cells.add_up(left, self.rating_inputs.weight)
         if "mask" in self.config.inputs:
-            hidden = hidden + self.mask_inputs(columns, starts, scale)
+            hidden = hidden + cells.add_up(scale, self.mask_inputs.weight)
         if self.n_row_features and row_features is not None:
             hidden = hidden + self.row_scale * self.row_inputs(row_features)
-        return baseline, self.activation(hidden)
+        return row_bias, self.activation(hidden)
 
     def last_code(self, code: Tensor) -> Tensor:
         """(batch, hidden[0]): what the last layer multiplies by the columns' vectors."""
@@ -222,12 +239,28 @@ class StackedAutoencoder(nn.Module):
         """(n_columns, hidden[0] + 1) float64: the columns' own vectors, the output bias last."""
         with torch.no_grad():
             vectors = torch.hstack([self.outputs.weight, self.outputs.bias[:, None]])
-        return vectors.numpy().astype(np.float64)
+        return vectors.cpu().numpy().astype(np.float64)
 
     @torch.no_grad()
+    def predict_cells(
+        self, rows: csr_array, wanted: csr_array, row_features: np.ndarray | None = None
+    ) -> np.ndarray:
+        """(n,) float32: of the stars that `predict` expects, those of the n cells of `wanted`.
+
+        rows: (n_rows, n_columns) stars shown. wanted: of the same shape; only which cells are
+        stored matters. The cost is that of the cells.
+        """
+
+        def score(part: slice, cells: Cells, known: Tensor | None) -> Tensor:
+            row_bias, code = self._encode(cells, known)
+            asked = Cells.of(wanted[part]).to(self.device)
+            return self.head.stars(self.decode_cells(code, asked, row_bias))
+
+        return self._in_batches(score, rows, row_features)
+
     def apply_to(
         self,
-        part: Callable[[Tensor, Tensor | None], Tensor],
+        part: Callable[[Cells, Tensor | None], Tensor],
         rows: csr_array,
         row_features: np.ndarray | None = None,
         meaning: Callable[[Tensor], Tensor] = lambda output: output,
@@ -236,20 +269,33 @@ class StackedAutoencoder(nn.Module):
 
         part: the network itself, or its `encode`. meaning: what is made of each output.
         """
+        return self._in_batches(
+            lambda _, cells, known: meaning(part(cells, known)), rows, row_features
+        )
+
+    @torch.no_grad()
+    def _in_batches(
+        self,
+        work: Callable[[slice, Cells, Tensor | None], Tensor],
+        rows: csr_array,
+        row_features: np.ndarray | None,
+    ) -> np.ndarray:
         was_training = self.training
         self.eval()
         found = []
         for start in range(0, rows.shape[0], BATCH):
             batch = slice(start, start + BATCH)
-            known = None if row_features is None else torch.from_numpy(row_features[batch])
-            output = part(torch.from_numpy(rows[batch].toarray()), known)
-            found.append(meaning(output).numpy())
+            known = None
+            if row_features is not None:
+                known = torch.from_numpy(row_features[batch]).to(self.device)
+            cells = Cells.of(rows[batch]).to(self.device)
+            found.append(work(batch, cells, known).cpu().numpy())
         self.train(was_training)
         return np.concatenate(found)
 
     def to_arrays(self) -> tuple[dict[str, np.ndarray], dict]:
         """All weights and buffers by name, and the settings beside them."""
-        arrays = {name: value.numpy() for name, value in self.state_dict().items()}
+        arrays = {name: value.cpu().numpy() for name, value in self.state_dict().items()}
         return arrays, {
             "config": asdict(self.config),
             "scale": asdict(self.head.scale),

@@ -53,7 +53,7 @@ class NetworkConfig:
     so a step shrinks the weights, but not the biases, by learning_rate * weight_decay.
     one_cycle: the learning rate rises for a tenth of the steps, then falls to 0; otherwise it is
     constant. n_batches: mini-batches an epoch; as a share of the rows, the size of a batch
-    carries over from small to large data sets (no batch has more than training.MAX_BATCH rows).
+    carries over from small to large data sets.
     inner_rate: what the learning rate of the inner layers, those between two hidden layers, is
     multiplied by: their matrices are dense, and Adam moves each element as far as one of the outer
     ones, which are used a few rows at a time (compare Yang et al. 2021, 'Tensor programs V').

@@ -14,15 +14,18 @@ from saelib.network.link import OrdinalLink
 def masked_loss(predicted: Tensor, ratings: Tensor) -> Tensor:
     """Mean squared error over the observed ratings (AutoRec, Sedhain et al. 2015, equation 2).
 
-    predicted, ratings: (batch, n_columns) stars. A cell where `ratings` is 0 is not observed and
-    takes no part in the loss nor in its gradient.
+    predicted, ratings: stars, (batch, n_columns) or of any other shape. A cell where `ratings` is 0
+    is not observed and takes no part in the loss nor in its gradient.
     """
     observed = ratings != 0
     return (predicted[observed] - ratings[observed]).square().mean()
 
 
 class Head(nn.Module):
-    """What a network's scores mean. scale: of the ratings."""
+    """What a network's scores mean. scale: of the ratings.
+
+    Training asks only for the ratings that are observed: scores and stars are those of n ratings.
+    """
 
     is_ordered = False  # whether a score is a distribution over stars
 
@@ -41,14 +44,13 @@ class Head(nn.Module):
         """Scores of the bias baseline: global mean, and row bias + column bias, in stars."""
         return mean + bias
 
-    def loss(self, scores: Tensor, ratings: Tensor) -> Tensor:
-        """What training minimises. scores, ratings: (batch, n_columns); 0 is not observed."""
+    def loss(self, scores: Tensor, stars: Tensor) -> Tensor:
+        """What training minimises, of the scores (n,) of ratings with these stars (n,)."""
         raise NotImplementedError
 
-    def error(self, scores: Tensor, ratings: Tensor) -> float:
-        """Mean squared error of the expected stars, stars squared, over the observed ratings."""
-        observed = ratings != 0
-        return masked_loss(self.stars(scores[observed]), ratings[observed]).item()
+    def error(self, scores: Tensor, stars: Tensor) -> float:
+        """Mean squared error of the expected stars, stars squared; arguments as for `loss`."""
+        return (self.stars(scores) - stars).square().mean().item()
 
     def stars(self, scores: Tensor) -> Tensor:
         """Expected stars of scores of any shape."""
@@ -58,9 +60,9 @@ class Head(nn.Module):
 class SquaredError(Head):
     """A score is a number of stars."""
 
-    def loss(self, scores: Tensor, ratings: Tensor) -> Tensor:
-        """See `masked_loss`."""
-        return masked_loss(scores, ratings)
+    def loss(self, scores: Tensor, stars: Tensor) -> Tensor:
+        """Mean squared error."""
+        return (scores - stars).square().mean()
 
 
 class OrderedStars(Head):
@@ -93,24 +95,22 @@ class OrderedStars(Head):
 
     def thresholds(self) -> Tensor:
         """(n_levels - 1,) ascending."""
-        return self.first + torch.cat([torch.zeros(1), self.log_gaps.exp().cumsum(0)])
+        return self.first + torch.cat([self.first.new_zeros(1), self.log_gaps.exp().cumsum(0)])
 
     def link(self) -> OrdinalLink:
         """The thresholds as they stand."""
-        return OrdinalLink(self.thresholds().detach().numpy(), self.scale)
+        return OrdinalLink(self.thresholds().detach().cpu().numpy(), self.scale)
 
     def offset(self, mean: Tensor, bias: Tensor) -> Tensor:
         """Scores of the bias baseline; the thresholds stand in for the global mean."""
         return self.slope * bias
 
-    def loss(self, scores: Tensor, ratings: Tensor) -> Tensor:
-        """Mean of -log P(observed star) over the observed ratings."""
-        observed = ratings != 0
-        score = scores[observed]
-        level = ((ratings[observed] - self.scale.lowest) / self.scale.step).round().long()
-        edge = torch.full((1,), torch.inf)
+    def loss(self, scores: Tensor, stars: Tensor) -> Tensor:
+        """Mean of -log P(stars)."""
+        level = ((stars - self.scale.lowest) / self.scale.step).round().long()
+        edge = scores.new_full((1,), torch.inf)
         edges = torch.cat([-edge, self.thresholds(), edge])
-        below, above = score - edges[level], score - edges[level + 1]  # below > above
+        below, above = scores - edges[level], scores - edges[level + 1]  # below > above
         # log(sigmoid(below) - sigmoid(above)), in a form that never takes the log of a small
         # difference.
         log_p = functional.logsigmoid(below) + functional.logsigmoid(-above)
@@ -118,9 +118,9 @@ class OrderedStars(Head):
         return -(log_p + torch.log1p(-torch.exp(-gap))).mean()
 
     @torch.no_grad()
-    def error(self, scores: Tensor, ratings: Tensor) -> float:
-        """Mean squared error of the expected stars, over the observed ratings."""
-        return super().error(scores, ratings)
+    def error(self, scores: Tensor, stars: Tensor) -> float:
+        """Mean squared error of the expected stars, stars squared."""
+        return super().error(scores, stars)
 
     def stars(self, scores: Tensor) -> Tensor:
         """Expected stars: the lowest level, and a step for each level that is exceeded."""
@@ -134,13 +134,20 @@ class Multinomial(Head):
     """A softmax over all films: which ones were seen, whatever the stars (Liang et al. 2018,
     'Variational autoencoders for collaborative filtering', section 2.2)."""
 
-    def loss(self, scores: Tensor, ratings: Tensor) -> Tensor:
-        """Mean of -log P(film) over the films seen, people weighing as many as they saw."""
-        return -functional.log_softmax(scores, dim=1)[ratings != 0].mean()
+    def log_p(self, scores: Tensor) -> Tensor:
+        """log P(column) of the scores of all columns, (batch, n_columns) each."""
+        return functional.log_softmax(scores, dim=1)
 
-    def error(self, scores: Tensor, ratings: Tensor) -> float:
+    def loss(self, scores: Tensor, stars: Tensor) -> Tensor:
+        """Mean of -log P(film) over the films seen, people weighing as many as they saw.
+
+        scores: (n,) log P of each film that was seen, see `log_p`. stars: do not matter.
+        """
+        return -scores.mean()
+
+    def error(self, scores: Tensor, stars: Tensor) -> float:
         """The loss itself, since nothing is said of stars: scores order films."""
-        return self.loss(scores, ratings).item()
+        return self.loss(scores, stars).item()
 
 
 HEADS: dict[str, type[Head]] = {

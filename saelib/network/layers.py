@@ -7,7 +7,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from saelib.network.autoencoder import StackedAutoencoder, hide_inputs
+from saelib.network.autoencoder import StackedAutoencoder
+from saelib.network.cells import draw_shown
 from saelib.network.training import Oriented, build, fit
 
 
@@ -42,7 +43,9 @@ def _train_layer(
     )
     for _ in range(config.layer_epochs):
         for batch in torch.randperm(len(codes)).tensor_split(min(config.n_batches, len(codes))):
-            hidden = activation(encode(hide_inputs(codes[batch], config.input_dropout)))
+            rows = torch.arange(len(batch), device=codes.device)[:, None].expand(-1, codes.shape[1])
+            shown = draw_shown(len(batch), rows, config.input_dropout)
+            hidden = activation(encode(codes[batch] * shown))
             loss = (activation(decode(hidden)) - codes[batch]).square().mean()
             optimizer.zero_grad()
             loss.backward()

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from saelib.network.autoencoder import StackedAutoencoder
+from saelib.network.cells import Cells
 
 RARELY = 0.05  # how often a unit should speak, as in Ng's notes
 
@@ -41,6 +42,6 @@ class SparseAutoencoder(StackedAutoencoder):
 class KSparseAutoencoder(StackedAutoencoder):
     """Of each row, the k loudest units speak and all others are silent."""
 
-    def _encode(self, ratings: Tensor, row_features: Tensor | None) -> tuple[Tensor | None, Tensor]:
-        baseline, code = super()._encode(ratings, row_features)
-        return baseline, keep_largest(code, self.config.k)
+    def _encode(self, cells: Cells, row_features: Tensor | None) -> tuple[Tensor | None, Tensor]:
+        row_bias, code = super()._encode(cells, row_features)
+        return row_bias, keep_largest(code, self.config.k)

@@ -21,13 +21,13 @@ from saelib.data.scale import Scale
 from saelib.errors import CheckpointError, SaelibError
 from saelib.network.autoencoder import StackedAutoencoder
 from saelib.network.baseline import BiasBaseline
+from saelib.network.cells import Cells
 from saelib.network.config import MEMBERS, NetworkConfig
 from saelib.network.fingerprints import Fingerprints
 from saelib.network.history import History
 from saelib.network.storage import read_tensors, write_tensors
 
 FORMAT = "saelib training 4"  # of the checkpoints
-MAX_BATCH = 512  # rows; keeps a dense batch of ratings small even for 87,000 films
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def fit(
     """
     config, ratings, row_features = oriented.config, oriented.ratings, oriented.row_features
     n_rows = ratings.shape[0]
-    n_batches = max(min(config.n_batches, n_rows), math.ceil(n_rows / MAX_BATCH))
+    n_batches = min(config.n_batches, n_rows)
     optimizer = torch.optim.AdamW(_groups(network), lr=config.learning_rate, fused=True)
     history, best = History(), _copy(network)
     if checkpoint is not None:
@@ -145,13 +145,12 @@ def fit(
                     done = (epoch + step / n_batches) / config.epochs
                     if config.one_cycle:
                         _set_pace(optimizer, config.learning_rate, done)
-                    batch = torch.from_numpy(ratings[chosen].toarray())  # (batch, n_columns)
                     known = None if row_features is None else torch.from_numpy(row_features[chosen])
-                    loss, scores = network.loss(batch, known, done)
+                    loss, error = network.loss(Cells.of(ratings[chosen]), known, done)
                     optimizer.zero_grad()
                     loss.backward()
                     optimizer.step()
-                    total += network.head.error(scores.detach(), batch) / n_batches
+                    total += error / n_batches
             if not math.isfinite(total):
                 if any(ratings[chosen].nnz == 0 for chosen in batches):
                     raise SaelibError(
@@ -192,8 +191,7 @@ def held_out_loss(
     predict: from a slice of the rows of `held_out` to the stars of every column.
     Raises SaelibError where none are held out.
     """
-    if held_out.nnz == 0:
-        raise SaelibError("No ratings are held out to measure on: there are too few of them.")
+    check_held_out(held_out)
     total = 0.0
     for start in range(0, held_out.shape[0], batch):
         part = slice(start, start + batch)
@@ -203,15 +201,20 @@ def held_out_loss(
     return total / held_out.nnz
 
 
+def check_held_out(held_out: csr_array) -> None:
+    """Raise SaelibError where no ratings are held out."""
+    if held_out.nnz == 0:
+        raise SaelibError("No ratings are held out to measure on: there are too few of them.")
+
+
 def network_loss(network: StackedAutoencoder, oriented: Oriented, held_out: csr_array) -> float:
-    """`held_out_loss` of a network by itself, shown the ratings it was trained on."""
-    features = oriented.row_features
+    """Mean squared error of held-out ratings by a network, shown what it was trained on.
 
-    def predict(part: slice) -> np.ndarray:
-        known = None if features is None else features[part]
-        return network.predict(oriented.ratings[part], known)
-
-    return held_out_loss(predict, held_out)
+    Stars squared. Raises SaelibError where none are held out.
+    """
+    check_held_out(held_out)
+    found = network.predict_cells(oriented.ratings, held_out, oriented.row_features)
+    return float(np.square(found - held_out.data, dtype=np.float64).mean())
 
 
 def _groups(network: StackedAutoencoder) -> list[dict]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from saelib.network.autoencoder import StackedAutoencoder, hide_inputs
+from saelib.network.autoencoder import StackedAutoencoder
+from saelib.network.cells import Cells, hide_inputs
 
 ANNEALED = 0.5  # share of the training in which the penalty rises to its full weight
 
@@ -34,41 +35,41 @@ class VariationalAutoencoder(StackedAutoencoder):
         self.log_variance = nn.Linear(before, width)
 
     def loss(
-        self, ratings: Tensor, row_features: Tensor | None = None, done: float = 1.0
-    ) -> tuple[Tensor, Tensor]:
-        """-log P(ratings | code) + penalty * divergence, both for each rating; and the scores.
+        self, ratings: Tensor | Cells, row_features: Tensor | None = None, done: float = 1.0
+    ) -> tuple[Tensor, float]:
+        """-log P(ratings | code) + penalty * divergence, both for each rating; and the error.
 
         With a penalty of 1 that is the bound on -log P(ratings) which gives the family member its
         name. done: share of the training that is over; the penalty is annealed.
         """
-        baseline, last = self._before_code(
-            hide_inputs(ratings, self.config.input_dropout), row_features
-        )
+        cells = hide_inputs(Cells.of(ratings), self.config.input_dropout)
+        row_bias, last = self._before_code(cells, row_features)
         mean, log_variance = self.encoder[-1](last), self.log_variance(last)
         code = mean + torch.exp(log_variance / 2) * torch.randn_like(mean)  # differentiable
-        scores = self.decode(self.dropout(code), baseline)
+        scores = self.decode_cells(self.dropout(code), cells, row_bias)
         weight = self.config.penalty * min(done / ANNEALED, 1)
-        told = divergence(mean, log_variance).sum() / (ratings != 0).sum()
-        return self.head.loss(scores, ratings) + weight * told, scores
+        told = divergence(mean, log_variance).sum() / len(cells.stars)
+        loss = self.head.loss(scores, cells.stars) + weight * told
+        return loss, self.head.error(scores.detach(), cells.stars)
 
     def gaussian(
-        self, ratings: Tensor, row_features: Tensor | None = None
+        self, ratings: Tensor | Cells, row_features: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """(batch, n_code) each: mean and log variance of the code of ratings (batch, n_columns)."""
-        _, last = self._before_code(ratings, row_features)
+        _, last = self._before_code(Cells.of(ratings), row_features)
         return self.encoder[-1](last), self.log_variance(last)
 
     def inner_layers(self) -> list[nn.Linear]:
         """Those of the stacked autoencoder, and the variance's."""
         return [*super().inner_layers(), self.log_variance]
 
-    def _encode(self, ratings: Tensor, row_features: Tensor | None) -> tuple[Tensor | None, Tensor]:
-        baseline, last = self._before_code(ratings, row_features)
-        return baseline, self.encoder[-1](last)
+    def _encode(self, cells: Cells, row_features: Tensor | None) -> tuple[Tensor | None, Tensor]:
+        row_bias, last = self._before_code(cells, row_features)
+        return row_bias, self.encoder[-1](last)
 
     def _before_code(
-        self, ratings: Tensor, row_features: Tensor | None
+        self, cells: Cells, row_features: Tensor | None
     ) -> tuple[Tensor | None, Tensor]:
-        """The baseline's scores, and the layer before the code."""
-        baseline, first = self._first_layer(ratings, row_features)
-        return baseline, self._through(self.encoder[:-1], first)
+        """The rows' biases, and the layer before the code."""
+        row_bias, first = self._first_layer(cells, row_features)
+        return row_bias, self._through(self.encoder[:-1], first)
