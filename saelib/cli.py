@@ -142,6 +142,12 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--epochs", type=int, help="passes over the data (default: the recipe's)")
     train.add_argument("--output", type=Path, help="(default: models/DATASET-RECIPE.safetensors)")
     train.add_argument("--resume", action="store_true", help="go on where a training was stopped")
+    train.add_argument(
+        "--device",
+        default="cpu",
+        choices=["auto", "cpu", "cuda", "mps"],
+        help="where the networks are trained; auto: on a graphics card if there is one",
+    )
 
     evaluate = command("evaluate", _evaluate, "Measure models on ratings they have not seen.")
     own_data(evaluate)
@@ -389,6 +395,8 @@ def _fetch(options: argparse.Namespace) -> None:
 def _train(options: argparse.Namespace) -> None:
     from saelib.evaluation import bias, evaluate_ratings
     from saelib.model.learn import train
+    from saelib.network import processes
+    from saelib.network.devices import find_device
     from saelib.network.recipes import find_recipe
     from saelib.plots import plot_histories
 
@@ -403,7 +411,10 @@ def _train(options: argparse.Namespace) -> None:
             f"--output takes the name of a file that ends in .safetensors; got {output}. The plot "
             "and what --resume needs stand beside it, with other endings."
         )
-    data = _load(options)
+    processes.start(find_device(options.device))
+    if processes.rank() > 0:
+        sys.stdout = open(os.devnull, "w")  # the first process speaks for all
+    data = processes.first_alone(lambda: _load(options))
     checkpoint = output.with_suffix(".checkpoint")
     bundle = train(
         data,
@@ -413,7 +424,10 @@ def _train(options: argparse.Namespace) -> None:
         checkpoint=checkpoint,
         resume=options.resume,
         progress=sys.stderr.isatty(),
+        device=options.device,
     )
+    if processes.rank() > 0:
+        return
     if bundle.interrupted:
         output = _free_path(output)  # a finished model is not replaced by half a training
         print(

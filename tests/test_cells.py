@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -55,7 +56,7 @@ def test_both_products_and_all_their_gradients_are_those_of_matrices(n_ratings):
     torch.testing.assert_close(cells.score(codes, vectors), scores)
 
 
-def networks():
+def networks() -> Iterator[NetworkConfig]:
     for inputs in ("stars", "residuals", "residuals+mask"):
         for head in ("squared", "ordered"):
             yield NetworkConfig(hidden=(6, 4), inputs=inputs, head=head, activation="sigmoid")
@@ -65,7 +66,14 @@ def networks():
     yield NetworkConfig(hidden=(6,), inputs="mask", head="multinomial")
 
 
-@pytest.mark.parametrize("config", list(networks()), ids=lambda c: f"{c.member}-{c.inputs}-{c.head}")
+each_network = pytest.mark.parametrize(
+    "config", list(networks()), ids=lambda c: f"{c.member}-{c.inputs}-{c.head}"
+)
+
+
+@pytest.mark.parametrize(
+    "config", list(networks()), ids=lambda c: f"{c.member}-{c.inputs}-{c.head}"
+)
 def test_the_loss_of_the_cells_is_that_of_the_whole_matrix(ratings, config):
     """And so is its gradient, for every weight."""
     config = replace(config, dropout=0.0, input_dropout=(0.0, 0.0), shrinkage=2.0)
@@ -129,13 +137,15 @@ def known_network():
     return network, csr, wanted
 
 
-@pytest.mark.parametrize("config", list(networks()), ids=lambda c: f"{c.member}-{c.inputs}-{c.head}")
+@pytest.mark.parametrize(
+    "config", list(networks()), ids=lambda c: f"{c.member}-{c.inputs}-{c.head}"
+)
 def test_no_tensor_is_made_on_a_device_by_accident(ratings, config):
     """On `meta`, where tensors have shapes but no numbers, any other device is an error."""
     config = replace(config, input_dropout=(0.1, 0.5))
-    network = member(config.member)(
-        N_COLUMNS, config, n_row_features=3, n_column_features=2
-    ).to("meta")
+    network = member(config.member)(N_COLUMNS, config, n_row_features=3, n_column_features=2).to(
+        "meta"
+    )
     cells, about = Cells.of(ratings).to("meta"), torch.randn(N_ROWS, 3, device="meta")
     network.head.error = lambda scores, stars: 0.0  # a number, which a tensor on meta has not
     loss, _ = network.loss(cells, about)

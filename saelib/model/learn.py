@@ -13,6 +13,7 @@ from saelib.model.liking import BY_ROWS, Liking
 from saelib.model.seeing import ListOrder
 from saelib.model.taste import TasteMap
 from saelib.network.config import Recipe
+from saelib.network.devices import find_device
 from saelib.network.history import History
 from saelib.network.layers import train_layers
 from saelib.network.recipes import find_recipe
@@ -30,18 +31,20 @@ def fit_networks(
     checkpoint: Path | None = None,
     resume: bool = False,
     progress: bool = True,
+    device: str = "cpu",
 ) -> tuple[Liking, list[History]]:
     """Train the networks of a recipe, one after the other, and make them one model.
 
     validation: held-out ratings (n_users, n_items). checkpoint, resume, and Ctrl-C: see `fit`;
     each network has a file of its own, with its number at the end of the name. After Ctrl-C, the
-    model consists of the networks so far.
+    model consists of the networks so far. device: see `find_device`.
     """
+    where = find_device(device)
     models, histories = [], []
     for number, config in enumerate(recipe.networks):
         oriented = orient(config, matrix)
         its_seed = seed + SEED_STEP * number
-        network = build(oriented, its_seed)
+        network = build(oriented, its_seed).to(where)
         held_out = validation
         if validation is not None and config.rows == "films":
             held_out = csr_array(validation.T)
@@ -58,7 +61,7 @@ def fit_networks(
             resume=goes_on,
             progress=progress,
         )
-        models.append(BY_ROWS[config.rows].from_network(network, oriented))
+        models.append(BY_ROWS[config.rows].from_network(network.cpu(), oriented))
         histories.append(history)
         if history.interrupted:
             break
@@ -74,8 +77,11 @@ def train(
     checkpoint: Path | None = None,
     resume: bool = False,
     progress: bool = True,
+    device: str = "cpu",
 ) -> Bundle:
     """Train a recipe on nine tenths of a data set; the other tenth chooses each network's epoch.
+
+    device: see `find_device`. Where several processes train (see `shares`), each has the model.
 
     Raises SaelibError for an unknown recipe, and what `fit` raises.
     """
@@ -91,6 +97,7 @@ def train(
         checkpoint=checkpoint,
         resume=resume,
         progress=progress,
+        device=device,
     )
     of_film = data.ratings.groupby("movie_id")["rating"].agg(n_ratings="size", spread="std")
     films = data.movies.set_index("movie_id").loc[known.item_ids].join(of_film).reset_index()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from itertools import pairwise
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ from saelib.network.baseline import BiasBaseline
 from saelib.network.cells import Cells, hide_inputs
 from saelib.network.config import NetworkConfig
 from saelib.network.heads import HEADS, Head, Multinomial
+from saelib.network.processes import total
 from saelib.network.recipes import PLAIN
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -45,6 +47,9 @@ class StackedAutoencoder(nn.Module):
     mean: Tensor
     column_bias: Tensor
     column_features: Tensor
+    # Of the hidden units, those of this process, and how many all have (see `shares`).
+    units: slice | None = None
+    all_units: int = 0
 
     def __init__(
         self,
@@ -58,7 +63,7 @@ class StackedAutoencoder(nn.Module):
     ):
         super().__init__()
         self.config = config
-        self.sizes = {
+        self.sizes: dict[str, Any] = {
             "n_columns": n_columns,
             "n_row_features": n_row_features,
             "row_scale": row_scale,
@@ -97,6 +102,10 @@ class StackedAutoencoder(nn.Module):
             self.register_buffer("column_features", torch.zeros(n_columns, n_column_features))
             self.column_map = nn.Parameter(torch.zeros(n_column_features, hidden[0]))
 
+    def like(self, config: NetworkConfig) -> Self:
+        """A fresh network for the same rows and columns."""
+        return type(self)(config=config, scale=self.head.scale, **self.sizes)
+
     @property
     def bags(self) -> list[nn.EmbeddingBag]:
         """The first layer's weights, (n_columns, hidden[0]), of each input read of a column."""
@@ -124,19 +133,20 @@ class StackedAutoencoder(nn.Module):
         (batch, n_row_features). Returns (batch, n_columns); `self.head.stars` makes stars of them.
         """
         row_bias, code = self._encode(Cells.of(ratings), row_features)
-        return self.decode(self.dropout(code), row_bias)
+        return self.decode(self._drop(code), row_bias)
 
     def encode(self, ratings: Tensor | Cells, row_features: Tensor | None = None) -> Tensor:
         """The latent code, (batch, hidden[-1]), of ratings as in `forward`."""
         return self._encode(Cells.of(ratings), row_features)[1]
 
     def decode(self, code: Tensor, row_bias: Tensor | None = None) -> Tensor:
-        """Scores (batch, n_columns) of codes (batch, hidden[-1]), with the rows' biases (batch,)."""
+        """Scores (batch, n_columns), of codes (batch, hidden[-1]) and the rows' biases (batch,)."""
         code = self.last_code(code)
-        output = self.outputs(code)
+        output = code @ self.outputs.weight.T
         if self.n_column_features:
             # The columns' vectors are never written out: this is the cheaper order to multiply.
             output = output + code @ self.column_map.T @ self.column_features.T
+        output = self._total(output) + self.outputs.bias
         if self.config.inputs == "stars":
             output = self.activation(output)
         if row_bias is None:
@@ -151,9 +161,10 @@ class StackedAutoencoder(nn.Module):
         if isinstance(self.head, Multinomial):
             return self.head.log_p(self.decode(code, row_bias))[cells.rows, cells.columns]
         code = self.last_code(code)
-        output = cells.score(code, self.outputs.weight) + self.outputs.bias[cells.columns]
+        output = cells.score(code, self.outputs.weight)
         if self.n_column_features:
             output = output + cells.score(code @ self.column_map.T, self.column_features)
+        output = self._total(output) + self.outputs.bias[cells.columns]
         if self.config.inputs == "stars":
             output = self.activation(output)
         if row_bias is None:
@@ -171,13 +182,23 @@ class StackedAutoencoder(nn.Module):
         """
         cells = hide_inputs(Cells.of(ratings), self.config.input_dropout)
         row_bias, code = self._encode(cells, row_features)
-        scores = self.decode_cells(self.dropout(code), cells, row_bias)
+        scores = self.decode_cells(self._drop(code), cells, row_bias)
         loss = self.head.loss(scores, cells.stars) + self.penalty(code)
         return loss, self.head.error(scores.detach(), cells.stars)
 
     def penalty(self, code: Tensor) -> Tensor | float:
         """What a member of the family adds to the loss, from codes (batch, hidden[-1])."""
         return 0.0
+
+    def _drop(self, code: Tensor) -> Tensor:
+        """Dropout; every process draws for all units, so that the draws are those of one alone."""
+        if self.units is None:
+            return self.dropout(code)
+        return code * self.dropout(code.new_ones(len(code), self.all_units))[:, self.units]
+
+    def _total(self, scores: Tensor) -> Tensor:
+        """Scores by all hidden units, of which this process may have only some."""
+        return scores if self.units is None else total(scores)
 
     def _encode(self, cells: Cells, row_features: Tensor | None) -> tuple[Tensor | None, Tensor]:
         """The rows' biases (None without residuals), and the latent code."""
@@ -191,7 +212,8 @@ class StackedAutoencoder(nn.Module):
         shown = cells.shown
         n_ratings = cells.sum_by_row(shown)
         scale = shown * 3 / n_ratings.clamp(min=1).sqrt()[cells.rows]
-        row_bias, hidden = None, self.input_bias
+        row_bias: Tensor | None = None
+        hidden: Tensor = self.input_bias
         if self.config.inputs == "stars":
             hidden = hidden + cells.add_up(shown * cells.stars, self.rating_inputs.weight)
         if self.residuals:

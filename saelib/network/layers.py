@@ -23,10 +23,11 @@ def train_layers(network: StackedAutoencoder, oriented: Oriented, seed: int) -> 
     """
     config = oriented.config
     alone = replace(config, hidden=config.hidden[:1], epochs=config.layer_epochs, layer_epochs=0)
-    shallow = build(replace(oriented, config=alone), seed)
+    shallow = build(replace(oriented, config=alone), seed).to(network.device)
     fit(shallow, replace(oriented, config=alone), seed=seed, progress=False)
     network.load_state_dict(shallow.state_dict(), strict=False)  # all but the inner layers
     codes = torch.from_numpy(shallow.codes(oriented.ratings, oriented.row_features))
+    codes = codes.to(network.device)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         for encode, decode in zip(network.encoder, reversed(network.decoder)):

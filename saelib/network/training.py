@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import torch
 from scipy.sparse import csr_array
-from torch import Tensor
 from tqdm.auto import tqdm
 
 from saelib.data.matrix import RatingMatrix
 from saelib.data.scale import Scale
-from saelib.errors import CheckpointError, SaelibError
+from saelib.errors import SaelibError
 from saelib.network.autoencoder import StackedAutoencoder
 from saelib.network.baseline import BiasBaseline
 from saelib.network.cells import Cells
+from saelib.network.checkpoint import Checkpoint
 from saelib.network.config import MEMBERS, NetworkConfig
 from saelib.network.fingerprints import Fingerprints
 from saelib.network.history import History
-from saelib.network.storage import read_tensors, write_tensors
-
-FORMAT = "saelib training 4"  # of the checkpoints
+from saelib.network.processes import rank
+from saelib.network.shares import bring_together, share_of
 
 
 @dataclass(frozen=True)
@@ -122,16 +119,23 @@ def fit(
     config, ratings, row_features = oriented.config, oriented.ratings, oriented.row_features
     n_rows = ratings.shape[0]
     n_batches = min(config.n_batches, n_rows)
+    whole, network = network, share_of(network)
+    device = network.device
     optimizer = torch.optim.AdamW(_groups(network), lr=config.learning_rate, fused=True)
-    history, best = History(), _copy(network)
+    history, best = History(), {k: torch.empty_like(v) for k, v in network.state_dict().items()}
+    file = None
     if checkpoint is not None:
-        belongs = _origin(config, seed, ratings, validation)
+        file = Checkpoint(checkpoint, config, seed, (ratings, validation))
         if resume:
-            history, best = _load_state(checkpoint, belongs, network, optimizer)
+            history = file.load(network, optimizer, best)
 
     first = len(history.train_loss)
     bar = tqdm(
-        total=config.epochs, initial=first, disable=not progress, unit="epoch", desc=config.rows
+        total=config.epochs,
+        initial=first,
+        disable=not progress or rank() > 0,
+        unit="epoch",
+        desc=config.rows,
     )
     try:
         for epoch in range(first, config.epochs):
@@ -139,14 +143,17 @@ def fit(
             batches = np.array_split(rng.permutation(n_rows), n_batches)
             total = 0.0
             network.train()
-            with torch.random.fork_rng(devices=[]):
+            with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
                 torch.manual_seed(int(rng.integers(2**63)))
                 for step, chosen in enumerate(batches):
                     done = (epoch + step / n_batches) / config.epochs
                     if config.one_cycle:
                         _set_pace(optimizer, config.learning_rate, done)
-                    known = None if row_features is None else torch.from_numpy(row_features[chosen])
-                    loss, error = network.loss(Cells.of(ratings[chosen]), known, done)
+                    cells = Cells.of(ratings[chosen]).to(device)
+                    known = None
+                    if row_features is not None:
+                        known = torch.from_numpy(row_features[chosen]).to(device)
+                    loss, error = network.loss(cells, known, done)
                     optimizer.zero_grad()
                     loss.backward()
                     optimizer.step()
@@ -166,20 +173,22 @@ def fit(
             if validation is not None:
                 losses.append(network_loss(network, oriented, validation))
             if validation is None or losses[-1] == min(losses):
-                history.best_epoch, best = epoch + 1, _copy(network)
-            if checkpoint is not None:
-                _save_state(checkpoint, belongs, network, optimizer, history, best)
+                history.best_epoch = epoch + 1
+                for name, tensor in network.state_dict().items():
+                    best[name].copy_(tensor)
+            if file is not None:
+                file.save(network, optimizer, history, best)
             rmse = {"train RMSE": total**0.5} | ({"held-out": losses[-1] ** 0.5} if losses else {})
             bar.set_postfix({name: f"{value:.3f}" for name, value in rmse.items()})
             bar.update()
     except KeyboardInterrupt:
-        if not history.best_epoch:
+        if not history.best_epoch or network is not whole:
             raise
         history.interrupted = True
     finally:
         bar.close()
-    network.load_state_dict(best)
-    network.eval()
+    whole.load_state_dict({k: bring_together(k, v, network) for k, v in best.items()})
+    whole.eval()
     return history
 
 
@@ -250,55 +259,3 @@ def _set_pace(optimizer: torch.optim.Optimizer, learning_rate: float, done: floa
     for group in optimizer.param_groups:
         group["lr"] = group["rate"] * learning_rate * pace
         group["betas"] = (0.95 - 0.1 * height, 0.999)
-
-
-def _copy(network: torch.nn.Module) -> dict[str, Tensor]:
-    return {name: tensor.clone() for name, tensor in network.state_dict().items()}
-
-
-# -- A training that can go on: weights, the optimizer's memory, the losses --------------------
-
-
-def _origin(config: NetworkConfig, seed: int, *matrices: csr_array | None) -> dict[str, str]:
-    """What a checkpoint must agree on to be continued."""
-    digest = hashlib.sha256()
-    for matrix in matrices:
-        for part in (matrix.data, matrix.indices, matrix.indptr) if matrix is not None else ():
-            digest.update(np.ascontiguousarray(part).tobytes())
-    return {
-        "settings": json.dumps(asdict(config)),
-        "seed": str(seed),
-        "ratings": digest.hexdigest(),
-    }
-
-
-def _save_state(path, belongs, network, optimizer, history, best) -> None:
-    tensors = {f"network.{k}": v for k, v in network.state_dict().items()}
-    tensors |= {f"best.{k}": v for k, v in best.items()}
-    for index, state in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{index}.{k}": v for k, v in state.items()}
-    metadata = {"format": FORMAT, "history": json.dumps(asdict(history)), **belongs}
-    write_tensors(path, {k: v.numpy() for k, v in tensors.items()}, metadata)
-
-
-def _load_state(path, belongs, network, optimizer) -> tuple[History, dict[str, Tensor]]:
-    if not Path(path).exists():
-        raise CheckpointError(f"There is nothing to resume: {path} is not there. Start afresh.")
-    tensors, metadata = read_tensors(path, FORMAT)
-    for key, value in belongs.items():
-        if metadata.get(key) != value:
-            raise CheckpointError(
-                f"{path} is of a training with another {key}. Use the same data, recipe, epochs "
-                "and seed, or start afresh without resuming."
-            )
-    groups: dict[str, dict] = {"network": {}, "best": {}, "optimizer": {}}
-    for name, array in tensors.items():
-        group, key = name.split(".", 1)
-        groups[group][key] = torch.from_numpy(array)
-    network.load_state_dict(groups["network"])
-    memory = optimizer.state_dict()
-    for key, tensor in groups["optimizer"].items():
-        index, name = key.split(".")
-        memory["state"].setdefault(int(index), {})[name] = tensor
-    optimizer.load_state_dict(memory)
-    return History(**json.loads(metadata["history"])), groups["best"]

@@ -46,7 +46,7 @@ class VariationalAutoencoder(StackedAutoencoder):
         row_bias, last = self._before_code(cells, row_features)
         mean, log_variance = self.encoder[-1](last), self.log_variance(last)
         code = mean + torch.exp(log_variance / 2) * torch.randn_like(mean)  # differentiable
-        scores = self.decode_cells(self.dropout(code), cells, row_bias)
+        scores = self.decode_cells(self._drop(code), cells, row_bias)
         weight = self.config.penalty * min(done / ANNEALED, 1)
         told = divergence(mean, log_variance).sum() / len(cells.stars)
         loss = self.head.loss(scores, cells.stars) + weight * told
