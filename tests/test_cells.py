@@ -10,6 +10,7 @@ import pytest
 import torch
 from scipy.sparse import random_array
 
+from saelib.network import cells as cells_module
 from saelib.network.autoencoder import StackedAutoencoder
 from saelib.network.cells import Cells
 from saelib.network.config import NetworkConfig
@@ -54,6 +55,17 @@ def test_both_products_and_all_their_gradients_are_those_of_matrices(n_ratings):
     torch.testing.assert_close(cells.add_up(values, vectors), dense @ vectors)
     scores = (codes @ vectors.T)[cells.rows, cells.columns]
     torch.testing.assert_close(cells.score(codes, vectors), scores)
+
+
+def test_devices_without_a_sampled_product_score_alike(ratings, monkeypatch):
+    """By the derivative of a sum, as on a Mac's graphics card."""
+    cells = Cells.of(ratings)
+    torch.manual_seed(0)
+    codes, vectors = torch.randn(N_ROWS, 5), torch.randn(N_COLUMNS, 5)
+    expected = cells.score(codes, vectors)
+    monkeypatch.delattr(torch.sparse, "sampled_addmm")
+    monkeypatch.setattr(cells_module, "SAMPLED", ())
+    torch.testing.assert_close(cells.score(codes, vectors), expected)
 
 
 def networks() -> Iterator[NetworkConfig]:

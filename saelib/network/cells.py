@@ -6,6 +6,7 @@ ones are known, few in a hundred. Everything here is done for these alone.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -15,15 +16,22 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import embedding_bag
 
+SAMPLED = ("cpu", "cuda")  # devices that have a product sampled at the cells of a sparse matrix
+
+# torch says once that its sparse tensors may still change; a reader of a notebook need not know.
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    torch.zeros(1, 1).to_sparse_csr()
+
 
 @dataclass(frozen=True)
 class Cells:
     """The n rated cells of a batch of rows, row by row.
 
     starts: (n_rows,), where each row's cells begin. rows, columns: (n,), of each cell. stars: (n,).
-    by_column: (n,), the cells' positions sorted by column. column_starts: (n_columns,), where each
-    column's cells begin in that order. shown: (n,), 1 where the encoder sees the stars, 0 where
-    they are hidden from it and only asked for.
+    by_column: (n,), the cells' positions sorted by column. column_rows: (n,), their rows in that
+    order. column_starts: (n_columns,), where each column's cells begin in it. shown: (n,), 1 where
+    the encoder sees the stars, 0 where they are hidden from it and only asked for.
     """
 
     starts: Tensor
@@ -31,6 +39,7 @@ class Cells:
     columns: Tensor
     stars: Tensor
     by_column: Tensor
+    column_rows: Tensor
     column_starts: Tensor
     shown: Tensor
 
@@ -56,6 +65,7 @@ class Cells:
             "rows": np.repeat(np.arange(len(n_ratings)), n_ratings),
             "columns": ratings.indices,
             "by_column": order.data,
+            "column_rows": order.indices,
             "column_starts": order.indptr[:-1],
         }
         stars = torch.from_numpy(ratings.data)
@@ -116,12 +126,16 @@ def _sum(values: Tensor, vectors: Tensor, index: Tensor, starts: Tensor) -> Tens
 
 
 def _sum_by_column(values: Tensor, codes: Tensor, cells: Cells) -> Tensor:
-    order = cells.by_column
-    return _sum(values[order], codes, cells.rows[order], cells.column_starts)
+    return _sum(values[cells.by_column], codes, cells.column_rows, cells.column_starts)
 
 
 def _score(codes: Tensor, vectors: Tensor, cells: Cells) -> Tensor:
-    """By what embedding_bag knows: codes . sum changes with each value by code . vector."""
+    if codes.device.type in SAMPLED:
+        ends = torch.cat([cells.starts, cells.starts.new_tensor([len(cells.rows)])])
+        values, shape = codes.new_zeros(len(cells.rows)), (len(codes), len(vectors))
+        at = torch.sparse_csr_tensor(ends, cells.columns, values, shape, check_invariants=False)
+        return torch.sparse.sampled_addmm(at, codes, vectors.T).values()
+    # Other devices lack that, but know how codes . sum changes with each value: by code . vector.
     with torch.enable_grad():
         values = torch.ones_like(cells.columns, dtype=codes.dtype).requires_grad_()
         sums = _sum(values, vectors.detach(), cells.columns, cells.starts)

@@ -110,12 +110,13 @@ class OrderedStars(Head):
         level = ((stars - self.scale.lowest) / self.scale.step).round().long()
         edge = scores.new_full((1,), torch.inf)
         edges = torch.cat([-edge, self.thresholds(), edge])
-        below, above = scores - edges[level], scores - edges[level + 1]  # below > above
+        lower, upper = edges[level], edges[level + 1]
+        below, above = scores - lower, scores - upper  # below > above
         # log(sigmoid(below) - sigmoid(above)), in a form that never takes the log of a small
         # difference.
         log_p = functional.logsigmoid(below) + functional.logsigmoid(-above)
-        gap = (edges[level + 1] - edges[level]).clamp(max=1e4)
-        return -(log_p + torch.log1p(-torch.exp(-gap))).mean()
+        gaps = edges.diff().clamp(max=1e4)
+        return -(log_p + torch.log1p(-torch.exp(-gaps))[level]).mean()
 
     @torch.no_grad()
     def error(self, scores: Tensor, stars: Tensor) -> float:
