@@ -67,3 +67,132 @@ def _pairs(rng: np.random.Generator, n_ratings: int, n_users: int, n_films: int)
             pairs, users * n_films + by_rank[until.searchsorted(rng.random(len(users)))]
         )
     return rng.permutation(pairs)[:n_ratings]
+
+
+class DenseAutoencoder(nn.Module):
+    """The network over people with a score for every cell, the ratings beside the mask."""
+
+    def __init__(self, oriented: Oriented):
+        super().__init__()
+        config, n_columns = oriented.config, oriented.ratings.shape[1]
+        self.config = config
+        self.column_features = torch.from_numpy(oriented.column_features)
+        self.encoder = nn.Linear(2 * n_columns, config.hidden[0])
+        self.dropout = nn.Dropout(config.dropout)
+        self.decoder = nn.Linear(config.hidden[0], n_columns)
+        self.map = nn.Linear(self.column_features.shape[1], config.hidden[0], bias=False)
+
+    def forward(self, ratings: torch.Tensor) -> torch.Tensor:
+        mask = (ratings != 0).float()
+        mask = mask * (torch.rand_like(mask) >= torch.rand(len(mask), 1) * 0.9)
+        n = mask.sum(1, keepdim=True).clamp(min=1)
+        mean = (ratings * mask).sum(1, keepdim=True) / n
+        inputs = torch.cat([(ratings - mean) * mask, mask], 1) * 3 / n.sqrt()
+        code = self.dropout(torch.tanh(self.encoder(inputs)))
+        return mean + self.decoder(code) + code @ self.map(self.column_features).T
+
+
+def dense(name: str) -> None:
+    oriented = _prepare(name, PEOPLE)
+    config, ratings = oriented.config, oriented.ratings
+    network = DenseAutoencoder(oriented)
+    optimizer = torch.optim.AdamW(network.parameters(), config.learning_rate, fused=True)
+    batches = torch.randperm(ratings.shape[0]).tensor_split(config.n_batches)
+
+    def train_on(chosen: torch.Tensor) -> None:
+        batch = torch.from_numpy(ratings[chosen.numpy()].toarray())
+        loss = masked_loss(network(batch), batch)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    train_on(batches[0])
+    some = batches[: 10 if name == "ml-10m" else None]
+    took = seconds(lambda: [train_on(chosen) for chosen in some]) * len(batches) / len(some)
+    n = ratings.nnz
+    _report(part="dense", shape=name, seconds=took, ns_per_rating=1e9 * took / n)
+
+
+def als(name: str) -> None:
+    from implicit.als import AlternatingLeastSquares
+
+    ratings = matrix_like(name).csr
+    model = AlternatingLeastSquares(128, iterations=1, use_gpu=False, num_threads=2)
+    model.fit(ratings[:600], show_progress=False)
+    took = seconds(lambda: model.fit(ratings, show_progress=False))
+    _report(part="als", shape=name, seconds=took, ns_per_rating=1e9 * took / ratings.nnz)
+
+
+def one_of(name: str, rows: str) -> None:
+    """The same with one thread, in as many processes as torchrun has started."""
+    torch.set_num_threads(1)
+    processes.start(torch.device("cpu"))
+    oriented = _prepare(name, PEOPLE if rows == "people" else RUNGS["default"])
+    network = build(oriented, 0)
+    torch.distributed.barrier()
+    took = seconds(lambda: fit(network, oriented, progress=False))
+    if processes.rank() == 0:
+        _report(part="processes", shape=name, rows=rows, processes=processes.size(), seconds=took)
+    processes.stop()
+
+
+def whole(name: str) -> None:
+    matrix_like(name)
+    data = pd.read_pickle(FOLDER / f"{name}.pkl")
+    took = seconds(lambda: train(data, "large", epochs=1, progress=False).save(FOLDER / "model"))
+    _report(part="train", shape=name, seconds=took, peak_gib=peak_gib())
+
+
+def ask(name: str) -> None:
+    loaded = seconds(lambda: Recommender.load(FOLDER / "model"))
+    recommender = Recommender.load(FOLDER / "model")
+    rng = np.random.default_rng(0)
+    profile = Profile({int(film): 4 for film in rng.choice(SHAPES[name][2], 40, replace=False) + 1})
+    recommender.recommend(profile)
+    took = np.median([seconds(lambda: recommender.recommend(profile)) for _ in range(20)])
+    _report(part="list", shape=name, load_s=loaded, list_ms=1000 * float(took), peak_gib=peak_gib())
+
+
+def alone(*call: str, n_processes: int = 0) -> None:
+    """A measurement in a process of its own, or in several."""
+    torchrun = ["-m", "torch.distributed.run", "--nproc-per-node", str(n_processes)]
+    start = [sys.executable, *(torchrun if n_processes else []), __file__, "--", *call]
+    done = subprocess.run(start, stdout=subprocess.PIPE, text=True)
+    print(done.stdout, end="", flush=True)
+    if done.returncode:
+        sys.exit(f"{' '.join(call)} has failed.")
+
+
+def epochs() -> None:
+    for rows in ("people", "films"):
+        for name in SHAPES:
+            alone("epoch", name, rows)
+
+
+def densely() -> None:
+    for name in ("ml-1m", "ml-10m"):
+        alone("dense", name)
+
+
+def in_processes() -> None:
+    for rows in ("people", "films"):
+        for n in (1, 2):
+            alone("one_of", "ml-10m", rows, n_processes=n)
+
+
+PARTS: dict[str, Callable[[], None]] = {
+    "epochs": epochs,
+    "dense": densely,
+    "als": lambda: alone("als", "ml-10m"),
+    "processes": in_processes,
+    "train": lambda: alone("whole", "ml-32m"),
+    "list": lambda: alone("ask", "ml-32m"),
+}
+
+if __name__ == "__main__":
+    if "--" in sys.argv:
+        function, *arguments = sys.argv[sys.argv.index("--") + 1 :]
+        globals()[function](*arguments)
+    else:
+        for part in sys.argv[1:] or [name for name in PARTS if name != "als"]:
+            PARTS[part]()

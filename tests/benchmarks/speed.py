@@ -27,7 +27,6 @@ from torch import nn
 from saelib.data import layouts, releases
 from saelib.data.matrix import RatingMatrix
 from saelib.model.learn import train
-from saelib.network.autoencoder import hide_inputs
 from saelib.network.heads import masked_loss
 from saelib.network.recipes import RECIPES
 from saelib.network.training import build, fit, orient
@@ -103,8 +102,7 @@ def epoch() -> dict:
         optimizer = torch.optim.AdamW(dense.parameters(), config.learning_rate, weight_decay=3.5)
         for chosen in torch.randperm(len(everything)).tensor_split(config.n_batches):
             batch = everything[chosen]
-            shown = hide_inputs(batch, config.input_dropout)
-            loss = masked_loss(dense(shown, everyone[chosen]), batch)
+            loss = masked_loss(dense(batch, everyone[chosen]), batch)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
