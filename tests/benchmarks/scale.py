@@ -1,6 +1,15 @@
 """Time and memory against the number of ratings, on made-up data of the releases' shapes.
 
-    python tests/benchmarks/scale.py …
+    python tests/benchmarks/scale.py [epochs] [dense] [processes] [train] [list]
+    python tests/benchmarks/scale.py als          # needs implicit, of the extra `peers`
+
+epochs: one epoch of the network over people and of that over films, both 500 wide, for each shape
+in turn. dense: the same network over people as one would write it first, a score for every cell;
+of ml-10m's shape ten batches are timed, and the epoch is what all of them would take. als: one
+epoch of implicit's alternating least squares. processes: one process against two, a thread each.
+train: `train` of the recipe `large` for one epoch, whole. list: its model is loaded, and asked.
+Every measurement is a process of its own and prints one JSON object; seconds are those of the
+second epoch, since the first one also loads parts of torch.
 
 Film counts fall off as MovieLens's do (a few blockbusters, a long tail), people's counts are
 log-normal, and stars follow biases and a few hidden tastes, so that there is something to learn.
@@ -8,12 +17,37 @@ log-normal, and stars follow biases and a few hidden tastes, so that there is so
 
 from __future__ import annotations
 
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
+import torch
+from torch import nn
 
 from saelib.data.dataset import Dataset
+from saelib.data.matrix import RatingMatrix
 from saelib.data.scale import HALF_STARS
+from saelib.model.learn import train
+from saelib.network import processes
+from saelib.network.config import NetworkConfig
+from saelib.network.heads import masked_loss
+from saelib.network.recipes import RUNGS
+from saelib.network.training import Oriented, build, fit, orient
+from saelib.recommend.profile import Profile
+from saelib.recommend.recommender import Recommender
 
+FOLDER = Path(tempfile.gettempdir()) / "saelib-scale"
+# The network over people, and that over films; made-up people tell nothing of themselves.
+PEOPLE = RUNGS["genres"]
+FILMS = replace(RUNGS["default"], hidden=(500,))
 # Ratings, people, films.
 SHAPES = {
     "ml-1m": (1_000_209, 6_040, 3_706),
@@ -67,6 +101,60 @@ def _pairs(rng: np.random.Generator, n_ratings: int, n_users: int, n_films: int)
             pairs, users * n_films + by_rank[until.searchsorted(rng.random(len(users)))]
         )
     return rng.permutation(pairs)[:n_ratings]
+
+
+def matrix_like(name: str) -> RatingMatrix:
+    """Made up once, then read from a folder."""
+    FOLDER.mkdir(exist_ok=True)
+    path = FOLDER / f"{name}.pkl"
+    if not path.exists():
+        pd.to_pickle(like(name), path, compression=None)
+    return RatingMatrix.from_dataset(pd.read_pickle(path))
+
+
+def seconds(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def peak_gib() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # KiB on Linux
+
+
+def _report(**values: object) -> None:
+    rounded = {k: round(v, 4) if isinstance(v, float) else v for k, v in values.items()}
+    print(json.dumps(rounded), flush=True)
+
+
+def _prepare(name: str, config: NetworkConfig) -> Oriented:
+    """For one epoch, after a first one of a few rows that loads what torch loads then."""
+    oriented = orient(replace(config, epochs=1), matrix_like(name))
+    few = replace(oriented, ratings=oriented.ratings[:600])
+    if few.row_features is not None:
+        few = replace(few, row_features=few.row_features[:600])
+    fit(build(few, 0), few, progress=False)
+    return oriented
+
+
+def epoch(name: str, rows: str) -> None:
+    started = time.perf_counter()
+    oriented = _prepare(name, PEOPLE if rows == "people" else FILMS)
+    network = build(oriented, 0)
+    prepared = time.perf_counter() - started
+    took = seconds(lambda: fit(network, oriented, progress=False))
+    n = oriented.ratings.nnz
+    _report(
+        part="epoch",
+        shape=name,
+        rows=rows,
+        ratings=n,
+        prepare_s=prepared,
+        seconds=took,
+        ns_per_rating=1e9 * took / n,
+        peak_gib=peak_gib(),
+        threads=torch.get_num_threads(),
+    )
 
 
 class DenseAutoencoder(nn.Module):
