@@ -16,6 +16,7 @@ from saelib.network.config import Recipe
 from saelib.network.devices import find_device
 from saelib.network.history import History
 from saelib.network.layers import train_layers
+from saelib.network.memory import check_memory
 from saelib.network.recipes import find_recipe
 from saelib.network.training import build, fit, held_out_loss, orient
 
@@ -37,9 +38,13 @@ def fit_networks(
 
     validation: held-out ratings (n_users, n_items). checkpoint, resume, and Ctrl-C: see `fit`;
     each network has a file of its own, with its number at the end of the name. After Ctrl-C, the
-    model consists of the networks so far. device: see `find_device`.
+    model consists of the networks so far. device: see `find_device`. Raises SaelibError where the
+    memory of this machine is too small.
     """
     where = find_device(device)
+    if where.type == "cpu":
+        for config in recipe.networks:
+            check_memory(config, matrix)
     models, histories = [], []
     for number, config in enumerate(recipe.networks):
         oriented = orient(config, matrix)
