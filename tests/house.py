@@ -18,8 +18,8 @@ FIGURE = ROOT / "notebooks" / "figures" / "house.png"
 ROOMS = {
     "errors": "errors",
     "data": "scale people layouts download features dataset releases links own matrix",
-    "network": "config recipes link heads baseline fingerprints history storage autoencoder sparse "
-    "contractive variational training layers",
+    "network": "config recipes link heads baseline fingerprints history storage devices processes "
+    "memory cells autoencoder sparse contractive variational shares checkpoint training layers",
     "model": "star_model encoded fold_in liking ease elsa seeing taste bundle learn",
     "evaluation": "evaluation compare",
     "plots": "plots live",

@@ -71,14 +71,20 @@ class Ease(InArrays):
         don't overfit towards the identity', equation 5). tempering: the row of a person with n
         ratings is weighted by n^-tempering (relative to the mean person), so that the few who
         have seen everything do not decide alone what goes with what.
+
+        Of several processes (see `processes`), each multiplies the rows of some people, and all add
+        up their Gram matrices: exact, with one sum to send.
         """
+        from saelib.network import processes  # torch, which only fitting needs
+
         n_items = ratings.shape[1]
         n_seen = np.bincount(ratings.indices, minlength=n_items)
         films = np.sort(np.argsort(-n_seen, kind="stable")[:MAX_FILMS])
         n_ratings = np.diff(ratings.indptr).clip(min=1)
         weight = (n_ratings / n_ratings.mean()) ** -tempering
         rows = csr_array(diags_array(weight) @ films_and_told(ratings, told, films))
-        gram = (rows.T @ rows).toarray()
+        rows = rows[processes.rank() :: processes.size()]
+        gram = processes.sum_up((rows.T @ rows).toarray())
         ridges = ridge + dropout / (1 - dropout) * np.diag(gram)
         weights = ease_weights(gram, ridges)[:, : len(films)]
         return cls(films, weights.astype(np.float32), n_items)

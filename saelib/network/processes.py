@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import TypeVar
 
+import numpy as np
 import torch
 import torch.distributed as dist
 from torch import Tensor
@@ -66,6 +67,15 @@ def first_alone(work: Callable[[], Result]) -> Result:
 def total(part: Tensor) -> Tensor:
     """The sum of this over all processes; all of them must ask for it. Has a gradient."""
     return part if size() == 1 else _Total.apply(part)
+
+
+def sum_up(part: np.ndarray) -> np.ndarray:
+    """The sum of an array over all processes."""
+    if size() == 1:
+        return part
+    whole = torch.from_numpy(part)
+    speak(dist.all_reduce, whole)
+    return whole.numpy()
 
 
 class _Total(torch.autograd.Function):
