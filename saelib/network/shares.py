@@ -1,6 +1,6 @@
 """One network in several processes, each of which holds a share of the hidden units.
 
-    torchrun --nproc-per-node 2 -m saelib train --dataset ml-1m
+    torchrun --standalone --nproc-per-node 2 -m saelib train --dataset ml-1m
 
 A score is a sum over the hidden units. So each process keeps the weights of its own units, with
 what Adam remembers of them, and computes its part of every score; the parts are added up over the
