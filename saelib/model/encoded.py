@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from saelib.network.autoencoder import StackedAutoencoder
     from saelib.network.training import Oriented
 
+BATCH = 256  # people scored at a time
+
 
 @dataclass(frozen=True)
 class Encoded:
@@ -41,6 +43,10 @@ class Encoded:
     def predict(self, people: People) -> np.ndarray:
         """(n, n_items) expected stars."""
         return self.network.predict(people.stars, people.about)
+
+    def predict_cells(self, people: People, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """(n_cells,) expected stars of people at `rows` for films at `columns`, no others."""
+        return people.cells(self.predict, rows, columns, BATCH)
 
     def distribution(self, people: People, films: Films = ALL) -> np.ndarray | None:
         """(n, n_items, n_levels): how likely each number of stars is; None without ordered stars.

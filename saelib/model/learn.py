@@ -16,7 +16,7 @@ from saelib.network.config import Recipe
 from saelib.network.history import History
 from saelib.network.layers import train_layers
 from saelib.network.recipes import find_recipe
-from saelib.network.training import build, fit, held_out_loss, orient
+from saelib.network.training import build, fit, orient
 
 SEED_STEP = 1000  # between the seeds of two networks of a recipe
 
@@ -109,5 +109,5 @@ def train(
         films=films,
         user_ids=known.user_ids,
         histories=histories,
-        held_out_rmse=held_out_loss(lambda part: liking.predict(people[part]), validation) ** 0.5,
+        held_out_rmse=liking.loss(people, validation) ** 0.5,
     )
