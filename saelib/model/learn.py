@@ -99,7 +99,7 @@ def train(
     return Bundle(
         liking=liking,
         order=ListOrder.fit(known, liking, chosen, seed) if liking.is_ordered else None,
-        taste=TasteMap.fit(liking, known, films["genres"]),
+        taste=TasteMap.fit(liking, known, films["genres"], seed),
         dataset=data.name,
         recipe=recipe,
         seed=seed,
