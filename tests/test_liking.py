@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -210,3 +211,12 @@ def test_without_demographics_and_with_half_stars(data):
     assert liking.distribution(known.people[:3]).shape == (3, 40, 10)
     assert not liking.uses_demographics
     assert liking.predict(known.people).min() >= 0.5
+
+
+def test_how_long_it_took_to_find_who_rated_what_is_shown(known, capsys):
+    fit_networks(SMALL.with_epochs(1), known, progress=True)
+    said = capsys.readouterr().err
+    for rows in ("people", "films"):
+        assert re.search(rf"{rows}: who rated what, found in \d+ s\n", said)
+    fit_networks(SMALL.with_epochs(1), known, progress=False)
+    assert not capsys.readouterr().err
