@@ -60,20 +60,24 @@ class Elsa(InArrays):
         told = np.zeros((n_users, 0)) if told is None else told
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            vectors = normalize(torch.randn(n_items + told.shape[1], width))
-            vectors = torch.nn.Parameter(vectors)
-            optimizer = torch.optim.NAdam([vectors], lr=LEARNING_RATE)
+            start = normalize(torch.randn(n_items + told.shape[1], width))
+            films, others = (
+                part.clone().requires_grad_() for part in start.tensor_split([n_items])
+            )
+            optimizer = torch.optim.NAdam([films, others], lr=LEARNING_RATE)
             n_batches = max(min(N_BATCHES, n_users), -(-n_users // MAX_BATCH))
             pace = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs * n_batches)
             for _ in range(epochs):
                 for drawn in torch.randperm(n_users).tensor_split(n_batches):
                     chosen = drawn.numpy()
-                    loss = directions_apart(normalize(vectors), ratings[chosen], told[chosen])
+                    loss = directions_apart(
+                        normalize(films), normalize(others), ratings[chosen], told[chosen]
+                    )
                     optimizer.zero_grad()
                     loss.backward()
                     optimizer.step()
                     pace.step()
-        return cls(normalize(vectors.detach()).numpy(), n_items)
+        return cls(normalize(torch.vstack([films, others]).detach()).numpy(), n_items)
 
     @property
     def n_told(self) -> int:
@@ -95,10 +99,11 @@ class Elsa(InArrays):
         return self.vectors[seen] @ self.vectors[films].T
 
 
-def directions_apart(vectors: Tensor, ratings: csr_array, told: np.ndarray) -> Tensor:
+def directions_apart(films: Tensor, others: Tensor, ratings: csr_array, told: np.ndarray) -> Tensor:
     """How far the scores of people point away from what they have seen.
 
-    vectors: (n_items + n_told, width) of length 1. ratings: (n, n_items). told: (n, n_told).
+    films: (n_items, width) and others: (n_told, width), vectors of length 1. ratings: (n, n_items).
+    told: (n, n_told).
     Returns the mean of |s / |s| - x / |x||^2 over the people, s their scores of all films and x
     what they have seen, 0 or 1: it is 2 - 2 s.x / |s| / |x|. With c the code, f the part of it
     that comes of films, A the films' vectors and n films seen, s = A c - x; so s.x = c.f - n, and
@@ -107,11 +112,10 @@ def directions_apart(vectors: Tensor, ratings: csr_array, told: np.ndarray) -> T
     import torch
     from torch.nn.functional import embedding_bag
 
-    films, others = vectors[: ratings.shape[1]], vectors[ratings.shape[1] :]
     columns, starts = (torch.from_numpy(part) for part in (ratings.indices, ratings.indptr[:-1]))
-    n_seen = torch.from_numpy(np.diff(ratings.indptr)).to(vectors.dtype)
+    n_seen = torch.from_numpy(np.diff(ratings.indptr)).to(films.dtype)
     of_films = embedding_bag(columns, films, starts, mode="sum")
-    code = of_films + torch.from_numpy(told).to(vectors.dtype) @ others
+    code = of_films + torch.from_numpy(told).to(films.dtype) @ others
     agree = (code * of_films).sum(dim=1)
     square = ((code @ (films.T @ films)) * code).sum(dim=1) - 2 * agree + n_seen
     # Who has seen nothing has no direction; nor have scores of zeros.
