@@ -156,7 +156,9 @@ class FoldIn(InArrays):
         vectors = self._vectors(people, features)
         # What is expected of people like these, and what their vectors add.
         expected = self.average[films] + features @ self.by_feature[films].T
-        return expected + vectors @ self.film_codes[films].T
+        # As the codes are: else a copy of all of them would be made, in double precision.
+        own = vectors.astype(np.float32) @ self.film_codes[films].T
+        return (expected + own).astype(np.float64)
 
     def vectors(self, people: People) -> np.ndarray:
         """(n, rank + 1) the vectors of n people, their bias last."""
