@@ -1,13 +1,13 @@
 """Honest errors: three protocols, each scoring only what the model was not shown.
 
 Every model is a function from people (what they told) to a score for every film, so all of them,
-baselines included, are measured by the same lines.
+baselines included, are measured by the same lines. Some can score single cells without all others.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -36,6 +36,22 @@ from saelib.network.recipes import find_recipe
 Predict = Callable[[People], np.ndarray]  # n people -> (n, n_items) scores
 Learn = Callable[[RatingMatrix, int], Predict]  # training ratings, seed -> Predict
 
+
+@dataclass(frozen=True)
+class Stars:
+    """A `Predict` that can also score single cells, which takes no time for all others.
+
+    every: the `Predict`. cells: (people, rows, columns) -> (n_cells,) scores.
+    """
+
+    every: Predict
+    cells: Callable[[People, np.ndarray, np.ndarray], np.ndarray]
+
+    def __call__(self, people: People) -> np.ndarray:
+        """(n, n_items) scores."""
+        return self.every(people)
+
+
 N_INPUTS = (0, 5, 10, 20, 40, None)  # ratings shown of a new user; None: all inputs
 BATCH = 512  # people scored at a time, so that no (n_users, n_items) array ever exists
 
@@ -45,7 +61,10 @@ BATCH = 512  # people scored at a time, so that no (n_users, n_items) array ever
 def global_mean(matrix: RatingMatrix, seed: int) -> Predict:
     """The mean of all training ratings, for every film."""
     mean = matrix.csr.data.mean(dtype=np.float64)
-    return lambda people: np.full(people.stars.shape, mean)
+    return Stars(
+        lambda people: np.full(people.stars.shape, mean),
+        lambda people, rows, columns: np.full(len(rows), mean),
+    )
 
 
 def item_mean(matrix: RatingMatrix, seed: int) -> Predict:
@@ -54,13 +73,21 @@ def item_mean(matrix: RatingMatrix, seed: int) -> Predict:
     count = _n_ratings(train)
     total = np.bincount(train.indices, train.data, train.shape[1])
     mean = np.where(count, total / np.maximum(count, 1), train.data.mean(dtype=np.float64))
-    return lambda people: np.tile(mean, (len(people), 1))
+    return Stars(
+        lambda people: np.tile(mean, (len(people), 1)), lambda people, rows, columns: mean[columns]
+    )
 
 
 def bias(matrix: RatingMatrix, seed: int) -> Predict:
     """Global mean, shrunk item bias, shrunk user bias from the ratings shown."""
     baseline = BiasBaseline.fit(matrix.csr)
-    return lambda people: baseline.predict(people.stars)
+    mean, of_film = baseline.mean, baseline.item_bias
+    return Stars(
+        lambda people: baseline.predict(people.stars),
+        lambda people, rows, columns: (
+            mean + baseline.user_bias(people.stars)[rows] + of_film[columns]
+        ),
+    )
 
 
 def popularity(matrix: RatingMatrix, seed: int) -> Predict:
@@ -97,9 +124,12 @@ def at_least(ratings: csr_array, stars: float) -> csr_array:
 def autoencoder(recipe: str, *, epochs: int | None = None, progress: bool = False) -> Learn:
     """The autoencoder of a recipe, trained on all ratings it is given, for all its epochs."""
     chosen = find_recipe(recipe, epochs, stars=True)
-    return lambda matrix, seed: (
-        fit_networks(chosen, matrix, seed=seed, progress=progress)[0].predict
-    )
+
+    def learn(matrix: RatingMatrix, seed: int) -> Predict:
+        liking = fit_networks(chosen, matrix, seed=seed, progress=progress)[0]
+        return Stars(liking.predict, liking.predict_cells)
+
+    return learn
 
 
 def ranker(recipe: str, *, epochs: int | None = None, progress: bool = False) -> Learn:
@@ -201,11 +231,7 @@ def evaluate_ratings(
     hidden = RatingMatrix.from_dataset(data, test).csr
     rows = []
     for name, learn in models.items():
-        predict = learn(known, seed)
-        errors = {
-            "rmse": _error(predict, known.people, hidden, known.scale),
-            "rmse_seen": _error(predict, known.people, known.csr, known.scale),
-        }
+        errors = _errors(learn(known, seed), known.people, hidden, known.scale)
         rows.append(row_of(data, "ratings", seed, name) | errors)
     return pd.DataFrame(rows)
 
@@ -229,12 +255,8 @@ def evaluate_new_users(
         for n in n_inputs:
             shown = inputs if n is None else first_inputs(inputs, n)
             people = People.who_rated(shown, new.about)
-            errors = {
-                "n_inputs": "all" if n is None else n,
-                "rmse": _error(predict, people, targets, new.scale),
-                "rmse_seen": _error(predict, people, shown, new.scale),
-            }
-            rows.append(row_of(data, "new-users", seed, name) | errors)
+            row = row_of(data, "new-users", seed, name) | {"n_inputs": "all" if n is None else n}
+            rows.append(row | _errors(predict, people, targets, new.scale))
     return pd.DataFrame(rows)
 
 
@@ -297,13 +319,8 @@ def evaluate_future(data: Dataset, models: dict[str, Learn], seed: int) -> pd.Da
         predict = learn(known, seed)
         for group, wanted in groups.items():
             people = known.people[np.flatnonzero(wanted)]
-            row = {
-                "people": group,
-                "n_people": len(people),
-                "rmse": _error(predict, people, hidden[wanted], known.scale),
-                "rmse_seen": _error(predict, people, people.stars, known.scale),
-            }
-            rows.append(row_of(data, "future", seed, name) | row)
+            row = row_of(data, "future", seed, name) | {"people": group, "n_people": len(people)}
+            rows.append(row | _errors(predict, people, hidden[wanted], known.scale))
     return pd.DataFrame(rows)
 
 
@@ -395,18 +412,25 @@ def _liang(data: Dataset, seed: int) -> tuple[RatingMatrix, RatingMatrix]:
     )
 
 
-def _error(predict: Predict, shown: People, wanted: csr_array, scale: Scale) -> float:
-    """RMSE over all entries of `wanted`, predictions clipped to the scale; NaN without entries."""
-    if not len(shown):
-        return float("nan")
-    predicted, actual = [], []
-    for part, people in shown.batches(BATCH):
-        cells = wanted[part].tocoo()
-        scores = np.asarray(predict(people), dtype=np.float64)
-        predicted.append(scale.clip(scores[cells.row, cells.col]))
-        actual.append(cells.data)
-    stars, given = np.concatenate(predicted), np.concatenate(actual)
-    return rmse(stars, given) if len(given) else float("nan")
+def _errors(predict: Predict, people: People, hidden: csr_array, scale: Scale) -> dict[str, float]:
+    """RMSE of the ratings hidden (n, n_items) and of those that people show, clipped to the scale.
+
+    NaN where there are none. People are scored once, for both.
+    """
+    parts = [hidden.tocoo(), people.stars.tocoo()]
+    rows, columns, given = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in ("row", "col", "data")
+    )
+    if isinstance(predict, Stars):
+        stars = predict.cells(people, rows, columns)
+    else:
+        stars = people.cells(predict, rows, columns, BATCH)
+    stars, first = scale.clip(stars), parts[0].nnz
+    spans = {"rmse": slice(first), "rmse_seen": slice(first, None)}
+    return {
+        name: rmse(stars[span], given[span]) if len(given[span]) else float("nan")
+        for name, span in spans.items()
+    }
 
 
 def row_of(data: Dataset, protocol: str, seed: int, model: str) -> dict:

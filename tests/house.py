@@ -20,7 +20,7 @@ ROOMS = {
     "data": "scale people layouts download features dataset releases links own matrix",
     "network": "config recipes link heads baseline fingerprints history storage devices processes "
     "memory cells autoencoder sparse contractive variational shares checkpoint training layers",
-    "model": "star_model encoded fold_in liking ease elsa seeing taste bundle learn",
+    "model": "star_model encoded newton fold_in liking ease elsa seeing taste bundle learn",
     "evaluation": "evaluation compare",
     "plots": "plots live",
     "checks": "checks",

@@ -11,11 +11,12 @@ import torch
 from scipy.sparse import csr_array
 from torch import Tensor
 from torch.distributions import Bernoulli, Normal, kl_divergence
+from torch.nn.functional import normalize
 
 from saelib.data.matrix import RatingMatrix
 from saelib.errors import SaelibError
 from saelib.model.ease import Ease
-from saelib.model.elsa import Elsa
+from saelib.model.elsa import Elsa, directions_apart
 from saelib.model.learn import fit_networks
 from saelib.network import layers
 from saelib.network.autoencoder import StackedAutoencoder
@@ -382,6 +383,34 @@ def test_elsa_by_its_formula(matrix):
     np.testing.assert_allclose(pull, matrix_of[[3, 9]][:, [5]], atol=1e-5)
     again = Elsa.from_arrays(*model.to_arrays())
     np.testing.assert_array_equal(again.scores(matrix.csr[:4], told[:4]), scores)
+
+
+@pytest.mark.parametrize("n_told", [0, 3])
+def test_what_elsa_minimises_is_the_same_without_the_scores_written_out(n_told):
+    rng = np.random.default_rng(n_told)
+    seen = (rng.random((50, 30)) < 0.3).astype(np.float32)
+    told = rng.random((50, n_told)).astype(np.float32)
+    made = torch.from_numpy(rng.normal(size=(30 + n_told, 4)).astype(np.float32))
+    losses, gradients = [], []
+    for sparse in (False, True):
+        vectors = normalize(made).requires_grad_()
+        x, inputs = torch.from_numpy(seen), torch.from_numpy(np.hstack([seen, told]))
+        scores = inputs @ vectors @ vectors[:30].T - x
+        loss = (normalize(scores) - normalize(x)).square().sum(dim=1).mean()
+        if sparse:  # the stars do not matter
+            loss = directions_apart(vectors[:30], vectors[30:], csr_array(4 * seen), told)
+        loss.backward()
+        losses.append(loss.item())
+        gradients.append(vectors.grad)
+    assert losses[1] == pytest.approx(losses[0], abs=1e-5)
+    torch.testing.assert_close(gradients[1], gradients[0], atol=1e-6, rtol=1e-4)
+
+
+def test_who_has_seen_nothing_teaches_elsa_nothing():
+    vectors = normalize(torch.ones(6, 2)).requires_grad_()
+    nothing = csr_array((3, 5), dtype=np.float32)
+    directions_apart(vectors[:5], vectors[5:], nothing, np.ones((3, 1))).backward()
+    assert not vectors.grad.any()
 
 
 def test_at_full_rank_elsa_finds_the_weights_of_ease_where_theory_says_so():

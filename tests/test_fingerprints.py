@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from scipy.sparse import csr_array
+from scipy.sparse.linalg import svds
+from threadpoolctl import threadpool_info, threadpool_limits
 
+from saelib.network import fingerprints
 from saelib.network.fingerprints import Fingerprints
 
 
@@ -21,6 +24,21 @@ def test_fingerprints_against_a_dense_decomposition():
     np.testing.assert_array_equal(
         fingerprints.components, Fingerprints.fit(csr_array(rated * 4.0), n=5).components
     )
+
+
+def test_the_decomposition_asks_one_thread_for_its_products(monkeypatch):
+    threads = set()
+
+    def watched(*of, **options):
+        found = [library for library in threadpool_info() if library["user_api"] == "blas"]
+        threads.update(library["num_threads"] for library in found)
+        return svds(*of, **options)
+
+    monkeypatch.setattr(fingerprints, "svds", watched)
+    rated = (np.random.default_rng(2).random((20, 8)) < 0.4).astype(float)
+    with threadpool_limits(2, user_api="blas"):
+        Fingerprints.fit(csr_array(rated), n=4)
+    assert threads == {1}
 
 
 def test_the_same_raters_make_the_same_fingerprint_and_nobody_makes_none():

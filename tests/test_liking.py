@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +15,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from saelib.data.features import MOVIELENS
 from saelib.data.matrix import RatingMatrix
 from saelib.data.people import People
+from saelib.model import fold_in as module
 from saelib.model.fold_in import FoldIn
 from saelib.model.learn import fit_networks
 from saelib.model.liking import Liking
@@ -110,17 +112,61 @@ def test_people_who_are_alike_are_folded_in_as_if_alone(fold_in, known):
     assert np.abs(together - together[0]).max() > 1e-3
 
 
-def test_folding_in_asks_one_thread_for_its_small_products(fold_in, known, monkeypatch):
-    threads, climb = set(), FoldIn._climb
+def test_people_folded_in_together_are_as_if_alone(fold_in, monkeypatch):
+    """Nobody's ratings, very many, and answers that pull a vector far away; in blocks of few."""
+    monkeypatch.setattr(module, "BLOCK", 60_000)
+    rng = np.random.default_rng(0)
+    codes = (rng.normal(size=(3000, 31)) * 3 / np.arange(1, 32)).astype(np.float32)
+    wide = replace(
+        fold_in,
+        film_codes=codes,
+        average=rng.normal(size=3000).astype(np.float32),
+        by_feature=rng.normal(size=(3000, len(fold_in.usual))).astype(np.float32) / 10,
+        components=np.zeros((3000, fold_in.components.shape[1]), np.float32),
+        thresholds=np.array([-2.5, -1, 0.2, 2]),
+    )
+    counts = [0, 1, 1, 3, 17, 30, 31, 60, 200, 700, 1500, 2300, 0, 45, 45, 45]
+    rows = np.zeros((len(counts), 3000), np.float32)
+    for row, n in zip(rows, counts):
+        films = rng.choice(3000, n, replace=False)
+        scores = codes[films] @ rng.normal(size=31) + rng.logistic(size=n)
+        row[films] = 1 + np.searchsorted(wide.thresholds, scores)
+    rows[7][rows[7] > 0], rows[10][rows[10] > 0] = 5, 1
+    people = People.who_rated(csr_array(rows))
+    calls = []
+    climb = module.climb_together
+    monkeypatch.setattr(module, "climb_together", lambda *of: calls.append(of) or climb(*of))
+    together = wide.scores(people)
+    assert len(calls) > 3 and sum(len(codes) for codes, *_ in calls) == len(counts) - 2
+    calls.clear()
+    alone = np.vstack([wide.scores(people[[i]]) for i in range(len(counts))])
+    assert not calls, "one person alone goes the other way"
+    np.testing.assert_allclose(together, alone, atol=1e-4)
+    assert not wide.vectors(people)[[0, 12]].any()
 
-    def watched(self, *of_one):
+
+def test_single_cells_are_those_of_the_whole_table(liking, known, monkeypatch):
+    monkeypatch.setattr(module, "CELLS", 100)
+    rng = np.random.default_rng(1)
+    rows, columns = rng.integers(0, 60, 500), rng.integers(0, 40, 500)
+    every = liking.predict(known.people)
+    for part in (np.arange(500), np.argsort(rows), np.arange(0)):
+        cells = liking.predict_cells(known.people, rows[part], columns[part])
+        np.testing.assert_allclose(cells, every[rows[part], columns[part]], atol=1e-5)
+
+
+@pytest.mark.parametrize(["n", "way"], [(1, "_climb"), (2, "_together")])
+def test_folding_in_asks_one_thread_for_its_small_products(fold_in, known, monkeypatch, n, way):
+    threads, climb = set(), getattr(FoldIn, way)
+
+    def watched(*of_these):
         found = [library for library in threadpool_info() if library["user_api"] == "blas"]
         threads.update(library["num_threads"] for library in found)
-        return climb(self, *of_one)
+        return climb(*of_these)
 
-    monkeypatch.setattr(FoldIn, "_climb", watched)
+    monkeypatch.setattr(FoldIn, way, watched)
     with threadpool_limits(2, user_api="blas"):
-        fold_in.vectors(known.people[:2])
+        fold_in.vectors(known.people[:n])
         assert {lib["num_threads"] for lib in threadpool_info() if lib["user_api"] == "blas"} == {2}
     assert threads == {1}
 
@@ -165,3 +211,12 @@ def test_without_demographics_and_with_half_stars(data):
     assert liking.distribution(known.people[:3]).shape == (3, 40, 10)
     assert not liking.uses_demographics
     assert liking.predict(known.people).min() >= 0.5
+
+
+def test_how_long_it_took_to_find_who_rated_what_is_shown(known, capsys):
+    fit_networks(SMALL.with_epochs(1), known, progress=True)
+    said = capsys.readouterr().err
+    for rows in ("people", "films"):
+        assert re.search(rf"{rows}: who rated what, found in \d+ s\n", said)
+    fit_networks(SMALL.with_epochs(1), known, progress=False)
+    assert not capsys.readouterr().err

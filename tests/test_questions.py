@@ -136,7 +136,8 @@ def test_an_answer_makes_the_vector_as_certain_as_the_posterior_says(recommender
     person = recommender.encode(Profile({"80": 5, "90": 2}))
     row, covariance = person.stars, fold_in.posterior(person).covariance
     codes, vector = fold_in.film_codes.astype(float), fold_in.vectors(person)[0]
-    at_zero = fold_in.expected(person)[0, row.indices]
+    added = fold_in.vectors(person) @ fold_in.film_codes.T
+    at_zero = (fold_in.scores(person) - added)[0, row.indices]
     assert (codes[:, -1] == codes[0, -1]).all() and codes[0, -1] > 0, "the bias"
 
     def log_posterior(v):

@@ -35,8 +35,10 @@ def one_at_a_time(x: np.ndarray, ridge) -> np.ndarray:
     return weights
 
 
+@pytest.mark.parametrize("square", [3, 8, 1024])
 @pytest.mark.parametrize("ridge", [2.0, np.arange(1.0, 9.0)])
-def test_the_closed_form_is_a_regression_on_all_other_films(seen, ridge):
+def test_the_closed_form_is_a_regression_on_all_other_films(seen, ridge, square, monkeypatch):
+    monkeypatch.setattr(ease, "SQUARE", square)
     found = ease_weights(seen.T @ seen, ridge)
     np.testing.assert_allclose(found, one_at_a_time(seen, ridge), atol=1e-10)
     assert not np.diag(found).any()

@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 
 from saelib.data.matrix import RatingMatrix, split_ratings
+from saelib.model import taste as module
 from saelib.model.bundle import Bundle
 from saelib.model.learn import train
-from saelib.model.taste import APART, shares
+from saelib.model.liking import Liking
+from saelib.model.taste import APART, TasteMap, shares
 from saelib.panel.markup import map_picture
 from saelib.plots import plot_taste
 from saelib.recommend.profile import Profile
@@ -54,6 +56,24 @@ def test_a_person_of_the_training_set_stands_on_their_own_dot(data, recipe):
 def test_the_axes_do_not_tell_how_many_films_people_have_rated(bundle, data):
     lengths = np.log(np.diff(known(data).csr.indptr))
     assert np.corrcoef(bundle.taste.people.T, lengths)[2, :2] == pytest.approx([0, 0], abs=1e-3)
+
+
+def test_of_many_people_a_sample_is_on_the_map(bundle, data, monkeypatch):
+    monkeypatch.setattr(module, "MAX_PEOPLE", 25)
+    matrix, genres = known(data), bundle.films["genres"]
+    coded = []
+    codes = Liking.codes
+    monkeypatch.setattr(Liking, "codes", lambda *of: coded.append(len(of[1])) or codes(*of))
+    taste = TasteMap.fit(bundle.liking, matrix, genres, seed=3)
+    assert taste.people.shape == (25, 2) and coded == [25]
+    again = TasteMap.fit(bundle.liking, matrix, genres, seed=3)
+    np.testing.assert_array_equal(taste.people, again.people)
+    other = TasteMap.fit(bundle.liking, matrix, genres, seed=4)
+    assert np.abs(other.people - taste.people).max() > 0.1
+    drawn = np.sort(np.random.default_rng(3).permutation(60)[:25])
+    for dot, user in enumerate(drawn[:3]):
+        place = taste.place(bundle.liking, matrix.people[[user]])
+        assert place == pytest.approx(tuple(taste.people[dot]), abs=1e-3)
 
 
 @pytest.mark.slow

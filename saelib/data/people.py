@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,6 +41,24 @@ class People:
         for start in range(0, len(self), size):
             part = slice(start, min(start + size, len(self)))
             yield part, self[part]
+
+    def cells(
+        self,
+        scores: Callable[[People], np.ndarray],
+        rows: np.ndarray,
+        columns: np.ndarray,
+        size: int,
+    ) -> np.ndarray:
+        """(n_cells,) of what `scores` says of all films, the cells at these rows and columns.
+
+        scores: from people to (n, n_items); it is asked about `size` of them at a time.
+        """
+        order = np.argsort(rows, kind="stable")
+        found = np.empty(len(rows))
+        for part, people in self.batches(size):
+            chosen = order[slice(*np.searchsorted(rows, (part.start, part.stop), sorter=order))]
+            found[chosen] = scores(people)[rows[chosen] - part.start, columns[chosen]]
+        return found
 
     @property
     def n_rated(self) -> np.ndarray:

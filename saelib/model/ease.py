@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from scipy.linalg import cholesky, lapack
 from scipy.sparse import csr_array, diags_array, hstack
 
 from saelib.data.people import mask
@@ -18,6 +19,7 @@ from saelib.model.star_model import ALL, Films
 from saelib.network.storage import InArrays
 
 MAX_FILMS = 10_000  # the most seen ones; their weights fill 400 MB
+SQUARE = 1024  # rows and columns mirrored at a time
 
 
 def ease_weights(gram: np.ndarray, ridge: np.ndarray | float) -> np.ndarray:
@@ -26,12 +28,28 @@ def ease_weights(gram: np.ndarray, ridge: np.ndarray | float) -> np.ndarray:
     gram: (n, n), X'X. ridge: a number, or one for each row of B. With P = (X'X + ridge)^-1, it is
     B = I - P / diag(P), column by column (Steck 2019, equation 8).
     """
-    penalised = np.array(gram, dtype=np.float64)
+    penalised = np.array(gram, dtype=np.float64, order="F")
     penalised[np.diag_indices_from(penalised)] += ridge
-    precision = np.linalg.inv(penalised)
-    weights = -precision / np.diag(precision)
+    weights = _inverse(penalised)
+    weights /= -np.diag(weights)
     np.fill_diagonal(weights, 0)
     return weights
+
+
+def _inverse(matrix: np.ndarray) -> np.ndarray:
+    """The inverse of a symmetric, positive definite matrix, in its place: there are large ones.
+
+    By its Cholesky factor, in less than half the time and memory of `np.linalg.inv`. matrix: (n, n)
+    float64 in Fortran's order. Raises numpy.linalg.LinAlgError.
+    """
+    factor = cholesky(matrix, lower=True, overwrite_a=True, check_finite=False)
+    inverse, _ = lapack.dpotri(factor, lower=1, overwrite_c=1)
+    for start in range(0, len(inverse), SQUARE):  # the other half is a mirror image
+        stop = start + SQUARE
+        inverse[start:stop, stop:] = inverse[stop:, start:stop].T
+        corner = np.tril(inverse[start:stop, start:stop])
+        inverse[start:stop, start:stop] = corner + np.tril(corner, -1).T
+    return inverse
 
 
 @dataclass(frozen=True)

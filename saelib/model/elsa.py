@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -13,8 +13,11 @@ from saelib.model.ease import films_and_told
 from saelib.model.star_model import ALL, Films
 from saelib.network.storage import InArrays
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 LEARNING_RATE = 0.1
-N_BATCHES, MAX_BATCH = 12, 512  # an epoch has so many, of at most so many people
+N_BATCHES, MAX_BATCH = 12, 2048  # an epoch has so many, of at most so many people
 
 
 @dataclass(frozen=True)
@@ -46,32 +49,35 @@ class Elsa(InArrays):
     ) -> Elsa:
         """From ratings (n_users, n_items), whose stars do not matter, by Adam in batches of people.
 
-        told: (n_users, n_told), inputs that help to predict films but are not predicted. What is
-        seen and what is predicted are compared by their directions: rows of length 1.
+        told: (n_users, n_told), inputs that help to predict films but are not predicted. See
+        `directions_apart` for what is minimised; a step costs what the ratings of its batch do,
+        and the matrix of vectors times vectors.
         """
         import torch
         from torch.nn.functional import normalize
 
         n_users, n_items = ratings.shape
-        rows = films_and_told(ratings, told)
+        told = np.zeros((n_users, 0)) if told is None else told
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            vectors = torch.nn.Parameter(normalize(torch.randn(rows.shape[1], width)))
-            optimizer = torch.optim.NAdam([vectors], lr=LEARNING_RATE)
+            start = normalize(torch.randn(n_items + told.shape[1], width))
+            films, others = (
+                part.clone().requires_grad_() for part in start.tensor_split([n_items])
+            )
+            optimizer = torch.optim.NAdam([films, others], lr=LEARNING_RATE)
             n_batches = max(min(N_BATCHES, n_users), -(-n_users // MAX_BATCH))
             pace = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs * n_batches)
             for _ in range(epochs):
-                for chosen in torch.randperm(n_users).tensor_split(n_batches):
-                    inputs = torch.from_numpy(rows[chosen.numpy()].toarray())
-                    seen = inputs[:, :n_items]
-                    directions = normalize(vectors)
-                    scores = (inputs @ directions) @ directions[:n_items].T - seen
-                    loss = (normalize(scores) - normalize(seen)).square().sum(dim=1).mean()
+                for drawn in torch.randperm(n_users).tensor_split(n_batches):
+                    chosen = drawn.numpy()
+                    loss = directions_apart(
+                        normalize(films), normalize(others), ratings[chosen], told[chosen]
+                    )
                     optimizer.zero_grad()
                     loss.backward()
                     optimizer.step()
                     pace.step()
-        return cls(normalize(vectors.detach()).numpy(), n_items)
+        return cls(normalize(torch.vstack([films, others]).detach()).numpy(), n_items)
 
     @property
     def n_told(self) -> int:
@@ -91,3 +97,27 @@ class Elsa(InArrays):
     def pull(self, seen: np.ndarray, films: np.ndarray) -> np.ndarray:
         """(n_seen, n_films): what having seen a film adds to the scores of others; positions."""
         return self.vectors[seen] @ self.vectors[films].T
+
+
+def directions_apart(films: Tensor, others: Tensor, ratings: csr_array, told: np.ndarray) -> Tensor:
+    """How far the scores of people point away from what they have seen.
+
+    films: (n_items, width) and others: (n_told, width), vectors of length 1. ratings: (n, n_items).
+    told: (n, n_told).
+    Returns the mean of |s / |s| - x / |x||^2 over the people, s their scores of all films and x
+    what they have seen, 0 or 1: it is 2 - 2 s.x / |s| / |x|. With c the code, f the part of it
+    that comes of films, A the films' vectors and n films seen, s = A c - x; so s.x = c.f - n, and
+    |s|^2 = c'(A'A)c - 2 c.f + n. No score is written down.
+    """
+    import torch
+    from torch.nn.functional import embedding_bag
+
+    columns, starts = (torch.from_numpy(part) for part in (ratings.indices, ratings.indptr[:-1]))
+    n_seen = torch.from_numpy(np.diff(ratings.indptr)).to(films.dtype)
+    of_films = embedding_bag(columns, films, starts, mode="sum")
+    code = of_films + torch.from_numpy(told).to(films.dtype) @ others
+    agree = (code * of_films).sum(dim=1)
+    square = ((code @ (films.T @ films)) * code).sum(dim=1) - 2 * agree + n_seen
+    # Who has seen nothing has no direction; nor have scores of zeros.
+    lengths = (square.clamp(min=1e-12) * n_seen.clamp(min=1)).sqrt()
+    return (2 - 2 * (agree - n_seen) / lengths).mean()

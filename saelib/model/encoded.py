@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from saelib.data.people import People
 from saelib.model.star_model import ALL, Films
@@ -41,6 +42,16 @@ class Encoded:
     def predict(self, people: People) -> np.ndarray:
         """(n, n_items) expected stars."""
         return self.network.predict(people.stars, people.about)
+
+    def predict_cells(self, people: People, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """(n_cells,) expected stars of people at `rows` for films at `columns`, no others."""
+        order = np.argsort(rows, kind="stable")
+        ends = np.searchsorted(rows, np.arange(len(people) + 1), sorter=order)
+        places = (np.ones(len(rows), dtype=np.float32), columns[order], ends)
+        wanted = csr_array(places, shape=people.stars.shape)
+        found = np.empty(len(rows))
+        found[order] = self.network.predict_cells(people.stars, wanted, people.about)
+        return found
 
     def distribution(self, people: People, films: Films = ALL) -> np.ndarray | None:
         """(n, n_items, n_levels): how likely each number of stars is; None without ordered stars.

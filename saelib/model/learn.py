@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from pathlib import Path
 
 from scipy.sparse import csr_array
+from tqdm.auto import tqdm
 
 from saelib.data.dataset import Dataset
 from saelib.data.matrix import RatingMatrix, split_ratings
@@ -18,7 +21,7 @@ from saelib.network.history import History
 from saelib.network.layers import train_layers
 from saelib.network.memory import check_memory
 from saelib.network.recipes import find_recipe
-from saelib.network.training import build, fit, held_out_loss, orient
+from saelib.network.training import build, fit, orient
 
 SEED_STEP = 1000  # between the seeds of two networks of a recipe
 
@@ -47,7 +50,11 @@ def fit_networks(
             check_memory(config, matrix)
     models, histories = [], []
     for number, config in enumerate(recipe.networks):
+        started = time.perf_counter()
         oriented = orient(config, matrix)
+        if progress and oriented.fingerprints is not None:
+            seconds = time.perf_counter() - started
+            tqdm.write(f"{config.rows}: who rated what, found in {seconds:.0f} s", file=sys.stderr)
         its_seed = seed + SEED_STEP * number
         network = build(oriented, its_seed).to(where)
         held_out = validation
@@ -111,7 +118,7 @@ def train(
     return Bundle(
         liking=liking,
         order=ListOrder.fit(known, liking, chosen, seed) if liking.is_ordered else None,
-        taste=TasteMap.fit(liking, known, films["genres"]),
+        taste=TasteMap.fit(liking, known, films["genres"], seed),
         dataset=data.name,
         recipe=recipe,
         seed=seed,
@@ -121,5 +128,5 @@ def train(
         films=films,
         user_ids=known.user_ids,
         histories=histories,
-        held_out_rmse=held_out_loss(lambda part: liking.predict(people[part]), validation) ** 0.5,
+        held_out_rmse=liking.loss(people, validation) ** 0.5,
     )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from saelib.data.people import People
 from saelib.model.encoded import Encoded
@@ -37,6 +38,16 @@ class Liking:
     def predict(self, people: People) -> np.ndarray:
         """(n, n_items) expected stars."""
         return np.mean([model.predict(people) for model in self.models], axis=0)
+
+    def predict_cells(self, people: People, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """(n_cells,) expected stars of people at `rows` for films at `columns`, no others."""
+        return np.mean([m.predict_cells(people, rows, columns) for m in self.models], axis=0)
+
+    def loss(self, people: People, held_out: csr_array) -> float:
+        """Mean squared error of ratings (n, n_items) that these people gave, stars squared."""
+        cells = held_out.tocoo()
+        found = self.predict_cells(people, cells.row, cells.col)
+        return float(np.square(found - cells.data).mean())
 
     def distribution(self, people: People, films: Films = ALL) -> np.ndarray | None:
         """(n, n_items, n_levels): how likely each number of stars is; see `is_ordered`."""

@@ -69,6 +69,10 @@ class StarModel(Protocol):
         """(n, n_items) expected stars, not clipped to the scale."""
         ...
 
+    def predict_cells(self, people: People, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """(n_cells,) expected stars of people at `rows` for films at `columns`, no others."""
+        ...
+
     def distribution(self, people: People, films: Films = ALL) -> np.ndarray | None:
         """(n, n_items, n_levels): how likely each number of stars is; None without one.
 

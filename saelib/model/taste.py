@@ -14,6 +14,7 @@ from saelib.model.liking import Liking
 from saelib.network.baseline import BiasBaseline
 from saelib.network.storage import InArrays
 
+MAX_PEOPLE = 20_000  # on the map; of more, a sample
 SHRINKAGE = 10  # films of a genre after which a person's liking of it is half trusted
 WIDTH = 0.5  # of a neighbourhood, in standard deviations of the people's places
 APART = (1.1, 0.35)  # two names are further from each other than this, along one of the axes
@@ -31,10 +32,12 @@ class TasteMap(InArrays):
     (linear regression) is taken out. The two leading principal components of the rest are the
     axes, each with a standard deviation of 1 over the people of the training set.
 
+    Of many people a sample is on the map, and no other's code is made.
+
     centre: (n_code,) and by_length: (n_code,), the code expected
     at log(number of ratings) = 0, and its slope. lengths: (2,), least and most of these logarithms
-    in training. axes: (n_code, 2). people: (n_users, 2), in the order of the training set.
-    names: genres. places: (n_names, 2), of the names.
+    in training. axes: (n_code, 2). people: (n, 2), those of the sample in the order of
+    the training set. names: genres. places: (n_names, 2), of the names.
     """
 
     centre: np.ndarray
@@ -46,8 +49,16 @@ class TasteMap(InArrays):
     places: np.ndarray
 
     @classmethod
-    def fit(cls, liking: Liking, matrix: RatingMatrix, genres: Sequence[str]) -> TasteMap:
-        """Of a model and what it was trained on. genres: of each film, 'Comedy|Drama'."""
+    def fit(
+        cls, liking: Liking, matrix: RatingMatrix, genres: Sequence[str], seed: int = 0
+    ) -> TasteMap:
+        """Of a model and what it was trained on. genres: of each film, 'Comedy|Drama'.
+
+        seed: of the sample, where there are more than MAX_PEOPLE.
+        """
+        if len(matrix.user_ids) > MAX_PEOPLE:
+            drawn = np.random.default_rng(seed).permutation(len(matrix.user_ids))
+            matrix = matrix.take(np.sort(drawn[:MAX_PEOPLE]))
         codes = liking.codes(matrix.people)
         lengths = _lengths(matrix.people)
         by_length = (lengths - lengths.mean()) @ codes / max(lengths.var() * len(lengths), 1e-9)
@@ -117,12 +128,13 @@ def _neighbourhoods(
     """
     steps = np.linspace(-2.4, 2.4, 33)
     grid = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2)
-    distance = ((grid[:, None] - people[None]) ** 2).sum(axis=-1)
-    weight = np.exp(-distance / (2 * WIDTH**2))
-    n_near = weight.sum(axis=1)
-    weight = weight / n_near.clip(min=1e-9)[:, None]
-    spread = np.sqrt((weight**2).sum(axis=1))[:, None] * likings.std(axis=0).clip(min=1e-9)
-    surely = (weight @ likings - likings.mean(axis=0)) / spread
+    spread, usual = likings.std(axis=0).clip(min=1e-9), likings.mean(axis=0)
+    n_near, surely = np.zeros(len(grid)), np.zeros((len(grid), len(genres)))
+    for point, place in enumerate(grid):  # one at a time: no array of the grid times people
+        weight = np.exp(-((place - people) ** 2).sum(axis=-1) / (2 * WIDTH**2))
+        n_near[point] = weight.sum()
+        weight = weight / n_near[point].clip(min=1e-9)
+        surely[point] = (weight @ likings - usual) / (np.sqrt((weight**2).sum()) * spread)
     surely[n_near < 0.02 * len(people)] = -np.inf
     best = surely.argmax(axis=0)
     names: list[str] = []

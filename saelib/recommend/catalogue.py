@@ -38,15 +38,16 @@ class Catalogue:
 
     def __init__(self, films: pd.DataFrame, dataset: str):
         self.films, self.dataset = films, dataset
-        labels = [label(*film) for film in zip(films["title"], films["year"])]
+        titles = films["title"].tolist()
+        labels = [label(*film) for film in zip(titles, films["year"].tolist())]
         self.labels = np.array(labels, dtype=object)
-        self._genres = [set(text.split("|")) - {""} for text in films["genres"]]
+        self._genres = [set(text.split("|")) - {""} for text in films["genres"].tolist()]
         self._decades = films["year"].to_numpy(float, na_value=0).astype(int) // 10 * 10
         self.genres = sorted(set().union(*self._genres))
         self.decades = sorted({int(decade) for decade in self._decades if decade})
-        self._by_id = {str(movie_id): i for i, movie_id in enumerate(films["movie_id"])}
+        self._by_id = {str(movie_id): i for i, movie_id in enumerate(films["movie_id"].tolist())}
         self._by_name: dict[str, list[int]] = {}
-        for position, (full, title) in enumerate(zip(labels, films["title"])):
+        for position, (full, title) in enumerate(zip(labels, titles)):
             for name in {full.casefold(), title.casefold()}:
                 self._by_name.setdefault(name, []).append(position)
 

@@ -32,8 +32,10 @@ _FRACTION = re.compile(r"(?<=\d)(?=[¼-¾⅐-⅞])")
 @lru_cache(maxsize=200_000)
 def plain(text: str) -> str:
     """Words without case, accents and punctuation: 'Amélie & I!' -> 'amelie and i'."""
-    text = unicodedata.normalize("NFKD", _FRACTION.sub(" ", text.casefold()))
-    text = "".join(c for c in text if not unicodedata.combining(c)).translate(NO_ACCENTS)
+    text = text.casefold()
+    if not text.isascii():
+        text = unicodedata.normalize("NFKD", _FRACTION.sub(" ", text))
+        text = "".join(c for c in text if not unicodedata.combining(c)).translate(NO_ACCENTS)
     text = re.sub(r"['’`´]", "", text).replace("&", " and ")
     return " ".join(re.findall(r"\w+", text))
 
@@ -50,6 +52,8 @@ def with_digits(words: str) -> str:
     A single letter in front is none: 'v for vendetta', 'x men'.
     """
     first, *rest = words.split() or [""]
+    if NUMERALS.keys().isdisjoint((first, *rest)):
+        return " ".join((first, *rest))
     rest = [NUMERALS.get(word, word) for word in rest]
     return " ".join([NUMERALS.get(first, first) if len(first) > 1 else first, *rest])
 
