@@ -17,7 +17,7 @@ from saelib.network.autoencoder import StackedAutoencoder
 from saelib.network.cells import hide_inputs
 from saelib.network.config import NetworkConfig, Recipe
 from saelib.network.recipes import RECIPES
-from saelib.network.training import _set_pace, build, fit, held_out_loss, orient
+from saelib.network.training import _set_pace, build, fit, network_loss, orient
 
 SMALL = NetworkConfig(hidden=(8,), one_cycle=False, n_batches=5, epochs=6)
 
@@ -73,7 +73,7 @@ def test_the_loss_of_held_out_ratings_falls_and_the_best_epoch_is_kept(data):
         RatingMatrix.from_dataset(data, data.ratings.iloc[part])
         for part in split_ratings(len(data.ratings), 0)
     )
-    kept = held_out_loss(lambda rows: bundle.liking.predict(shown.people[rows]), hidden.csr)
+    kept = bundle.liking.loss(shown.people, hidden.csr)
     assert kept == pytest.approx(min(losses), rel=1e-6)
     assert bundle.held_out_rmse == pytest.approx(min(losses) ** 0.5, rel=1e-6)
 
@@ -174,7 +174,7 @@ def test_too_few_ratings_are_called_so(known, data):
     with pytest.raises(SaelibError, match=r"too few"):
         train(few, "plain", epochs=1, progress=False)
     with pytest.raises(SaelibError, match="No ratings are held out to measure on"):
-        held_out_loss(lambda rows: known.csr[rows], csr_array(known.csr.shape))
+        network_loss(network, orient(SMALL, known), csr_array(known.csr.shape))
 
 
 def test_unknown_recipe_and_impossible_epochs(data):

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from saelib.data.people import People
+from saelib.errors import SaelibError
 from saelib.model.encoded import Encoded
 from saelib.model.fold_in import FoldIn
 from saelib.model.star_model import ALL, Films, Posterior, StarModel
@@ -44,7 +45,12 @@ class Liking:
         return np.mean([m.predict_cells(people, rows, columns) for m in self.models], axis=0)
 
     def loss(self, people: People, held_out: csr_array) -> float:
-        """Mean squared error of ratings (n, n_items) that these people gave, stars squared."""
+        """Mean squared error of ratings (n, n_items) that these people gave, stars squared.
+
+        Raises SaelibError where there are none.
+        """
+        if not held_out.nnz:
+            raise SaelibError("No ratings are held out to measure on: there are too few of them.")
         cells = held_out.tocoo()
         found = self.predict_cells(people, cells.row, cells.col)
         return float(np.square(found - cells.data).mean())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -192,36 +191,13 @@ def fit(
     return history
 
 
-def held_out_loss(
-    predict: Callable[[slice], np.ndarray], held_out: csr_array, batch: int = 1024
-) -> float:
-    """Mean squared error of held-out ratings, stars squared.
-
-    predict: from a slice of the rows of `held_out` to the stars of every column.
-    Raises SaelibError where none are held out.
-    """
-    check_held_out(held_out)
-    total = 0.0
-    for start in range(0, held_out.shape[0], batch):
-        part = slice(start, start + batch)
-        wanted = held_out[part].tocoo()
-        predicted = predict(part)[wanted.row, wanted.col]
-        total += np.square(predicted - wanted.data, dtype=np.float64).sum()
-    return total / held_out.nnz
-
-
-def check_held_out(held_out: csr_array) -> None:
-    """Raise SaelibError where no ratings are held out."""
-    if held_out.nnz == 0:
-        raise SaelibError("No ratings are held out to measure on: there are too few of them.")
-
-
 def network_loss(network: StackedAutoencoder, oriented: Oriented, held_out: csr_array) -> float:
     """Mean squared error of held-out ratings by a network, shown what it was trained on.
 
     Stars squared. Raises SaelibError where none are held out.
     """
-    check_held_out(held_out)
+    if not held_out.nnz:
+        raise SaelibError("No ratings are held out to measure on: there are too few of them.")
     found = network.predict_cells(oriented.ratings, held_out, oriented.row_features)
     return float(np.square(found - held_out.data, dtype=np.float64).mean())
 

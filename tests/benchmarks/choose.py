@@ -29,10 +29,11 @@ from saelib.evaluation import ndcg, recall
 from saelib.model.ease import Ease
 from saelib.model.fold_in import FoldIn
 from saelib.model.learn import fit_networks
+from saelib.model.liking import Liking
 from saelib.model.seeing import ListOrder, fit_seeing, see, told_of
 from saelib.network.config import NetworkConfig, Recipe
 from saelib.network.recipes import FILMS, PEOPLE, RECIPES
-from saelib.network.training import build, fit, held_out_loss, network_loss, orient
+from saelib.network.training import build, fit, network_loss, orient
 
 Results = Iterator[tuple[dict, list]]  # a setting, and what it gave with each seed
 
@@ -64,7 +65,7 @@ def error_of(config: NetworkConfig, known: RatingMatrix, hidden: csr_array, seed
     """Validation RMSE of one network as it is used: where rows are films, people folded in."""
     liking, _ = fit_networks(Recipe((config,)), known, seed=seed, progress=False)
     people = known.people
-    return held_out_loss(lambda part: liking.predict(people[part]), hidden) ** 0.5
+    return liking.loss(people, hidden) ** 0.5
 
 
 AROUND: list[dict] = [
@@ -140,7 +141,7 @@ def folding_in(data: Dataset, seeds: list[int], only: str) -> Results:
             ):
                 config = replace(laid_out.config, spread=spread, bias_spread=bias_spread)
                 folded = FoldIn.from_network(net, replace(laid_out, config=config))
-                loss = held_out_loss(lambda rows: folded.predict(people[rows]), wanted)  # noqa: B023
+                loss = Liking([folded]).loss(people, wanted)
                 found.setdefault((spread, bias_spread, kind), []).append(loss**0.5)
     for (spread, bias_spread, people), errors in found.items():
         yield {"spread": spread, "bias_spread": bias_spread, "of": people}, errors
