@@ -88,7 +88,10 @@ class Checkpoint:
                 )
 
         def own(label: str, name: str) -> Tensor:
-            return cut(name, torch.from_numpy(arrays[label]), network)
+            # Taken out one by one: a large file is not in memory twice.
+            whole = torch.from_numpy(arrays.pop(label))
+            part = cut(name, whole, network)
+            return whole if part is whole else part.clone()
 
         with torch.no_grad():
             for name, tensor in network.state_dict().items():
@@ -97,8 +100,8 @@ class Checkpoint:
         for parameter, name in _names(network, optimizer):
             prefix = f"optimizer.{name}:"
             optimizer.state[parameter] = {
-                label.removeprefix(prefix): own(label, name).to(parameter.device).clone()
-                for label in arrays
+                label.removeprefix(prefix): own(label, name).to(parameter.device)
+                for label in list(arrays)
                 if label.startswith(prefix)
             }
         return History(**json.loads(metadata["history"]))

@@ -13,7 +13,6 @@ from typing import Self
 
 import numpy as np
 import safetensors
-from safetensors.numpy import save
 
 from saelib.data.scale import Scale
 from saelib.errors import CheckpointError
@@ -21,7 +20,7 @@ from saelib.errors import CheckpointError
 ABANDONED = 3600  # seconds after which a temporary file is one of a writer that was killed
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, *content: bytes | memoryview) -> None:
     """Write a file whole or not at all: a file that stood there survives a failure.
 
     What killed writers have left in the folder is cleared away. Raises OSError.
@@ -29,7 +28,8 @@ def write_whole(path: Path, content: bytes) -> None:
     path = Path(path)
     temporary = path.with_name(f".saelib-{os.getpid()}.part")
     try:
-        temporary.write_bytes(content)
+        with open(temporary, "wb") as file:
+            file.writelines(content)
         os.replace(temporary, path)
     finally:
         with contextlib.suppress(OSError):  # what went wrong before is what is told
@@ -56,8 +56,10 @@ def write_tensors(path: Path, tensors: dict[str, np.ndarray], metadata: dict[str
     metadata = metadata | {"digest": _digest(tensors, metadata)}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, save(tensors, metadata))
-    except (OSError, safetensors.SafetensorError) as error:
+        write_whole(
+            path, _header(tensors, metadata), *(a.reshape(-1).data for a in tensors.values())
+        )
+    except OSError as error:
         raise CheckpointError(
             f"Cannot write {path}: {error}. Free some space or choose another place; a model that "
             "stood there before is unchanged."
@@ -110,6 +112,22 @@ class InArrays:
         if "scale" in settings:
             settings = settings | {"scale": Scale(**settings["scale"])}
         return cls(**arrays, **settings)
+
+
+def _header(tensors: dict[str, np.ndarray], metadata: dict[str, str]) -> bytes:
+    """What stands before the arrays in a safetensors file: its own length, and JSON.
+
+    Written by us, since the library makes a copy of all arrays to write them; it reads the file.
+    """
+    about: dict[str, dict] = {"__metadata__": metadata}
+    end = 0
+    for name, array in tensors.items():
+        start, end = end, end + array.nbytes
+        kind = {"f": "F", "i": "I", "u": "U"}[array.dtype.kind] + str(8 * array.dtype.itemsize)
+        about[name] = {"dtype": kind, "shape": array.shape, "data_offsets": [start, end]}
+    header = json.dumps(about).encode()
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header
 
 
 def _digest(tensors: dict[str, np.ndarray], metadata: dict[str, str]) -> str:
