@@ -21,6 +21,7 @@ from saelib.model.learn import fit_networks
 from saelib.model.liking import Liking
 from saelib.network.config import Recipe
 from saelib.network.recipes import RECIPES
+from saelib.network.training import build, fit, orient
 
 SMALL = Recipe(
     tuple(replace(c, hidden=(12,), n_batches=10, epochs=8) for c in RECIPES["both"].networks)
@@ -110,6 +111,26 @@ def test_people_who_are_alike_are_folded_in_as_if_alone(fold_in, known):
     alone = np.vstack([fold_in.vectors(people[[i]]) for i in range(9)])
     np.testing.assert_allclose(together, alone, atol=1e-4)
     assert np.abs(together - together[0]).max() > 1e-3
+
+
+def test_a_network_is_taken_apart_in_parts_as_in_one_piece(known, monkeypatch):
+    config = replace(SMALL.networks[1], epochs=2)
+    oriented = orient(config, known)
+    network = build(oriented, 0)
+    fit(network, oriented, progress=False)
+    whole = FoldIn.from_network(network, oriented)
+    vectors = np.column_stack([network.outputs.weight.detach(), network.outputs.bias.detach()])
+    codes = network.decoder_codes(oriented.ratings, oriented.row_features)
+    codes = np.column_stack([codes, np.ones(40)])
+    own = whole.film_codes[:, :-1]  # in these coordinates people vary by 1 in each direction
+    expected = config.spread**2 * codes @ np.cov(vectors.T) @ codes.T
+    np.testing.assert_allclose(own @ own.T, expected, atol=1e-5)
+    monkeypatch.setattr(module, "FILMS", 7)
+    monkeypatch.setattr(module, "PEOPLE", 9)
+    parts = FoldIn.from_network(network, oriented)
+    np.testing.assert_allclose(parts.average, whole.average, atol=1e-5)
+    np.testing.assert_allclose(parts.by_feature, whole.by_feature, atol=1e-6)
+    np.testing.assert_allclose(parts.predict(known.people), whole.predict(known.people), atol=1e-4)
 
 
 def test_people_folded_in_together_are_as_if_alone(fold_in, monkeypatch):

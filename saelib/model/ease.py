@@ -104,8 +104,8 @@ class Ease(InArrays):
         rows = rows[processes.rank() :: processes.size()]
         gram = processes.sum_up((rows.T @ rows).toarray())
         ridges = ridge + dropout / (1 - dropout) * np.diag(gram)
-        weights = ease_weights(gram, ridges)[:, : len(films)]
-        return cls(films, weights.astype(np.float32), n_items)
+        weights = ease_weights(gram, ridges)[:, : len(films)]  # in columns; the file is in rows
+        return cls(films, np.ascontiguousarray(weights, dtype=np.float32), n_items)
 
     def scores(
         self, seen: csr_array, told: np.ndarray | None = None, films: Films = ALL

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 BLOCK = 2**20  # numbers in the codes of people who are folded in together: they fit in a cache
 CELLS = 2**16  # scored at a time
+FILMS, PEOPLE = 4096, 16384  # whose codes and vectors are in double precision at a time
 ALIKE = 0.9  # share of films that two rows have in common from which on they are near each other
 
 
@@ -75,33 +76,41 @@ class FoldIn(InArrays):
     def from_network(cls, network: StackedAutoencoder, oriented: Oriented) -> FoldIn:
         """From a trained network over films, with what it was trained on."""
         config, matrix = oriented.config, oriented.matrix
-        codes = network.decoder_codes(oriented.ratings, oriented.row_features)
-        codes = np.hstack([codes, np.ones((len(codes), 1))])  # the last one meets the output bias
-        vectors = network.column_vectors()  # (n_users, hidden + 1)
-        variances, directions = np.linalg.eigh(np.cov(vectors.T))  # ascending
+        usual, covariance = _moments(network)
+        variances, directions = np.linalg.eigh(covariance)  # ascending
         widths = config.spread * np.sqrt(variances[-config.rank :].clip(min=0))
+        basis = directions[:, -config.rank :] * widths
         slope = cast("OrderedStars", network.head).slope.item()  # as the config has checked
         people_bias = network.column_bias.numpy().astype(np.float64)
         baseline = BiasBaseline(network.mean.item(), people_bias, config.shrinkage)
         film_bias = baseline.user_bias(oriented.ratings)
-        level = np.full((len(codes), 1), config.bias_spread * slope * people_bias.std())
-        by_feature, components = np.zeros((2, len(codes), 0))
-        if network.n_column_features:
-            by_feature = codes[:, :-1] @ network.column_map.detach().numpy().T
+        level = config.bias_spread * slope * people_bias.std()
+        n_items, n_features = len(film_bias), oriented.column_features.shape[1]
+        film_codes = np.full((n_items, basis.shape[1] + 1), level, dtype=np.float32)
+        average, by_feature = np.zeros(n_items), np.zeros((n_items, n_features), dtype=np.float32)
+        for start in range(0, n_items, FILMS):  # a code is wide, and many of them are large
+            part = slice(start, start + FILMS)
+            features = None if oriented.row_features is None else oriented.row_features[part]
+            codes = network.decoder_codes(oriented.ratings[part], features)
+            film_codes[part, :-1] = codes @ basis[:-1] + basis[-1]  # the bias is the last
+            average[part] = codes @ usual[:-1] + usual[-1]
+            if n_features:
+                by_feature[part] = codes @ network.column_map.detach().numpy().T
+        components = np.zeros((n_items, 0))
         if oriented.fingerprints is not None:
             components = oriented.fingerprints.components
         told = matrix.about is not None and config.demographics > 0
         groups = [(g.start, g.stop) for g in matrix.demographics.groups] if told else []
         arrays = {
-            "film_codes": np.hstack([codes @ (directions[:, -config.rank :] * widths), level]),
-            "average": codes @ vectors.mean(axis=0) + slope * (film_bias + people_bias.mean()),
+            "film_codes": film_codes,
+            "average": average + slope * (film_bias + people_bias.mean()),
             "by_feature": by_feature,
             "thresholds": network.head.link().thresholds,
             "components": components,
             "usual": oriented.column_features.mean(axis=0),
         }
         return cls(
-            **{name: array.astype(np.float32) for name, array in arrays.items()},
+            **{name: array.astype(np.float32, copy=False) for name, array in arrays.items()},
             groups=np.array(groups, dtype=np.int64).reshape(-1, 2).T,
             raters=config.raters,
             demographics=config.demographics,
@@ -280,6 +289,19 @@ class FoldIn(InArrays):
                     self.demographics * people.about[told, start:stop]
                 )
         return features
+
+
+def _moments(network: StackedAutoencoder) -> tuple[np.ndarray, np.ndarray]:
+    """The mean (hidden + 1,) of the vectors of the people in training, their output bias last, and
+    the covariance (hidden + 1, hidden + 1). In parts: in double precision, all would be large."""
+    weights, biases = (part.detach().numpy() for part in network.outputs.parameters())
+    mean = np.append(weights.mean(axis=0, dtype=np.float64), biases.mean(dtype=np.float64))
+    covariance = np.zeros((len(mean), len(mean)))
+    for start in range(0, len(weights), PEOPLE):
+        part = slice(start, start + PEOPLE)
+        left = np.column_stack([weights[part], biases[part]]) - mean
+        covariance += left.T @ left
+    return mean, covariance / max(len(weights) - 1, 1)
 
 
 def _like_the_one_before(rows: csr_array) -> np.ndarray:
