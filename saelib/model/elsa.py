@@ -110,11 +110,12 @@ def directions_apart(films: Tensor, others: Tensor, ratings: csr_array, told: np
     |s|^2 = c'(A'A)c - 2 c.f + n. No score is written down.
     """
     import torch
-    from torch.nn.functional import embedding_bag
 
-    columns, starts = (torch.from_numpy(part) for part in (ratings.indices, ratings.indptr[:-1]))
-    n_seen = torch.from_numpy(np.diff(ratings.indptr)).to(films.dtype)
-    of_films = embedding_bag(columns, films, starts, mode="sum")
+    from saelib.network.cells import Cells
+
+    cells = Cells.of(ratings)
+    n_seen = cells.sum_by_row(cells.shown)
+    of_films = cells.add_up(cells.shown, films)
     code = of_films + torch.from_numpy(told).to(films.dtype) @ others
     agree = (code * of_films).sum(dim=1)
     square = ((code @ (films.T @ films)) * code).sum(dim=1) - 2 * agree + n_seen
