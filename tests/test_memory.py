@@ -17,13 +17,13 @@ from saelib.network.recipes import RECIPES
 
 
 def test_the_estimate_counts_the_vectors_of_the_columns():
-    """By hand: two inputs and the decoder, five copies of 4 bytes, and the ratings."""
+    """By hand: two inputs and the decoder, four copies, a gradient of one, and the ratings."""
     config = NetworkConfig(hidden=(500,), inputs="residuals+mask")
     assert training_bytes(config, 87_585, 200_948, 32_000_204) == (
-        3 * 5 * 4 * 500 * 200_948 + 40 * 32_000_204
+        (3 * 4 + 1) * 4 * 500 * 200_948 + 40 * 32_000_204
     )
     stars = replace(config, inputs="stars")
-    assert training_bytes(stars, 10, 100, 0) == 2 * 5 * 4 * 500 * 100
+    assert training_bytes(stars, 10, 100, 0) == (2 * 4 + 1) * 4 * 500 * 100
 
 
 def test_a_training_that_does_not_fit_is_refused_with_what_would(data, monkeypatch, tmp_path):

@@ -225,6 +225,19 @@ def test_the_pace_is_set_at_every_step_of_a_one_cycle_training(known, monkeypatc
     np.testing.assert_allclose(paces, np.arange(steps) / steps)
 
 
+def test_a_trained_network_can_be_trained_again(known):
+    """A second training moves it once a step, and afterwards its gradients are the caller's."""
+    network, _ = fitted(known)
+    again, _ = fitted(known)
+    for part in (network, again):
+        fit(part, orient(replace(SMALL, epochs=2), known), seed=3, progress=False)
+    assert weights_of(network) == weights_of(again)
+    fresh_optimizer_moves = weights_of(again)
+    again.loss(torch.from_numpy(known.csr.toarray()))[0].backward()
+    assert again.outputs.weight.grad is not None
+    assert weights_of(again) == fresh_optimizer_moves
+
+
 def test_the_networks_of_a_recipe_start_from_seeds_of_their_own(known):
     """Two networks with the same settings would else be twice the same one."""
     twice = Recipe((SMALL, SMALL))

@@ -10,7 +10,7 @@ from saelib.network.config import NetworkConfig
 from saelib.network.processes import size
 
 GIB = 2**30
-COPIES = 5  # of each weight: itself, its gradient, Adam's two moments, and that of the best epoch
+COPIES = 4  # of each weight: itself, Adam's two moments, and that of the best epoch
 PER_RATING = 40  # bytes: the sparse matrix in both orders, and what is made of it on the way
 
 
@@ -22,11 +22,12 @@ def training_bytes(config: NetworkConfig, n_rows: int, n_columns: int, n_ratings
     """
     tables = 1 + len(config.inputs.split("+"))
     weights = 4 * tables * n_columns * config.hidden[0]
+    gradient = weights // tables  # of one table at a time
     cells = 0
     if config.head == "multinomial":
         cells = 4 * 6 * n_columns * (n_rows // config.n_batches + 1)
     shared = weights if size() > 1 else 0  # the whole network, beside the share of it
-    return COPIES * weights // size() + shared + cells + PER_RATING * n_ratings
+    return (COPIES * weights + gradient) // size() + shared + cells + PER_RATING * n_ratings
 
 
 def check_memory(config: NetworkConfig, matrix: RatingMatrix) -> None:

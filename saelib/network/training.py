@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from scipy.sparse import csr_array
+from torch import Tensor
+from torch.utils.hooks import RemovableHandle
 from tqdm.auto import tqdm
 
 from saelib.data.matrix import RatingMatrix
@@ -121,6 +123,7 @@ def fit(
     whole, network = network, share_of(network)
     device = network.device
     optimizer = torch.optim.AdamW(_groups(network), lr=config.learning_rate, fused=True)
+    hooks = _step_in_backward(network, optimizer)
     history, best = History(), {k: torch.empty_like(v) for k, v in network.state_dict().items()}
     file = None
     if checkpoint is not None:
@@ -153,9 +156,7 @@ def fit(
                     if row_features is not None:
                         known = torch.from_numpy(row_features[chosen]).to(device)
                     loss, error = network.loss(cells, known, done)
-                    optimizer.zero_grad()
-                    loss.backward()
-                    optimizer.step()
+                    loss.backward()  # and a step, see `_step_in_backward`
                     total += error / n_batches
             if not math.isfinite(total):
                 if any(ratings[chosen].nnz == 0 for chosen in batches):
@@ -186,6 +187,8 @@ def fit(
         history.interrupted = True
     finally:
         bar.close()
+        for hook in hooks:
+            hook.remove()
     whole.load_state_dict({k: bring_together(k, v, network) for k, v in best.items()})
     whole.eval()
     return history
@@ -219,6 +222,22 @@ def _groups(network: StackedAutoencoder) -> list[dict]:
         groups += [{"params": matrices, "weight_decay": decay, "lr": lr, "rate": rate}]
         groups += [{"params": rest, "weight_decay": 0.0, "lr": lr, "rate": rate}]
     return [group for group in groups if group["params"]]
+
+
+def _step_in_backward(
+    network: StackedAutoencoder, optimizer: torch.optim.Optimizer
+) -> list[RemovableHandle]:
+    """Move each weight as soon as its gradient is there, and forget that gradient.
+
+    The gradients of the large tables are so never in memory together. An optimizer passes over
+    weights without a gradient.
+    """
+
+    def move(_: Tensor) -> None:
+        optimizer.step()
+        optimizer.zero_grad()
+
+    return [p.register_post_accumulate_grad_hook(move) for p in network.parameters()]
 
 
 def _set_pace(optimizer: torch.optim.Optimizer, learning_rate: float, done: float) -> None:
