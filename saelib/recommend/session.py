@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from saelib.errors import ProfileError
+from saelib.language import _
 from saelib.recommend.changes import Changes
 from saelib.recommend.play import what_if
 from saelib.recommend.profile import Profile
@@ -190,7 +191,7 @@ class Session:
     def undo(self) -> None:
         """Take back the last change, or gesture. Raises ProfileError where there is none."""
         if not self._past:
-            raise ProfileError("There is nothing to undo.")
+            raise ProfileError(_("There is nothing to undo."))
         self._state, self._gesture = self._past.pop(), None
 
     @contextmanager
