@@ -12,10 +12,12 @@ from markupsafe import Markup, escape
 
 from saelib.data.scale import Scale
 from saelib.errors import SaelibError
+from saelib.language import _, number
 from saelib.model.taste import TasteMap, shares
 from saelib.recommend.catalogue import label
 from saelib.recommend.changes import Change
 from saelib.recommend.reasons import Reasons
+from saelib.recommend.words import genre, genres, listed
 
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).with_name("templates")),
@@ -23,6 +25,7 @@ _TEMPLATES = Environment(
     undefined=StrictUndefined,
     keep_trailing_newline=False,
 )
+_TEMPLATES.globals.update(_=_, number=number, listed=listed)
 
 
 def _render(template: str, **values: object) -> Markup:
@@ -51,7 +54,7 @@ def card(
         name=label(film["title"], film["year"]),
         change=change,
         moved=_moved,
-        genres=film["genres"].replace("|", ", "),
+        genres=genres(film["genres"]),
         stars=film["stars"],
         distribution=film.get("distribution"),
         reasons=reasons,
@@ -78,7 +81,7 @@ def heading(release: str, years: Sequence[float], n_films: int, n_people: int) -
 
 def licence(release: str, terms: str | None) -> Markup:
     """Whose data it is. terms: None where it is nobody's but the reader's."""
-    return _render("licence.html", release=release, licence=terms)
+    return _render("licence.html", release=release, licence=_(terms) if terms else None)
 
 
 def map_picture(taste: TasteMap) -> Markup:
@@ -87,14 +90,14 @@ def map_picture(taste: TasteMap) -> Markup:
     return _render(
         "map.html",
         dots=np.rint(1000 * shares(taste.people)).astype(int).tolist(),
-        genres=list(zip(taste.names, places)),
+        genres=list(zip(map(genre, taste.names), places)),
     )
 
 
 def map_mark(place: tuple[float, float] | None, names: Sequence[str]) -> Markup:
     """The person's star upon `map_picture`, and in words which genres it is near."""
     on_picture = None if place is None else shares(np.array(place)).tolist()
-    return _render("mark.html", place=on_picture, names=names)
+    return _render("mark.html", place=on_picture, names=list(map(genre, names)))
 
 
 def section(heading: str, text: str, more: Markup | str = "") -> Markup:
@@ -128,7 +131,7 @@ def not_rated(scale: Scale) -> float:
 def star_options(scale: Scale, seen: bool = False) -> tuple[tuple[str, float], ...]:
     """What a slider offers: 'not seen' (or only 'seen'), then each number of stars."""
     return (
-        ("seen" if seen else "not seen", not_rated(scale)),
+        (_("seen") if seen else _("not seen"), not_rated(scale)),
         *((star_text(level), level) for level in scale.levels.tolist()),
     )
 
@@ -142,7 +145,9 @@ def one_line(error: Exception | None) -> str:
     """What is shown of an error: one line."""
     if error is None:
         return ""
-    unexpected = (
-        "" if isinstance(error, SaelibError) else f"Something went wrong: {type(error).__name__}: "
-    )
-    return " ".join(f"{unexpected}{error}".split())[:500]
+    said = str(error)
+    if not isinstance(error, SaelibError):
+        said = _("Something went wrong: {kind}: {error}").format(
+            kind=type(error).__name__, error=error
+        )
+    return " ".join(said.split())[:500]

@@ -65,8 +65,9 @@ class RatingPanel(ipw.VBox):
 
     _of_cell: ClassVar[dict[str, tuple[str, list[RatingPanel]]]] = {}  # cell -> (run, panels)
 
-    def __init__(self, recommender: Recommender):
+    def __init__(self, recommender: Recommender, *, language: str = "en"):
         super().__init__()
+        self.language = language
         self._replace_earlier()
         self.session = Session(recommender)
         self.catalogue = recommender.catalogue

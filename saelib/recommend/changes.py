@@ -85,7 +85,9 @@ class Changes:
         )
         said = [film.sentence for film in moved[:SAID]]
         if (more := len(moved) - SAID) > 0:
-            said.append(ngettext("{n} more have moved.", "{n} more have moved.", more).format(n=more))
+            said.append(
+                ngettext("{n} more have moved.", "{n} more have moved.", more).format(n=more)
+            )
         more = len(self.gone) - SAID
         if self.gone:
             gone = _("Gone: {films} and {n} more.") if more > 0 else _("Gone: {films}.")

@@ -86,7 +86,7 @@ class Imported:
 
     def summary(self) -> str:
         """In one line: how much was taken."""
-        unknown, unsure, refused = map(len, (self.not_found, self.ambiguous, self.refused))
+        unknown, unsure, refused = len(self.not_found), len(self.ambiguous), len(self.refused)
         left = (
             (unknown, ngettext("{n} not in {dataset}", "{n} not in {dataset}", unknown)),
             (unsure, ngettext("{n} ambiguous", "{n} ambiguous", unsure)),

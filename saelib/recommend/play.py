@@ -174,9 +174,7 @@ def taste_card(recommender: Recommender, profile: Profile) -> TasteCard:
         for name in filter(None, catalogue.films["genres"][position].split("|")):
             of_genre.setdefault(name, []).append(float(more))
     liking = {
-        name: sum(more) / (len(more) + DOUBT)
-        for name, more in of_genre.items()
-        if len(more) >= FEW
+        name: sum(more) / (len(more) + DOUBT) for name, more in of_genre.items() if len(more) >= FEW
     }
     genres = sorted((g for g in liking if liking[g] >= 0.05), key=lambda g: -liking[g])[:FEW]
     furthest = int(np.argmax(np.abs(above)))
