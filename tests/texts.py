@@ -50,7 +50,9 @@ def po(language: str) -> Path:
 
 
 def translated(language: str) -> Catalog:
-    """The translations as they stand in the file."""
+    """The translations as they stand in the file; none where there is no file yet."""
+    if not po(language).exists():
+        return Catalog(language)
     with po(language).open("rb") as file:
         return read_po(file, language)
 
@@ -91,6 +93,7 @@ def untranslated(texts: Catalog) -> list[str]:
 
 if __name__ == "__main__":
     for folder in sorted(FOLDER.iterdir()):
+        po(folder.name).parent.mkdir(exist_ok=True)
         texts = up_to_date(folder.name)
         missing = untranslated(texts)
         po(folder.name).write_bytes(written(texts))
