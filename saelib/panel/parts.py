@@ -18,9 +18,13 @@ from saelib.recommend.reasons import Reasons
 
 
 class Place(ipw.HBox):
-    """One place of the list, for one film after the other."""
+    """One place of the list, for one film after the other.
+
+    film, name: the movie_id and the label of the one that stands here.
+    """
 
     def __init__(self):
+        self.film, self.name = "", ""
         self.text = ipw.HTML()
         self.saw = ipw.Button(description="Seen it")
         self.reject = ipw.Button(description="Not interested")
@@ -31,6 +35,7 @@ class Place(ipw.HBox):
     def clear(self) -> None:
         """No film stands here."""
         self.layout.display = "none"
+        self.film = self.name = ""
         self.text.value = self.saw.tooltip = self.reject.tooltip = ""
 
     def show(
@@ -42,9 +47,10 @@ class Place(ipw.HBox):
         scale: Scale,
     ) -> None:
         """film: of `Session.recommendations`. change, reasons: see `markup.card`."""
+        self.film, self.name = film["movie_id"], label(film["title"], film["year"])
         self.text.value = card(rank, film, change, reasons, scale)
-        name = label(film["title"], film["year"])
-        self.saw.tooltip, self.reject.tooltip = f"Seen it: {name}", f"Not interested in {name}"
+        self.saw.tooltip = f"Seen it: {self.name}"
+        self.reject.tooltip = f"Not interested in {self.name}"
         self.layout.display = None
 
 
@@ -67,6 +73,11 @@ class InPage(anywidget.AnyWidget):
     kept = traitlets.Unicode().tag(sync=True)
     store = traitlets.Unicode().tag(sync=True)
     max_upload = traitlets.Int(MAX_BYTES).tag(sync=True)
+
+
+def look() -> dict:
+    """One look for several sliders, which widgets share: a profile may bring hundreds."""
+    return {"layout": ipw.Layout(), "style": ipw.SliderStyle(), "continuous_update": False}
 
 
 def fold(name: str, parts: Sequence[ipw.Widget]) -> ipw.VBox:
