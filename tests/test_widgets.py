@@ -31,6 +31,7 @@ from saelib.panel.parts import parts_of
 from saelib.panel.widgets import RatingPanel
 from saelib.recommend.profile import Profile
 from saelib.recommend.recommender import Recommender
+from saelib.recommend.session import PAUSE
 
 
 @pytest.fixture
@@ -287,6 +288,23 @@ def test_undo_goes_all_the_way_back(panel):
     assert panel.watch.alert.value == "There is nothing to undo."
     rate(panel, 5)
     assert panel.watch.alert.value == ""
+
+
+def test_quick_keys_on_a_slider_are_one_undo_and_deliberate_taps_two(panel, monkeypatch):
+    now = 0.0
+    monkeypatch.setattr(panel.session, "_clock", lambda: now)
+    for stars in (1, 2, 3, 4):
+        panel.rate.sliders[1].value = stars
+        now += 0.3
+    lists = [shown(panel)]
+    now += PAUSE
+    panel.rate.sliders[1].value = 2
+    assert shown(panel) != lists[0]
+    panel.watch.undo.click()
+    assert (panel.rate.sliders[1].value, shown(panel)) == (4, lists[0])
+    panel.watch.undo.click()
+    assert (panel.rate.sliders[1].value, len(panel.rate.sliders)) == (0, 5)
+    assert not panel.session.can_undo
 
 
 def test_saved_as_the_command_line_does_and_loaded_again(panel, tmp_path):

@@ -54,7 +54,9 @@ class RateFilms(ipw.VBox):
     def _rate(self, number: int) -> None:
         stars = self._controls[self.sliders[number]]
         rated = stars != not_rated(self.session.recommender.scale)
-        self.session.rate(self.session.films[number], stars if rated else None)
+        film = self.session.films[number]
+        with self.session.gesture(("stars", film)):
+            self.session.rate(film, stars if rated else None)
         self._ask_on = rated
 
     def _tick(self, number: int) -> str | None:
