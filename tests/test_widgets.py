@@ -204,6 +204,34 @@ def test_a_film_is_searched_and_added_once(panel):
     assert panel.rate.search.button not in list(visible(panel))
 
 
+def enter(panel, text: str, search: int = 0) -> None:
+    """As panel.js says that Enter was pressed in a search box."""
+    panel.in_page._handle_custom_msg({"entered": {"search": search, "text": text}}, [])
+
+
+def test_enter_adds_the_best_that_is_found_and_says_so(panel):
+    panel.rate.search.query.value = "fil"
+    enter(panel, "les miserabels")  # before the box has sent all of it
+    said = "Misérables, Les (1995) is among the films to rate."
+    assert panel.watch.status.value == said
+    assert titles(panel)[-1] == "Misérables, Les (1995)"
+    panel.rate.search.query.value = "les miserabels"  # and now it does
+    assert panel.watch.status.value == said
+    enter(panel, "les miserabels")
+    assert titles(panel).count("Misérables, Les (1995)") == 1
+    panel.rate.search.query.value = "les mis"
+    panel.rate.search.query.value = "les miserabels"
+    assert panel.watch.status.value == "Found: 1 film.", "typed anew, and not entered"
+    before = titles(panel)
+    for text, word in (("", "Type a part"), (" ", "Type a part"), ("no such thing", "Nothing is")):
+        enter(panel, text)
+        assert panel.watch.status.value.startswith(word)
+        assert titles(panel) == before
+    panel.watch.undo.click()
+    assert "Misérables, Les (1995)" not in titles(panel)
+    assert panel.watch.alert.value == ""
+
+
 def test_filters_and_how_well_known(panel):
     rate(panel, 5, 4, 2)
     everything = shown(panel)
@@ -265,6 +293,46 @@ def test_a_recommendation_that_was_seen_moves_to_the_films_to_rate(panel):
         panel.watch.undo.click()
     assert shown(panel) == before
     assert panel.session.profile.seen == []
+
+
+def test_a_recommendation_is_rated_on_its_card(panel, bundle):
+    rate(panel, 5)
+    before, place = shown(panel), panel.watch.places[1]
+    assert place.stars.description == f"Seen, with stars: {before[1]}"
+    assert not place.stars.continuous_update
+    film, n_open = str(place.film), [slider.value for slider in panel.rate.sliders].count(0)
+    place.stars.value = 4
+    assert panel.session.profile.ratings[film] == 4
+    assert (
+        panel.watch.status.value == f"{before[1]} has got 4 stars, and is among the films to rate."
+    )
+    assert before[1] not in shown(panel)
+    assert place.stars.value == 0, "it is another film's now"
+    assert panel.rate.sliders[titles(panel).index(before[1])].value == 4
+    assert [slider.value for slider in panel.rate.sliders].count(0) == n_open
+    place.saw.click()
+    panel.watch.places[0].reject.click()
+    after = shown(panel)
+    other = RatingPanel(Recommender(bundle))
+    upload(other, content(panel.save))
+    assert shown(other) == after
+    assert other.session.profile == panel.session.profile
+    other.close()
+    for _ in range(3):
+        panel.watch.undo.click()
+    assert shown(panel) == before
+    assert film not in panel.session.profile.ratings
+    place.stars.value = 5  # the same value as could have been kept from before
+    assert panel.session.profile.ratings[film] == 5
+
+
+def test_a_card_that_cannot_be_rated_stays_and_says_why(panel, monkeypatch):
+    rate(panel, 5)
+    before = shown(panel)
+    monkeypatch.setattr(panel.session, "rate", lambda *_: 1 / 0)
+    panel.watch.places[0].stars.value = 3
+    assert "division by zero" in panel.watch.alert.value
+    assert (panel.watch.places[0].stars.value, shown(panel)) == (0, before)
 
 
 def test_undo_goes_all_the_way_back(panel):
@@ -686,6 +754,17 @@ class Sitting(RuleBasedStateMachine):
         if number < len(shown(self.panel)):
             self.panel.watch.places[number].saw.click()
 
+    @rule(number=st.integers(0, 9), stars=st.integers(1, 5))
+    def rate_on_the_card(self, number, stars):
+        if number < len(shown(self.panel)):
+            film = str(self.panel.watch.places[number].film)
+            self.panel.watch.places[number].stars.value = stars
+            assert self.panel.session.profile.ratings[film] == stars
+
+    @rule(text=st.sampled_from(["film 2", "sabrina", "x"]))
+    def enter(self, text):
+        enter(self.panel, text)
+
     @rule(which=st.integers(0, 2))
     def click(self, which):
         panel = self.panel
@@ -722,6 +801,7 @@ class Sitting(RuleBasedStateMachine):
         }
         assert listed["score"].is_monotonic_decreasing
         assert len(shown(panel)) == len(listed)
+        assert {place.stars.value for place in panel.watch.places} == {0}
         values = [slider.value for slider in panel.rate.sliders]
         assert values == [session.profile.ratings.get(film, 0) for film in session.films]
         assert len(set(session.films)) == len(session.films) == len(panel.rate.rows.children)

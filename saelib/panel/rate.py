@@ -57,7 +57,8 @@ class RateFilms(ipw.VBox):
         film = self.session.films[number]
         with self.session.gesture(("stars", film)):
             self.session.rate(film, stars if rated else None)
-        self._ask_on = rated
+        if rated:
+            self.ask_on()
 
     def _tick(self, number: int) -> str | None:
         before = len(self.session.profile.ratings)
@@ -85,6 +86,10 @@ class RateFilms(ipw.VBox):
         self.about.show()
         self._show_ticks()
         self._show_sliders()
+
+    def ask_on(self) -> None:
+        """A film was rated: another one is to be asked about, see `go_on`."""
+        self._ask_on = True
 
     def go_on(self) -> None:
         """After a rating, and after the list that follows from it: another film to rate."""

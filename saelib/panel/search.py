@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import ipywidgets as ipw
 
@@ -17,7 +18,8 @@ class FilmSearch(ipw.VBox):
     """A box to type in, what is found, and a button.
 
     choose: gets the movie_id and the label of a film that was chosen from what is found, or the
-    best hit after Enter; it returns what is to be said. turn: see `Controls.on`.
+    best hit after Enter; it returns what is to be
+    said. turn: see `Controls.on`.
     """
 
     def __init__(
@@ -32,6 +34,8 @@ class FilmSearch(ipw.VBox):
     ):
         self.catalogue, self._controls, self._choose = catalogue, controls, choose
         self._turn = turn
+        # The text whose best hit was taken with Enter, and what was said of that.
+        self._entered: tuple[str, str | None] | None = None
         self.query = ipw.Text(description=name, placeholder="part of its title")
         self.found = ipw.Select(description="Found", rows=5)
         self.button = ipw.Button(description=button)
@@ -40,8 +44,25 @@ class FilmSearch(ipw.VBox):
         controls.on(self.button, self._take, turn)
         super().__init__([classed(self.query, "saelib-search"), self.results])
 
-    def _search(self) -> str:
-        return self._look(self._controls[self.query])
+    def enter(self, text: str) -> None:
+        """Enter was pressed on this text; panel.js sends it, since the box may still be sending."""
+        self._controls.do(partial(self._take_best, text), turn=self._turn)
+
+    def _take_best(self, text: str) -> str | None:
+        self._look(text)
+        if not text.strip():
+            return "Type a part of a title; Enter takes the best film that is found."
+        if self.found.value is None:
+            return "Nothing is found: type a part of the title as it is spelled."
+        self._entered = (text, self._take())
+        return self._entered[1]
+
+    def _search(self) -> str | None:
+        text = self._controls[self.query]
+        if self._entered and text == self._entered[0]:
+            return self._entered[1]  # the box has sent it at last, and it is dealt with
+        self._entered = None
+        return self._look(text)
 
     def _look(self, text: str) -> str:
         found = self.catalogue.find(text)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import ipywidgets as ipw
 
+from saelib.data.scale import Scale
 from saelib.panel.controls import Controls
 from saelib.panel.files import spreadsheet
-from saelib.panel.markup import download, map_mark, map_picture, section, top
+from saelib.panel.markup import download, map_mark, map_picture, not_rated, section, top
 from saelib.panel.parts import Place, classed, dropdown, fold, look
 from saelib.recommend.catalogue import label
 from saelib.recommend.changes import changes
@@ -29,8 +31,9 @@ WELL_KNOWN = {
 class WatchNext(ipw.VBox):
     """Ten films to watch next, and why; above them what was said last."""
 
-    def __init__(self, session: Session, controls: Controls):
-        self.session, self._controls = session, controls
+    def __init__(self, session: Session, controls: Controls, rated: Callable[[], None]):
+        """rated: called after a film of the list has got stars."""
+        self.session, self._controls, self._rated = session, controls, rated
         recommender = session.recommender
         catalogue = recommender.catalogue
         self._made_from: tuple | None = None  # what the list shown was made from
@@ -41,7 +44,8 @@ class WatchNext(ipw.VBox):
         self.undo = ipw.Button(description="Undo")
         self.top = ipw.HTML()  # the first films of the list once more, for narrow windows
         self.welcome = ipw.HTML()
-        self.places = [Place() for _ in range(N_LISTED)]
+        shared = look()
+        self.places = [Place(recommender.scale, shared) for _ in range(N_LISTED)]
         self.genre = dropdown("Genre", [("all genres", ""), *((g, g) for g in catalogue.genres)])
         decades = [(f"{decade}s", decade) for decade in reversed(catalogue.decades)]
         self.decade = dropdown("Decade", [("all decades", 0), *decades])
@@ -89,9 +93,19 @@ class WatchNext(ipw.VBox):
     # -- What the person does with the film of a place ------------------------------------------
 
     def listen(self, place: Place) -> None:
-        """Do what the buttons of a place say."""
+        """Do what the slider and the buttons of a place say."""
+        self._controls.on(place.stars, partial(self._rate, place))
         self._controls.on(place.saw, partial(self._saw, place))
         self._controls.on(place.reject, partial(self._reject, place))
+
+    def _rate(self, place: Place) -> str:
+        stars, name = self._controls[place.stars], place.name
+        # Another film will stand here: its slider begins anew.
+        self._controls.put(place.stars, not_rated(self.session.recommender.scale))
+        with self.session.gesture(("stars", place.film)):
+            self.session.rate(place.film, stars)
+        self._rated()
+        return f"{name} has got {Scale.spoken(stars)}, and is among the films to rate."
 
     def _saw(self, place: Place) -> str:
         self.session.saw(place.film)

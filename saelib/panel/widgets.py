@@ -40,7 +40,7 @@ class RatingPanel(ipw.VBox):
         self.session = Session(recommender)
         self._controls = Controls(self._turn)
         self.rate = RateFilms(self.session, self._controls)
-        self.watch = WatchNext(self.session, self._controls)
+        self.watch = WatchNext(self.session, self._controls, self.rate.ask_on)
         self.save = ipw.HTML()
         self.upload = ipw.FileUpload(
             description="Load profile", tooltip="Load profile", accept=".json,.csv,.zip"
@@ -48,9 +48,11 @@ class RatingPanel(ipw.VBox):
         self.restart = ipw.Button(description="Start again")
         self.in_page = InPage(
             upload=self.upload,
+            stars=[place.stars for place in self.watch.places],
             marks=marks(recommender.scale),
             store=f"saelib {recommender.dataset}",
         )
+        self.searches = [self.rate.search]  # in the order in which they stand in the page
         self._controls.on(self.upload, self._load)
         self._controls.on(self.restart, self._restart)
         self.in_page.on_msg(lambda _, said, buffers: self._hear(said))
@@ -159,5 +161,7 @@ class RatingPanel(ipw.VBox):
         """What panel.js has sent, see `InPage`."""
         if "restore" in said:
             self._controls.do(partial(self._restore, said["restore"]))
+        elif "entered" in said:
+            self.searches[said["entered"]["search"]].enter(said["entered"]["text"])
         else:
             self._controls.do(partial(refuse, **said["refused"]))
