@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import copy
+import csv
 import json
 import re
 import threading
@@ -27,6 +28,7 @@ from saelib.data.dataset import Dataset
 from saelib.model.learn import train
 from saelib.model.taste import shares
 from saelib.panel import watch, widgets
+from saelib.panel.files import spreadsheet
 from saelib.panel.parts import parts_of
 from saelib.panel.widgets import RatingPanel
 from saelib.recommend.profile import Profile
@@ -453,8 +455,36 @@ def test_ratings_made_elsewhere_are_added_to_what_was_told(panel):
         "ratings.csv: 1 film with stars and 0 seen taken; 1 not in ml-100k."
     )
     assert panel.session.profile.ratings == before | {"310": 5}
+    report = unescape(panel.report.value)
+    assert "<summary>What became of each film of ratings.csv</summary>" in report
+    assert "Not in ml-100k: 1\n  No such film (1980)" in report
+    assert "1 found by title and year" in report
     panel.watch.undo.click()
     assert panel.session.profile.ratings == before
+    upload(panel, '{"ratings": {"80": 5}}')
+    assert panel.report.value == "", "of another file"
+
+
+def test_the_list_as_a_table_holds_no_formula(bundle):
+    """As its titles may be in data of one's own."""
+    titles = [f"{'=+-@'[i % 4]}cmd|' /C calc'!A{i}" for i in range(len(bundle.films))]
+    hostile = copy.copy(bundle)
+    hostile.films = bundle.films.assign(title=titles, genres="=1+1|@SUM(A1)")
+    panel = RatingPanel(Recommender(hostile))
+    rate(panel, 5)
+    rows = list(csv.reader(StringIO(content(panel.watch.download)[1:])))[1:]
+    assert len(rows) == 10
+    for row in rows:
+        assert row[1][1:] in titles
+        assert not [cell for cell in row if cell.startswith(("=", "+", "-", "@"))]
+    panel.close()
+    films = pd.DataFrame(
+        {"movie_id": ["-1", "a"], "title": ["\t=1", "=2"], "year": 1990, "genres": "x"}
+    ).assign(stars=[-1.5, 2])
+    written = list(csv.reader(StringIO(spreadsheet(films)[1:])))[1:]
+    assert [row[0] for row in written] == ["'-1", "a"]
+    assert [row[1] for row in written] == ["'\t=1", "'=2"]
+    assert [row[4] for row in written] == ["-1.5", "2.0"], "numbers stay numbers"
 
 
 def test_a_list_of_films_that_one_may_not_like_says_so(panel, monkeypatch):

@@ -9,6 +9,8 @@ from saelib.recommend.imports import Imported, read_profile
 from saelib.recommend.profile import MAX_BYTES
 from saelib.recommend.recommender import Recommender
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # how what spreadsheets compute begins
+
 
 def uploaded(file: dict, recommender: Recommender) -> Imported:
     """A profile, or an export of elsewhere, as `FileUpload` holds it. Raises ProfileError."""
@@ -32,6 +34,18 @@ def refuse(name: str, size: int | None) -> None:
 
 
 def spreadsheet(films: pd.DataFrame) -> str:
-    """The list as CSV that spreadsheets open. films: as of `Session.recommendations`."""
+    """The list as CSV that spreadsheets open. films: as of `Session.recommendations`.
+
+    A text that begins with one of `=+-@`, a tab or a line break could be run as a formula by the
+    spreadsheet that opens it; a title of one's own data may hold anything. Such a cell gets an
+    apostrophe in front, by which spreadsheets know a text (OWASP, 'CSV Injection'). Numbers are
+    written as they are.
+    """
     table = films[["movie_id", "title", "year", "genres", "stars"]].round({"stars": 2})
+    for name in table.select_dtypes(exclude="number"):
+        table[name] = table[name].map(_as_text, na_action="ignore")
     return "\ufeff" + table.to_csv(index=False)  # the mark tells spreadsheets: UTF-8
+
+
+def _as_text(cell: object) -> object:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell

@@ -16,7 +16,7 @@ const nameControls = (root, marks) => {
   set(root, "role", "group");
   set(root, "aria-label", "Rating panel");
   // JupyterLab takes arrow keys and Enter for its own shortcuts, save from an element that says so.
-  for (const control of root.querySelectorAll("a, button, input, select, .noUi-handle")) {
+  for (const control of root.querySelectorAll("a, button, input, select, summary, .noUi-handle")) {
     set(control, "data-lm-suppress-shortcuts", "true");
   }
   for (const handle of root.querySelectorAll(".noUi-handle")) {

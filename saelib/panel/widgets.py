@@ -15,13 +15,15 @@ from IPython import get_ipython
 from saelib.data.releases import RELEASES
 from saelib.panel.controls import Act, Controls
 from saelib.panel.files import refuse, uploaded
-from saelib.panel.markup import download, heading, licence, line, marks, one_line
+from saelib.panel.markup import download, heading, licence, line, marks, one_line, report
 from saelib.panel.parts import InPage, classed, parts_of
 from saelib.panel.rate import RateFilms
 from saelib.panel.watch import WatchNext
 from saelib.recommend.profile import Profile
 from saelib.recommend.recommender import Recommender
 from saelib.recommend.session import Session
+
+N_REPORTED = 100  # films of each kind, of a file of elsewhere
 
 
 class RatingPanel(ipw.VBox):
@@ -45,6 +47,7 @@ class RatingPanel(ipw.VBox):
         self.upload = ipw.FileUpload(
             description="Load profile", tooltip="Load profile", accept=".json,.csv,.zip"
         )
+        self.report = ipw.HTML()  # what became of each film of a file of elsewhere
         self.restart = ipw.Button(description="Start again")
         self.in_page = InPage(
             upload=self.upload,
@@ -94,6 +97,7 @@ class RatingPanel(ipw.VBox):
             ipw.HTML(heading(name, years, n_films, n_people)),
             classed(ipw.HBox([self.rate, self.watch]), "saelib-columns"),
             classed(ipw.HBox(buttons), "saelib-buttons"),
+            self.report,
             classed(
                 ipw.HTML(licence(name, release.licence if release else None)), "saelib-licence"
             ),
@@ -138,19 +142,23 @@ class RatingPanel(ipw.VBox):
 
     def _restart(self) -> None:
         self.session.restart()
+        self.report.value = ""
         self._begin()
 
     def _load(self) -> str | None:
         """A profile takes the place of what was told; ratings made elsewhere are added to it."""
         [file] = self._controls[self.upload]
         found = uploaded(file, self.session.recommender)
-        if found.of_elsewhere:
-            self.session.add_profile(found.profile)
-            return f"{file['name']}: {found.summary()}"
-        self._take(found.profile)
-        return None
+        if not found.of_elsewhere:
+            self._take(found.profile)
+            return None
+        self.session.add_profile(found.profile)
+        heading = f"What became of each film of {file['name']}"
+        self.report.value = report(heading, found.report(N_REPORTED))
+        return f"{file['name']}: {found.summary()}"
 
     def _take(self, profile: Profile) -> None:
+        self.report.value = ""
         self.session.take(profile)
         self._begin()
 
