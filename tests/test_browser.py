@@ -292,7 +292,7 @@ def test_every_control_has_a_name_and_is_reached_with_tab(site, page):
     names = [control.evaluate(named) for control in controls.all()]
     twice = {name for name in names if names.count(name) > 1}
     assert not twice
-    assert len(names) == 55, "10 titles, 6 films, 2 x 10 recommendations, 19 others"
+    assert len(names) == 65, "10 titles, 6 films, 3 x 10 recommendations, 19 others"
     assert all(names)
     page.locator("body").click(position={"x": 1, "y": 1})
     reached = set()
@@ -402,7 +402,7 @@ def test_a_finger_rates_where_it_taps_and_scrolls_where_it_swipes(browser, site)
     expect(status).to_contain_text("1 rated.")
     assert row.locator(".noUi-base").bounding_box()["y"] == pytest.approx(y - 2, abs=12)
     y = row.locator(".noUi-base").bounding_box()["y"] + 2
-    page.wait_for_timeout(400)  # until the slider has come to rest
+    page.wait_for_timeout(1500)  # the slider has come to rest, and what follows is another gesture
     for step in range(11):  # along the track
         touch("touchMove" if step else "touchStart", x[4] + (x[2] - x[4]) * step / 10, y + 2)
         page.wait_for_timeout(20)
@@ -412,6 +412,86 @@ def test_a_finger_rates_where_it_taps_and_scrolls_where_it_swipes(browser, site)
     expect(slider).to_have_attribute("aria-valuetext", "4 stars")  # one gesture, one undo
     close(page)
     context.close()
+
+
+def test_enter_in_the_search_adds_the_best_that_is_found(site, page):
+    page.goto(site)
+    panel = the_panel(page)
+    box = panel.get_by_label("Find a film")
+    box.focus()
+    page.keyboard.type("les miserabels", delay=5)  # faster than it is searched
+    page.keyboard.press("Enter")
+    status = panel.get_by_role("status")
+    expect(status).to_have_text("Misérables, Les (1995) is among the films to rate.")
+    page.wait_for_timeout(500)
+    expect(status).to_have_text("Misérables, Les (1995) is among the films to rate.")
+    expect(panel.get_by_role("slider", name="Misérables, Les (1995), stars")).to_be_visible()
+    expect(box).to_be_focused()
+    page.keyboard.type("Sabrina")  # in its place
+    expect(status).to_have_text("Found: 2 films.")
+    expect(box).to_have_value("Sabrina")
+
+
+def test_a_film_of_the_list_is_rated_with_keys_and_with_a_click(site, page):
+    """Keys on its slider count as soon as nobody presses any more: else 4 would rate four films."""
+    page.goto(site)
+    panel = the_panel(page)
+    status = panel.locator(".saelib-status")
+    press(page, panel, 0, "5")
+    expect(panel.locator(".saelib-place .saelib-title:visible")).to_have_count(10)
+    first, second, third = titles(panel)[:3]
+    slider = panel.get_by_role("slider", name=f"Seen, with stars: {second}")
+    slider.focus()
+    for n in range(1, 5):
+        page.keyboard.press("ArrowRight")
+        expect(slider).to_have_attribute("aria-valuetext", f"{n} star{'s' * (n > 1)}")
+    expect(status).to_have_text(f"{second} has got 4 stars, and is among the films to rate.")
+    rated = panel.get_by_role("slider", name=f"{second}, stars")
+    expect(rated).to_have_attribute("aria-valuetext", "4 stars")
+    handle = panel.locator(".saelib-stars .noUi-handle").nth(1)
+    expect(handle).to_be_focused()
+    expect(handle).to_have_attribute("aria-valuetext", "not seen")
+    page.keyboard.press("3")
+    page.keyboard.press("Escape")  # taken back
+    page.keyboard.press("2")
+    name = (handle.get_attribute("aria-label")).removeprefix("Seen, with stars: ")
+    page.keyboard.press("Enter")  # at once
+    expect(status).to_have_text(f"{name} has got 2 stars, and is among the films to rate.")
+    panel.get_by_role("button", name="Undo").click()
+    expect(status).to_contain_text("2 rated.")
+    panel.get_by_role("button", name="Undo").click()
+    expect(status).to_contain_text("1 rated.")
+    assert titles(panel)[:3] == [first, second, third]
+
+    place = panel.locator(".saelib-place").nth(2)
+    marks = place.locator(".saelib-marks i")
+    x = [mark.bounding_box()["x"] for mark in marks.all()]
+    assert min(b - a for a, b in pairwise(x)) >= 24, "for a finger"
+    track = place.locator(".noUi-base").bounding_box()
+    page.mouse.click(x[5], track["y"] + 2)
+    expect(status).to_have_text(f"{third} has got 5 stars, and is among the films to rate.")
+    assert third not in titles(panel)
+
+
+def test_quick_keys_are_one_undo_and_deliberate_ones_two(site, page):
+    page.goto(site)
+    panel = the_panel(page)
+    slider = panel.get_by_role("slider", name="stars").first
+    status, undo = panel.locator(".saelib-status"), panel.get_by_role("button", name="Undo")
+    slider.focus()
+    for _ in range(4):
+        page.keyboard.press("ArrowRight")
+        page.wait_for_timeout(80)
+    expect(slider).to_have_attribute("aria-valuetext", "4 stars")
+    expect(status).to_contain_text("1 rated.")
+    page.wait_for_timeout(1500)
+    press(page, panel, 0, "2")
+    page.wait_for_timeout(300)
+    undo.click()
+    expect(slider).to_have_attribute("aria-valuetext", "4 stars")
+    undo.click()
+    expect(slider).to_have_attribute("aria-valuetext", "not seen")
+    expect(status).to_contain_text("Tick or rate")
 
 
 def test_what_was_told_is_offered_again_after_a_reload(site, page):

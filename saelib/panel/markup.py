@@ -105,6 +105,11 @@ def section(heading: str, text: str, more: Markup | str = "") -> Markup:
     return _render("section.html", heading=heading, text=text, more=more)
 
 
+def report(summary: str, text: str) -> Markup:
+    """A summary that unfolds to many lines."""
+    return _render("report.html", summary=summary, text=text)
+
+
 def download(text: str, file: str, content: str) -> Markup:
     """A link that looks like a button and downloads a file, without a server."""
     data = base64.b64encode(content.encode()).decode()

@@ -16,7 +16,7 @@ const nameControls = (root, marks) => {
   set(root, "role", "group");
   set(root, "aria-label", "Rating panel");
   // JupyterLab takes arrow keys and Enter for its own shortcuts, save from an element that says so.
-  for (const control of root.querySelectorAll("a, button, input, select, .noUi-handle")) {
+  for (const control of root.querySelectorAll("a, button, input, select, summary, .noUi-handle")) {
     set(control, "data-lm-suppress-shortcuts", "true");
   }
   for (const handle of root.querySelectorAll(".noUi-handle")) {
@@ -27,10 +27,10 @@ const nameControls = (root, marks) => {
     set(handle, "aria-valuetext", spoken(readout.textContent));
     set(readout, "contenteditable", "false"); // else a second tab stop, where nothing can be typed
   }
-  for (const row of root.querySelectorAll(".saelib-film")) drawMarks(row, marks);
+  for (const row of root.querySelectorAll(".saelib-film, .saelib-stars")) drawMarks(row, marks);
   for (const [name, role, label] of [
     [".saelib-places", "list", "Recommendations"],
-    [".saelib-place", "listitem"],
+    [".saelib-places > .saelib-place", "listitem"],
   ]) {
     for (const element of root.querySelectorAll(name)) {
       set(element, "role", role);
@@ -66,20 +66,78 @@ const drawMarks = (row, marks) => {
   track.append(line);
 };
 
-/** On a film's slider a digit gives that many stars, 0 takes them back. */
+const PAUSE = 800; // milliseconds after which the keys that were pressed count
+const DOWN = { ArrowLeft: -1, ArrowDown: -1, PageDown: -2, Home: -Infinity };
+const STEPS = { ...DOWN, ArrowRight: 1, ArrowUp: 1, PageUp: 2, End: Infinity };
+
+/** On a film's slider a digit gives that many stars, 0 takes them back.
+ *
+ * A film of the list leaves it as soon as it has stars, and the next key would rate the one that
+ * comes in its place. So keys only move its slider, and what it shows counts after a pause, with
+ * Enter, or when the slider is left; Escape takes it back.
+ */
 const listenToKeys = (root, model) => {
-  const press = async (event) => {
-    const row = event.target.closest?.(".saelib-film .noUi-handle") && event.target.closest(".saelib-film");
-    if (!row || event.ctrlKey || event.altKey || event.metaKey) return;
-    const index = event.key === "0" ? 0 : model.get("marks").indexOf(event.key);
-    if (index < 0) return;
-    event.preventDefault();
-    event.stopPropagation();
-    const number = [...root.querySelectorAll(".saelib-rows > .saelib-film")].indexOf(row);
-    const id = model.get("sliders")[number].replace("IPY_MODEL_", "");
-    const slider = await model.widget_manager.get_model(id);
+  let waiting; // {slider, name, timer}: a slider of the list that was moved
+  const settle = (counts) => {
+    if (!waiting) return;
+    const { slider, name, timer } = waiting;
+    clearTimeout(timer);
+    waiting = undefined;
+    if (counts && slider.get("description") === name && slider.get("index")) slider.save_changes();
+    else slider.set("index", 0);
+  };
+  const modelOf = (sliders, row, all) => {
+    const id = model.get(sliders)[[...root.querySelectorAll(all)].indexOf(row)];
+    return model.widget_manager.get_model(id.replace("IPY_MODEL_", ""));
+  };
+  const indexOf = (key) => (key === "0" ? 0 : model.get("marks").indexOf(key));
+  const rate = async (row, index) => {
+    const slider = await modelOf("sliders", row, ".saelib-rows > .saelib-film");
     slider.set("index", index);
     slider.save_changes();
+  };
+  const move = async (row, key) => {
+    const slider = await modelOf("stars", row, ".saelib-stars");
+    if (waiting?.slider !== slider) settle(true);
+    const highest = slider.get("_options_labels").length - 1;
+    const to = key in STEPS ? slider.get("index") + STEPS[key] : indexOf(key);
+    slider.set("index", Math.max(0, Math.min(highest, to)));
+    clearTimeout(waiting?.timer);
+    waiting = { slider, name: slider.get("description"), timer: setTimeout(settle, PAUSE, true) };
+  };
+  const press = (event) => {
+    const row = event.target.closest?.(".noUi-handle") && event.target.closest(".saelib-film, .saelib-stars");
+    if (!row || event.ctrlKey || event.altKey || event.metaKey) return;
+    const listed = row.classList.contains("saelib-stars");
+    if (listed && ["Enter", "Escape"].includes(event.key)) settle(event.key === "Enter");
+    else if (listed && (event.key in STEPS || indexOf(event.key) >= 0)) move(row, event.key);
+    else if (!listed && indexOf(event.key) >= 0) rate(row, indexOf(event.key));
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  };
+  const leave = (event) => {
+    if (event.target.closest?.(".saelib-stars")) settle(true);
+  };
+  root.addEventListener("keydown", press, true);
+  root.addEventListener("focusout", leave, true);
+  return () => {
+    settle(false);
+    root.removeEventListener("keydown", press, true);
+    root.removeEventListener("focusout", leave, true);
+  };
+};
+
+/** Enter takes the best film that is found. The text goes along: the box may not have sent it yet. */
+const listenToSearches = (root, model) => {
+  const press = (event) => {
+    const box = event.key === "Enter" && event.target.closest?.(".saelib-search");
+    if (!box) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const search = [...root.querySelectorAll(".saelib-search")].indexOf(box);
+    model.send({ entered: { search, text: event.target.value } });
+    event.target.select(); // what is typed next takes its place
   };
   root.addEventListener("keydown", press, true);
   return () => root.removeEventListener("keydown", press, true);
@@ -287,6 +345,7 @@ export default {
       endings = [
         () => observer.disconnect(),
         listenToKeys(root, model),
+        listenToSearches(root, model),
         listenToFingers(root),
         watchHeight(root),
         keepAnswers(model, offer),
