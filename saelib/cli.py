@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from saelib import __version__
 from saelib.errors import CheckpointError, ProfileError, SaelibError
-from saelib.language import ENGLISH, LANGUAGES, _, language, speak
+from saelib.language import ENGLISH, LANGUAGES, _, speak, speaking
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +41,7 @@ STAND_INS = {"★": "*", "→": "->", "±": "+/-", "…": "...", "·": "-"}
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command. An error of ours ends it with its message and exit status 1."""
     _prepare_streams()
-    with language(ENGLISH):
+    with speaking(ENGLISH):
         _run(arguments)
 
 

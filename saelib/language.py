@@ -41,7 +41,7 @@ def speak(name: str) -> None:
 
 
 @contextmanager
-def language(name: str) -> Iterator[None]:
+def speaking(name: str) -> Iterator[None]:
     """Speak a language within a block. Raises SaelibError for an unknown one."""
     before = current()
     speak(name)

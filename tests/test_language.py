@@ -11,8 +11,12 @@ import re
 import string
 import threading
 import tomllib
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from html import unescape
 
 import house
+import ipywidgets
 import pytest
 import texts
 from babel.messages.mofile import read_mo
@@ -22,10 +26,12 @@ from saelib.cli import main
 from saelib.data.layouts import GENDERS, ML_1M_OCCUPATIONS, ML_100K_GENRES, ML_100K_OCCUPATIONS
 from saelib.data.scale import HALF_STARS, WHOLE_STARS, Scale
 from saelib.errors import DataError, ProfileError, SaelibError
-from saelib.language import LANGUAGES, _, current, language, ngettext, number, speak
+from saelib.language import LANGUAGES, _, current, ngettext, number, speak, speaking
 from saelib.panel.door import RefusalError
 from saelib.panel.page import TITLES
+from saelib.panel.parts import parts_of
 from saelib.panel.terminal import interview
+from saelib.panel.widgets import RatingPanel
 from saelib.recommend import matching, words
 from saelib.recommend.changes import Change, Changes
 from saelib.recommend.exports import read_export
@@ -210,12 +216,12 @@ def test_templates_hold_no_texts_of_their_own():
 
 def test_a_language_is_spoken_within_its_block_only():
     assert current() == "en"
-    with language("es"):
+    with speaking("es"):
         assert _("Stopped.") == "Interrumpido."
-        with language("en"):
+        with speaking("en"):
             assert _("Stopped.") == "Stopped."
         assert current() == "es"
-        with pytest.raises(ZeroDivisionError), language("en"):
+        with pytest.raises(ZeroDivisionError), speaking("en"):
             raise ZeroDivisionError
         assert current() == "es"
     assert (current(), _("Stopped.")) == ("en", "Stopped.")
@@ -257,7 +263,7 @@ def test_numbers_and_plurals_are_those_of_the_language():
     assert [Scale.spoken(x) for x in (1, 2, 0.5, 4.5)] == [
         *("1 star", "2 stars", "0.5 stars", "4.5 stars")
     ]
-    with language("es"):
+    with speaking("es"):
         assert number(20_000_000) == "20\u202f000\u202f000"
         assert [Scale.spoken(x) for x in (1, 2, 0.5)] == [
             "1 estrella",
@@ -283,12 +289,12 @@ def test_every_genre_gender_age_and_occupation_has_a_word_and_english_is_as_it_w
         if kind != "gender":
             assert [shown(name) for name in names] == list(names)
         same = {"Drama", "Musical", "Romance", "IMAX", "marketing"}
-        with language("es"):
+        with speaking("es"):
             assert [name for name in names if shown(name) == name and name not in same] == []
     assert [words.gender(code) for code in GENDERS] == ["female", "male"]
     assert words.age(0) == "under 18"
     assert words.genres("Comedy|Sci-Fi|") == "Comedy, Sci-Fi, "
-    with language("es"):
+    with speaking("es"):
         assert words.age(0) == "menos de 18"
         assert words.age(1) == "18-24"
         assert words.genres("Comedy|Sci-Fi") == "Comedia, Ciencia ficción"
@@ -306,7 +312,7 @@ def test_every_way_to_find_a_film_has_a_word():
     ways = {text for text in said_in(tree_of(matching.__name__)) if text != "another year"}
     assert len(ways) == 4
     assert {way(how) for how in ways} == ways
-    with language("es"):
+    with speaking("es"):
         assert not {way(how) for how in ways} & ways
 
 
@@ -403,6 +409,136 @@ def test_lists_reasons_and_changes_are_looked_up_word_for_word(recommender, in_b
         assert outside(line, *labels, "a", "b", "c", "d") == "", line
 
 
+READ = ("description", "tooltip", "placeholder", "_options_labels", "texts")
+
+
+def read_on(panel: RatingPanel) -> list[str]:
+    """Everything that somebody reads or hears of a panel, hidden or not."""
+    found = []
+    for part in {id(part): part for part in parts_of(panel)}.values():
+        for name in READ:
+            value = getattr(part, name, None) or ()
+            values = value.values() if isinstance(value, dict) else value
+            found += [value] if isinstance(value, str) else values
+        if isinstance(part, ipywidgets.HTML):
+            found += re.findall(r'(?:alt|title|aria-label)="(.*?)"', part.value)
+            found.append(re.sub("<.*?>", "", part.value))
+    return [unescape(text) for text in found if text]
+
+
+def upload(panel: RatingPanel, name: str, content: bytes) -> None:
+    about = {"name": name, "type": "", "size": len(content), "last_modified": datetime.now(UTC)}
+    panel.upload.value = [about | {"content": memoryview(content)}]
+
+
+def walk(panel: RatingPanel) -> Iterator[None]:
+    """Go where a visitor may go: nothing told, rated, searched, wrong, filtered, loaded."""
+    watch, ask = panel.watch, panel.rate
+    yield
+    for slider, stars in zip(ask.sliders, (5, 1, 4, 3)):
+        slider.value = stars
+        yield
+    watch.places[0].saw.click()
+    yield
+    watch.places[0].stars.value = 2
+    yield
+    watch.places[0].reject.click()
+    yield
+    ask.ticks[0].value = True
+    yield
+    ask.ticks[0].value = False
+    for button in (ask.more, ask.others, watch.undo):
+        button.click()
+        yield
+    for text in ("film", "sabrina", "xyzzy", ""):
+        ask.search.query.value = text
+        yield
+        ask.search.button.click()
+        yield
+        ask.search.enter(text)
+        yield
+    for control in (watch.genre, watch.decade):
+        control.index = len(control.options) - 1
+        yield
+    watch.decade.index = watch.genre.index = 0
+    ask.about.age.index = 1
+    yield
+    for name, content in (
+        ("ratings.csv", EXPORT.format(found="Toy Story").encode()),
+        ("bad.json", b"["),
+        ("large.json", b" " * 5_000_001),
+        ("good.json", b'{"ratings": {"10": 1, "20": 1, "30": 1}}'),
+    ):
+        upload(panel, name, content)
+        yield
+    panel.restart.click()
+    yield
+    while panel.session.can_undo:
+        watch.undo.click()
+    watch.undo.click()
+    yield
+
+
+def test_the_panel_is_looked_up_word_for_word_wherever_a_visitor_goes(recommender, in_brackets):
+    panel = RatingPanel(recommender)
+    data = ["MovieLens 100K", "ratings.csv", "bad.json", "large.json", "Letterboxd", "ml-100k"]
+    data += [
+        "Nowhere to Be Found",
+        "Sabrina",
+        "2001: A Space Odyssey",
+        *recommender.catalogue.labels,
+    ]
+    n_steps, n_texts = 0, set()
+    for _step in walk(panel):
+        n_steps += 1
+        for text in read_on(panel):
+            n_texts.add(text)
+            assert outside(text, *data) == "", (n_steps, text)
+    panel.close()
+    assert n_steps > 30
+    assert len(n_texts) > 150
+
+
+def test_panels_of_two_languages_stand_side_by_side(recommender):
+    """Each keeps its own, whichever acts first, and in whatever language the notebook speaks."""
+    panels = {name: RatingPanel(recommender, language=name) for name in LANGUAGES}
+    said: dict[str, list] = {"en": [], "es": []}
+    for _steps in zip(*map(walk, panels.values())):
+        for name, panel in panels.items():
+            said[name].append((panel.watch.status.value, panel.watch.alert.value))
+    for pair in zip(*said.values()):
+        assert [bool(x) for x in pair[0]] == [bool(x) for x in pair[1]]
+        assert pair[0] != pair[1]
+    english, spanish = ({*read_on(panel)} for panel in panels.values())
+    both = (english & spanish).difference(recommender.catalogue.labels)
+    assert not [text for text in both if re.search(r"\b(the|you|films?|of|rated)\b", text)]
+    assert {"Undo", "More films", "Seen it"} <= english
+    assert {"Deshacer", "Más películas", "Ya la vi"} <= spanish
+    told = {name: panel.session.profile for name, panel in panels.items()}
+    assert told["en"] == told["es"]
+    for panel in panels.values():
+        panel.close()
+    with pytest.raises(SaelibError, match="Unknown language 'fr'"):
+        RatingPanel(recommender, language="fr")
+
+
+def test_what_is_told_about_oneself_is_kept_in_the_words_of_the_data(recommender):
+    panel = RatingPanel(recommender, language="es")
+    about = panel.rate.about
+    assert [label for label, _ in about.gender.options] == [
+        "prefiero no decirlo",
+        "mujer",
+        "hombre",
+    ]
+    about.gender.label, about.occupation.label = "mujer", "escritura"
+    about.age.label = "menos de 18"
+    profile = panel.session.profile
+    assert (profile.gender, profile.age, profile.occupation) == ("F", 1, "writer")
+    panel.watch.genre.label = "Ciencia ficción"
+    assert set(panel.watch.films["genres"]) == {"Sci-Fi"}
+    panel.close()
+
+
 # -- In Spanish ---------------------------------------------------------------------------------
 
 
@@ -410,7 +546,7 @@ def test_a_change_is_told_in_spanish():
     films = [Change("Fargo (1996)", 1, None), Change("Contact (1997)", 2, 4)]
     films += [Change("Alien (1979)", 4, 2), Change("Heat (1995)", 5, 3)]
     moved = Changes(films, ["Casablanca (1942)"])
-    with language("es"):
+    with speaking("es"):
         assert moved.in_short() == "1 nueva, 1 sube, 2 bajan"
         assert moved.in_words() == (
             "Fargo (1996) entra en el puesto 1. Contact (1997) sube 2, al puesto 2. Alien (1979) "
@@ -428,7 +564,7 @@ def test_the_profile_holds_the_words_of_the_data_whatever_was_typed(recommender)
             heard.append(prompt)
             return next(answers)
 
-        with language("es"):
+        with speaking("es"):
             profile = interview(recommender, 5, ask, heard.append)
         assert (profile.gender, profile.occupation) == (gender, "writer")
         assert heard[1] == "Sexo (mujer, hombre): "
@@ -449,7 +585,7 @@ def test_errors_are_told_in_the_language_that_is_spoken(recommender):
         (lambda: read_export(b"a,b\n", "x.csv"), "x.csv tiene las columnas 'a, b'; se espera un"),
         (lambda: Scale.of((5, 1)), "5 a 1 en pasos de 1 no es una escala"),
     ):
-        with language("es"), pytest.raises((ProfileError, DataError)) as refused:
+        with speaking("es"), pytest.raises((ProfileError, DataError)) as refused:
             act()
         assert said in str(refused.value)
         with pytest.raises((ProfileError, DataError)) as refused:
@@ -460,7 +596,7 @@ def test_errors_are_told_in_the_language_that_is_spoken(recommender):
 def test_a_refusal_may_hold_a_sign_of_percent():
     refused = RefusalError(403, "No", "100 % no")
     assert refused.log_message % refused.args == "100 % no"
-    with language("es"):
+    with speaking("es"):
         assert [title for title in TITLES if _(title) == title] == []
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import ipywidgets as ipw
 
-from saelib.data.features import AGE_BRACKETS, AGE_LABELS, age_bracket
+from saelib.data.features import AGE_BRACKETS, age_bracket
+from saelib.language import _
 from saelib.panel.controls import Controls
 from saelib.panel.parts import dropdown, fold
+from saelib.recommend import words
 from saelib.recommend.session import Session
-
-GENDER_NAMES = {"F": "female", "M": "male"}
-UNTOLD = ("prefer not to say", "")  # None would mean to ipywidgets that nothing is chosen
 
 
 class AboutYou(ipw.VBox):
@@ -20,13 +19,17 @@ class AboutYou(ipw.VBox):
         self.session, self._controls = session, controls
         offered = session.recommender.offered
         genders, occupations = (offered.genders, offered.occupations) if offered else ((), ())
-        self.gender = dropdown("Gender", [UNTOLD, *((GENDER_NAMES.get(g, g), g) for g in genders)])
-        self.age = dropdown("Age", [UNTOLD, *zip(AGE_LABELS, AGE_BRACKETS)])
-        self.occupation = dropdown("Occupation", [UNTOLD, *((o, o) for o in occupations)])
+        # '': None would mean to ipywidgets that nothing is chosen.
+        untold = [(_("prefer not to say"), "")]
+        ages = [(words.age(bracket), years) for bracket, years in enumerate(AGE_BRACKETS)]
+        names = [(words.occupation(name), name) for name in occupations]
+        self.gender = dropdown(_("Gender"), [*untold, *((words.gender(g), g) for g in genders)])
+        self.age = dropdown(_("Age"), [*untold, *ages])
+        self.occupation = dropdown(_("Occupation"), [*untold, *names])
         every = [self.gender, self.age, self.occupation]
         for control in every:
             controls.on(control, self._tell)
-        super().__init__([fold("About you", every)])
+        super().__init__([fold(_("About you"), every)])
         self.layout.display = None if session.knows_people else "none"
 
     def _tell(self) -> None:
@@ -43,5 +46,5 @@ class AboutYou(ipw.VBox):
         profile, put = self.session.profile, self._controls.put
         put(self.gender, profile.gender or "")
         put(self.age, AGE_BRACKETS[age_bracket(profile.age)] if profile.age else "")
-        known = profile.occupation in [value for _, value in self.occupation.options]
+        known = profile.occupation in [option[1] for option in self.occupation.options]
         put(self.occupation, profile.occupation if known else "")

@@ -8,6 +8,8 @@ from typing import Any
 
 import ipywidgets as ipw
 
+from saelib.language import speaking
+
 Act = Callable[[], str | None]  # does something; returns what is to be said of it, if anything
 
 
@@ -16,11 +18,11 @@ class Controls:
 
     turn: gets what is to be done, whenever the person has clicked or changed something. Frontends
     may deliver several changes at once, in threads of their own: each waits for its turn. What a
-    turn itself changes calls nothing.
+    turn itself changes calls nothing. spoken: the language of what a turn says.
     """
 
-    def __init__(self, turn: Callable[[Act], None]):
-        self._turn = turn
+    def __init__(self, turn: Callable[[Act], None], spoken: str):
+        self._turn, self._spoken = turn, spoken
         self._lock = threading.RLock()
         self._busy = False  # while the panel itself sets controls
         self._values: dict[ipw.Widget, Any] = {}
@@ -58,7 +60,8 @@ class Controls:
             try:
                 if control is not None:
                     self._values[control] = control.value
-                (turn or self._turn)(act)
+                with speaking(self._spoken):
+                    (turn or self._turn)(act)
             finally:
                 self._busy = False
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from saelib.errors import ProfileError
+from saelib.language import _
 from saelib.recommend.imports import Imported, read_profile
 from saelib.recommend.profile import MAX_BYTES
 from saelib.recommend.recommender import Recommender
@@ -26,10 +27,14 @@ def refuse(name: str, size: int | None) -> None:
     size: in bytes; None where it could not be read.
     """
     if size is None:
-        raise ProfileError(f"{name} could not be read by the browser; choose it again.")
+        raise ProfileError(
+            _("{file} could not be read by the browser; choose it again.").format(file=name)
+        )
     raise ProfileError(
-        f"{name} is too large for a profile: {size / 1e6:.1f} MB; expected a file of at most "
-        f"{MAX_BYTES / 1e6:.0f} MB, as Save profile makes it."
+        _(
+            "{file} is too large for a profile: {size:.1f} MB; expected a file of at most "
+            "{most:.0f} MB, as Save profile makes it."
+        ).format(file=name, size=size / 1e6, most=MAX_BYTES / 1e6)
     )
 
 

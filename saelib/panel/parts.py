@@ -10,6 +10,7 @@ import ipywidgets as ipw
 import traitlets
 
 from saelib.data.scale import Scale
+from saelib.language import _
 from saelib.panel.markup import card, star_options
 from saelib.recommend.catalogue import label
 from saelib.recommend.changes import Change
@@ -29,8 +30,8 @@ class Place(ipw.HBox):
         self.text = ipw.HTML()
         self.stars = ipw.SelectionSlider(options=star_options(scale), **shared)
         classed(self.stars, "saelib-stars")
-        self.saw = ipw.Button(description="Seen it")
-        self.reject = ipw.Button(description="Not interested")
+        self.saw = ipw.Button(description=_("Seen it"))
+        self.reject = ipw.Button(description=_("Not interested"))
         super().__init__([self.text, ipw.HBox([self.saw, self.stars, self.reject])])
         classed(self, "saelib-place")
         self.clear()
@@ -52,9 +53,9 @@ class Place(ipw.HBox):
         """film: of `Session.recommendations`. change, reasons: see `markup.card`."""
         self.film, self.name = film["movie_id"], label(film["title"], film["year"])
         self.text.value = card(rank, film, change, reasons, scale)
-        self.stars.description = f"Seen, with stars: {self.name}"
-        self.saw.tooltip = f"Seen it: {self.name}"
-        self.reject.tooltip = f"Not interested in {self.name}"
+        self.stars.description = _("Seen, with stars: {film}").format(film=self.name)
+        self.saw.tooltip = _("Seen it: {film}").format(film=self.name)
+        self.reject.tooltip = _("Not interested in {film}").format(film=self.name)
         self.layout.display = None
 
 

@@ -6,12 +6,14 @@ from functools import partial
 
 import ipywidgets as ipw
 
+from saelib.language import _
 from saelib.panel.about import AboutYou
 from saelib.panel.controls import Controls
 from saelib.panel.markup import not_rated, section, star_options
 from saelib.panel.parts import classed, look
 from saelib.panel.search import FilmSearch
 from saelib.recommend.session import Session
+from saelib.recommend.words import genres
 
 N_OPEN = 5  # films that wait for stars
 
@@ -26,24 +28,29 @@ class RateFilms(ipw.VBox):
         self._look = look()
         self.sliders: list[ipw.SelectionSlider] = []  # one for each of session.films
         self.rows = classed(ipw.VBox(), "saelib-rows")
-        self.more = ipw.Button(description="More films")
+        self.more = ipw.Button(description=_("More films"))
         self.search = FilmSearch(
-            self.catalogue, controls, self._add, name="Find a film", button="Add"
+            self.catalogue, controls, self._add, name=_("Find a film"), button=_("Add")
         )
         self.ticks: list[ipw.Checkbox] = []  # one for each of session.to_tick
         self.titles = classed(ipw.Box(), "saelib-ticks")
-        self.others = ipw.Button(description="More titles")
+        self.others = ipw.Button(description=_("More titles"))
         self.about = AboutYou(session, controls)
         controls.on(self.more, self._more)
         controls.on(self.others, self._others)
         table = section(
-            "Rate films",
-            "Stars for those that you have seen; leave the others. Each one that you rate brings "
-            "another. Keys: 1 to 5, 0 for not seen.",
+            _("Rate films"),
+            _(
+                "Stars for those that you have seen; leave the others. Each one that you rate "
+                "brings another. Keys: 1 to 5, 0 for not seen."
+            ),
         )
         seen = section(
-            "Seen, but no stars?",
-            "A tick counts, too. Press More films, and you are asked for the stars that tell most.",
+            _("Seen, but no stars?"),
+            _(
+                "A tick counts, too. Press More films, and you are asked for the stars that tell "
+                "most."
+            ),
         )
         parts = [ipw.HTML(table), self.rows, self.more, self.search]
         super().__init__([*parts, ipw.HTML(seen), self.titles, self.others, self.about])
@@ -64,20 +71,20 @@ class RateFilms(ipw.VBox):
         before = len(self.session.profile.ratings)
         self.session.tick(self.session.to_tick[number], self._controls[self.ticks[number]])
         if len(self.session.profile.ratings) < before:
-            return "Not seen: its stars are gone, too. Undo brings them back."
+            return _("Not seen: its stars are gone, too. Undo brings them back.")
         return None
 
     def _others(self) -> str:
         self.session.offer()
-        return "Other films that you may have seen, given your answers so far."
+        return _("Other films that you may have seen, given your answers so far.")
 
     def _more(self) -> str:
         self.session.more()
-        return "Other films to rate: those that tell most, given your answers so far."
+        return _("Other films to rate: those that tell most, given your answers so far.")
 
     def _add(self, film: str, name: str) -> str:
         self.session.add(film)
-        return f"{name} is among the films to rate."
+        return _("{film} is among the films to rate.").format(film=name)
 
     # -- What is shown ------------------------------------------------------------------------
 
@@ -118,8 +125,8 @@ class RateFilms(ipw.VBox):
             self.sliders.append(classed(slider, "saelib-film"))
         for slider, film in zip(self.sliders, films):
             position = self.catalogue.position(film)
-            genres = self.catalogue.films["genres"][position].replace("|", ", ")
-            slider.description = f"{self.catalogue.labels[position]}\n{genres}"
+            of_film = genres(self.catalogue.films["genres"][position])
+            slider.description = f"{self.catalogue.labels[position]}\n{of_film}"
             self._controls.offer(slider, star_options(scale, film in self.session.profile.seen))
             self._controls.put(slider, self.session.profile.ratings.get(film, not_rated(scale)))
         self.rows.children = self.sliders[: len(films)]

@@ -7,6 +7,7 @@ from functools import partial
 
 import ipywidgets as ipw
 
+from saelib.language import _, ngettext
 from saelib.panel.controls import Act, Controls
 from saelib.panel.parts import classed
 from saelib.recommend.catalogue import Catalogue, label
@@ -36,8 +37,8 @@ class FilmSearch(ipw.VBox):
         self._turn = turn
         # The text whose best hit was taken with Enter, and what was said of that.
         self._entered: tuple[str, str | None] | None = None
-        self.query = ipw.Text(description=name, placeholder="part of its title")
-        self.found = ipw.Select(description="Found", rows=5)
+        self.query = ipw.Text(description=name, placeholder=_("part of its title"))
+        self.found = ipw.Select(description=_("Found"), rows=5)
         self.button = ipw.Button(description=button)
         self.results = ipw.VBox([self.found, self.button], layout={"display": "none"})
         controls.on(self.query, self._search, turn)
@@ -51,9 +52,9 @@ class FilmSearch(ipw.VBox):
     def _take_best(self, text: str) -> str | None:
         self._look(text)
         if not text.strip():
-            return "Type a part of a title; Enter takes the best film that is found."
+            return _("Type a part of a title; Enter takes the best film that is found.")
         if self.found.value is None:
-            return "Nothing is found: type a part of the title as it is spelled."
+            return _("Nothing is found: type a part of the title as it is spelled.")
         self._entered = (text, self._take())
         return self._entered[1]
 
@@ -71,11 +72,13 @@ class FilmSearch(ipw.VBox):
         self.found.options = list(zip(names, films["movie_id"]))
         self.found.index = None if films.empty else 0
         self.results.layout.display = None if text else "none"
-        if len(found) > len(films):
-            return f"Found: {len(found)} films; here are the {len(films)} best."
-        return f"Found: {len(films)} film{'s' * (len(films) != 1)}."
+        n = len(found)
+        if n > len(films):
+            many = _("Found: {n} films; here are the {best} best.")
+            return many.format(n=n, best=len(films))
+        return ngettext("Found: {n} film.", "Found: {n} films.", n).format(n=n)
 
     def _take(self) -> str | None:
         if self.found.value is None:
-            return "Type a part of a title, then choose a film."
+            return _("Type a part of a title, then choose a film.")
         return self._choose(self.found.value, self.found.label)

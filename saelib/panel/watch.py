@@ -8,6 +8,7 @@ from functools import partial
 import ipywidgets as ipw
 
 from saelib.data.scale import Scale
+from saelib.language import _, ngettext
 from saelib.panel.controls import Controls
 from saelib.panel.files import spreadsheet
 from saelib.panel.markup import download, map_mark, map_picture, not_rated, section, top
@@ -16,16 +17,21 @@ from saelib.recommend.catalogue import label
 from saelib.recommend.changes import changes
 from saelib.recommend.reasons import caution
 from saelib.recommend.session import Session
+from saelib.recommend.words import genre
 
 N_LISTED = 10
 N_TOP = 3  # of them, always in sight
-WELL_KNOWN = {
-    "adventurous": 0.0,
-    "rather adventurous": 0.25,
-    "balanced": 0.5,
-    "rather well-known": 0.75,
-    "well-known": 1.0,
-}
+
+
+def well_known() -> list[tuple[str, float]]:
+    """The positions of *How known*, and what `Recommender.recommend` makes of each."""
+    return [
+        (_("adventurous"), 0.0),
+        (_("rather adventurous"), 0.25),
+        (_("balanced"), 0.5),
+        (_("rather well-known"), 0.75),
+        (_("well-known"), 1.0),
+    ]
 
 
 class WatchNext(ipw.VBox):
@@ -41,16 +47,17 @@ class WatchNext(ipw.VBox):
         self._changes = changes(self.films, self.films)
 
         self.status, self.alert = ipw.HTML(), ipw.HTML()
-        self.undo = ipw.Button(description="Undo")
+        self.undo = ipw.Button(description=_("Undo"))
         self.top = ipw.HTML()  # the first films of the list once more, for narrow windows
         self.welcome = ipw.HTML()
         shared = look()
         self.places = [Place(recommender.scale, shared) for _ in range(N_LISTED)]
-        self.genre = dropdown("Genre", [("all genres", ""), *((g, g) for g in catalogue.genres)])
-        decades = [(f"{decade}s", decade) for decade in reversed(catalogue.decades)]
-        self.decade = dropdown("Decade", [("all decades", 0), *decades])
+        names = [(genre(name), name) for name in catalogue.genres]
+        self.genre = dropdown(_("Genre"), [(_("all genres"), ""), *names])
+        decades = [(_("{decade}s").format(decade=d), d) for d in reversed(catalogue.decades)]
+        self.decade = dropdown(_("Decade"), [(_("all decades"), 0), *decades])
         self.well_known = ipw.SelectionSlider(
-            description="How known", options=list(WELL_KNOWN.items()), value=1.0, **look()
+            description=_("How known"), options=well_known(), value=1.0, **look()
         )
         self.well_known.layout.display = None if recommender.knows_seen else "none"
         self.mark = ipw.HTML()  # the person's place on the map
@@ -66,17 +73,20 @@ class WatchNext(ipw.VBox):
 
     def _arranged(self) -> list[ipw.Widget]:
         now = [
-            ipw.HTML(section("Watch next", "")),
+            ipw.HTML(section(_("Watch next"), "")),
             classed(ipw.HBox([classed(self.status, "saelib-status"), self.undo]), "saelib-said"),
             classed(self.alert, "saelib-alert"),
             self.top,
         ]
         taste = section(
-            "Your taste among others",
-            "Each dot is a person of the data set; a genre stands where it is liked most surely.",
+            _("Your taste among others"),
+            _(
+                "Each dot is a person of the data set; a genre stands where it is liked most "
+                "surely."
+            ),
             map_picture(self.session.recommender.bundle.taste),
         )
-        legend = (
+        legend = _(
             "Best first: films that you are likely to come across, and to like. The bars show how "
             "likely each number of stars is. In brackets: how much would be lost without that film "
             "of yours."
@@ -84,8 +94,8 @@ class WatchNext(ipw.VBox):
         watch = [
             self.welcome,
             classed(ipw.VBox(self.places), "saelib-places"),
-            fold("Only some films", [self.genre, self.decade, self.well_known]),
-            fold("How to read this list", [ipw.HTML(section("", legend))]),
+            fold(_("Only some films"), [self.genre, self.decade, self.well_known]),
+            fold(_("How to read this list"), [ipw.HTML(section("", legend))]),
             classed(ipw.VBox([ipw.HTML(taste), self.mark]), "saelib-map"),
         ]
         return [classed(ipw.VBox(now), "saelib-now"), classed(ipw.VBox(watch), "saelib-watch")]
@@ -105,11 +115,13 @@ class WatchNext(ipw.VBox):
         with self.session.gesture(("stars", place.film)):
             self.session.rate(place.film, stars)
         self._rated()
-        return f"{name} has got {Scale.spoken(stars)}, and is among the films to rate."
+        said = _("{film} has got {stars}, and is among the films to rate.")
+        return said.format(film=name, stars=Scale.spoken(stars))
 
     def _saw(self, place: Place) -> str:
         self.session.saw(place.film)
-        return f"{place.name} is among the films to rate: give it stars, or leave it as seen."
+        said = _("{film} is among the films to rate: give it stars, or leave it as seen.")
+        return said.format(film=place.name)
 
     def _reject(self, place: Place) -> None:
         self.session.reject(place.film)
@@ -120,7 +132,7 @@ class WatchNext(ipw.VBox):
     def wishes(self) -> dict:
         """Which films the list may have, as `Recommender.recommend` takes it."""
         return {
-            "genres": [genre] if (genre := self._controls[self.genre]) else [],
+            "genres": [name] if (name := self._controls[self.genre]) else [],
             "decades": [decade] if (decade := self._controls[self.decade]) else [],
             "well_known": self._controls[self.well_known],
         }
@@ -133,17 +145,23 @@ class WatchNext(ipw.VBox):
             self._make()
             self._made_from = made_from
         if not session.has_told:
-            return "Tick or rate a film that you have seen: ten films to watch next appear."
+            return _("Tick or rate a film that you have seen: ten films to watch next appear.")
         if self.films.empty:
-            return "No film fits both filters: choose another genre or decade."
+            return _("No film fits both filters: choose another genre or decade.")
         rated = len(session.profile.ratings)
         seen = len({*session.profile.seen}.difference(session.profile.ratings))
-        stands = f"{rated} rated{f', {seen} more seen' if seen else ''}. "
+        stands = ngettext("{n} rated.", "{n} rated.", rated)
+        if seen:
+            stands = ngettext("{n} rated, {seen} more seen.", "{n} rated, {seen} more seen.", rated)
+        stands = stands.format(n=rated, seen=seen)
         if before is self.films or not self._changes:
-            return f"{stands}The list is the same as before."
+            return f"{stands} {_('The list is the same as before.')}"
         first = label(self.films["title"][0], self.films["year"][0])
         changed = self._changes.in_short() if len(before) else ""
-        return f"{stands}A new list: {first} first{f'; {changed}' if changed else ''}."
+        new = (
+            _("A new list: {film} first; {changes}.") if changed else _("A new list: {film} first.")
+        )
+        return f"{stands} {new.format(film=first, changes=changed)}"
 
     def _make(self) -> None:
         session, before, scale = self.session, self.films, self.session.recommender.scale
@@ -159,9 +177,9 @@ class WatchNext(ipw.VBox):
             else:
                 place.clear()
         word = caution(self.films, scale)
-        word = word if films else "Ten films stand here as soon as you rate one."
+        word = word if films else _("Ten films stand here as soon as you rate one.")
         self.welcome.value = section("", word) if word else ""
         here, taste = session.place(), session.recommender.bundle.taste
         self.mark.value = map_mark(here, taste.near(here) if here else [])
         file = f"films-{session.recommender.dataset}.csv"
-        self.download.value = download("Download list", file, spreadsheet(self.films))
+        self.download.value = download(_("Download list"), file, spreadsheet(self.films))

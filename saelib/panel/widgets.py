@@ -13,6 +13,7 @@ import ipywidgets as ipw
 from IPython import get_ipython
 
 from saelib.data.releases import RELEASES
+from saelib.language import ENGLISH, _, speaking
 from saelib.panel.controls import Act, Controls
 from saelib.panel.files import refuse, uploaded
 from saelib.panel.markup import download, heading, licence, line, marks, one_line, report
@@ -30,26 +31,31 @@ class RatingPanel(ipw.VBox):
     """Rate films, say who you are if you like, and see ten films to watch next, and why.
 
     `RatingPanel(Recommender.load("models/…"))` as the last line of a cell shows it. session: what
-    was told, without widgets. Jupyter keeps every widget until it is closed: `close` does it, and
-    so does another run of the cell that made the panel.
+    was told, without widgets. language: what the panel speaks, 'en' or 'es'. Jupyter keeps every
+    widget until it is closed: `close` does it, and so does another run of the cell that made the
+    panel. Raises SaelibError for another language.
     """
 
     _of_cell: ClassVar[dict[str, tuple[str, list[RatingPanel]]]] = {}  # cell -> (run, panels)
 
-    def __init__(self, recommender: Recommender, *, language: str = "en"):
-        super().__init__()
-        self.language = language
-        self._replace_earlier()
+    def __init__(self, recommender: Recommender, *, language: str = ENGLISH):
+        with speaking(language):
+            super().__init__()
+            self._replace_earlier()
+            self._build(recommender, language)
+
+    def _build(self, recommender: Recommender, language: str) -> None:
+        """Make all the parts and connect them."""
         self.session = Session(recommender)
-        self._controls = Controls(self._turn)
+        self._controls = Controls(self._turn, language)
         self.rate = RateFilms(self.session, self._controls)
         self.watch = WatchNext(self.session, self._controls, self.rate.ask_on)
         self.save = ipw.HTML()
         self.upload = ipw.FileUpload(
-            description="Load profile", tooltip="Load profile", accept=".json,.csv,.zip"
+            description=_("Load profile"), tooltip=_("Load profile"), accept=".json,.csv,.zip"
         )
         self.report = ipw.HTML()  # what became of each film of a file of elsewhere
-        self.restart = ipw.Button(description="Start again")
+        self.restart = ipw.Button(description=_("Start again"))
         self.in_page = InPage(
             upload=self.upload,
             stars=[place.stars for place in self.watch.places],
@@ -131,7 +137,7 @@ class RatingPanel(ipw.VBox):
         said = self.watch.show()
         self.rate.show()
         told = profile.to_json()
-        self.save.value = download("Save profile", f"profile-{dataset}.json", told)
+        self.save.value = download(_("Save profile"), f"profile-{dataset}.json", told)
         self.in_page.kept = told if profile != Profile(dataset=dataset) else ""
         return said
 
@@ -154,7 +160,7 @@ class RatingPanel(ipw.VBox):
             self._take(found.profile)
             return None
         self.session.add_profile(found.profile)
-        heading = f"What became of each film of {file['name']}"
+        heading = _("What became of each film of {file}").format(file=file["name"])
         self.report.value = report(heading, found.report(N_REPORTED))
         return f"{file['name']}: {found.summary()}"
 
@@ -164,7 +170,7 @@ class RatingPanel(ipw.VBox):
         self._begin()
 
     def _restore(self, kept: str) -> None:
-        self._take(Profile.from_json(kept, "What was kept in the browser"))
+        self._take(Profile.from_json(kept, _("What was kept in the browser")))
 
     def _hear(self, said: dict) -> None:
         """What panel.js has sent, see `InPage`."""
