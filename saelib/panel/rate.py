@@ -28,7 +28,7 @@ class RateFilms(ipw.VBox):
         self.rows = classed(ipw.VBox(), "saelib-rows")
         self.more = ipw.Button(description="More films")
         self.search = FilmSearch(
-            self.catalogue, controls, self._add, name="Find a film", button="Add"
+            self.catalogue, controls, self._add, name="Find a film", found="Found", button="Add"
         )
         self.ticks: list[ipw.Checkbox] = []  # one for each of session.to_tick
         self.titles = classed(ipw.Box(), "saelib-ticks")
