@@ -26,8 +26,8 @@ ROOMS = {
     "checks": "checks",
     "recommend": "titles search words catalogue profile exports matching imports recommender "
     "reasons questions changes play session",
-    "panel": "markup parts controls search about files rate watch widgets terminal kernels ready "
-    "door page",
+    "panel": "markup parts controls search about files rate watch picture game night play widgets "
+    "terminal kernels ready door page",
     "cli": "cli __main__",
 }
 ORDER = [

@@ -11,11 +11,12 @@ import threading
 from dataclasses import replace
 from datetime import UTC, datetime
 from html import unescape
-from io import StringIO
+from io import BytesIO, StringIO
 from pathlib import Path
 from types import SimpleNamespace
 
 import ipywidgets
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -23,6 +24,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from ipywidgets.widgets import widget as ipywidgets_core
+from markupsafe import escape
 
 from saelib.data.dataset import Dataset
 from saelib.model.learn import train
@@ -30,7 +32,9 @@ from saelib.model.taste import shares
 from saelib.panel import watch, widgets
 from saelib.panel.files import spreadsheet
 from saelib.panel.parts import parts_of
+from saelib.panel.picture import picture
 from saelib.panel.widgets import RatingPanel
+from saelib.recommend.play import NIGHTS, film_night, taste_card
 from saelib.recommend.profile import Profile
 from saelib.recommend.recommender import Recommender
 from saelib.recommend.session import PAUSE
@@ -702,6 +706,135 @@ def test_ratings_of_ones_own_are_nobody_elses(bundle):
     assert "books" in texts[0]
     assert "GroupLens" not in "".join(texts)
     panel.close()
+
+
+def listed(result) -> list[list[str]]:
+    """The titles of each of the lists that stand beside each other."""
+    lists = result.value.split("<ol>")[1:]
+    return [re.findall('saelib-title">(.*?)</span>', one) for one in lists]
+
+
+def test_what_if_shows_the_list_beside_the_one_that_it_would_be(panel):
+    game = panel.play.what_if
+    enter(panel, "film 30", search=1)
+    assert "The profile is empty" in game.said.value
+    rate(panel, 5)
+    panel.watch.genre.value = "Drama"
+    before, told = shown(panel), panel.session.profile.to_json()
+    game.search.query.value = "film 30"
+    game.search.button.click()
+    name = game.search.found.label
+    supposed = dict(panel.session.profile.ratings) | {str(game.search.found.value): 5}
+    after = panel.session.recommender.recommend(Profile(supposed), 10, genres=["Drama"])
+    as_it_is, if_loved = listed(game.result)
+    assert as_it_is == before
+    assert [title.rsplit(" (", 1)[0] for title in if_loved] == after["title"].tolist()
+    assert f"If you had loved {name}" in game.result.value
+    _, _, changed = panel.session.what_if(game.search.found.value, genres=["Drama"])
+    assert unescape(game.said.value) == changed.in_words()
+    assert game.result.value.count(">NEW<") == len(set(if_loved) - set(as_it_is))
+    assert game.result.value.count(">GOES<") == len(set(as_it_is) - set(if_loved))
+    assert (shown(panel), panel.session.profile.to_json()) == (before, told), "nothing is kept"
+    assert panel.watch.status.value.startswith("1 rated. A new list"), "the panel's own line stays"
+    rate(panel, 1)
+    assert game.result.value == ""
+    assert game.said.value == "Your answers have changed since: ask once more."
+
+
+def load_people(panel, **profiles: str) -> None:
+    about = {"type": "", "last_modified": datetime.now(UTC)}
+    panel.play.night.upload.value = [
+        about | {"name": f"{name}.json", "size": len(text), "content": memoryview(text.encode())}
+        for name, text in profiles.items()
+    ]
+
+
+def test_a_film_night_with_profiles_of_others(panel):
+    night = panel.play.night
+    ann, bob = '{"ratings": {"80": 5, "90": 4}}', '{"ratings": {"110": 5}, "seen": ["130"]}'
+    load_people(panel, ann=ann)
+    assert "One more profile" in night.said.value
+    assert night.result.value == ""
+    night.choose.click()
+    assert "takes two profiles or more; got 1" in night.said.value
+    load_people(panel, ann=bob, stars=bob)
+    assert night.said.value == "Films for ann, ann 2, stars 2."
+    rate(panel, 5)
+    assert night.result.value == "", "they count, too"
+    night.choose.click()
+    assert night.said.value == "Films for you, ann, ann 2, stars 2."
+    everybody = {"you": panel.session.profile} | night.people
+    for of_rule, how in zip(listed(night.result), NIGHTS):
+        films = film_night(panel.session.recommender, everybody, how=how)
+        assert [t.rsplit(" (", 1)[0] for t in of_rule] == films["title"].tolist()
+        best = films.loc[0]
+        assert f"you {best['you']:.1f} ★, ann {best['ann']:.1f} ★" in night.result.value
+    load_people(panel, eve='{"ratings": {"80": 5}}', mallory='{"ratings": {"80": 9}}')
+    assert "not on the scale" in night.said.value
+    assert "eve" not in night.people, "all of them, or none"
+    assert night.upload.value == ()
+    refused = {"refused": {"upload": 1, "name": "<i>big</i>.json", "size": 12_000_000}}
+    panel.in_page._handle_custom_msg(refused, [])
+    assert "&lt;i&gt;big&lt;/i&gt;.json is too large" in night.said.value
+    assert panel.watch.alert.value == ""
+    night.forget.click()
+    assert (night.people, night.result.value) == ({}, "")
+    assert list(panel.session.profile.ratings.values()) == [5]
+
+
+def test_a_taste_card_is_a_picture_that_says_what_it_shows(panel):
+    card = panel.play.card
+    card.make.click()
+    assert "give stars to at least one film" in card.said.value
+    rate(panel, 5, 2, 4)
+    card.make.click()
+    words = taste_card(panel.session.recommender, panel.session.profile).text()
+    [link] = re.findall('download="taste-ml-100k.png" href="(.*?)"', card.result.value)
+    png = base64.b64decode(link.removeprefix("data:image/png;base64,"))
+    image = plt.imread(BytesIO(png), "png")
+    assert image.shape[:2] == (630, 1200)
+    assert f'src="{link}"' in card.result.value
+    [alt] = re.findall('alt="(.*?)"', card.result.value, re.DOTALL)
+    assert unescape(alt) == words
+    assert f"<div>{escape(words)}</div>" in card.result.value
+    left = image[:, :700, :3].min(axis=(1, 2))  # the darkest of each line, left of the map
+    n_lines = sum((left[1:] < 0.5) & (left[:-1] >= 0.5))
+    assert n_lines >= 2 * (len(words.splitlines()) - 2), "names and what is said of each"
+
+
+def test_a_card_draws_any_title(bundle):
+    odd = copy.copy(bundle)
+    odd.films = bundle.films.assign(title="$\\frac$ <b> " + 40 * "long " + bundle.films["title"])
+    recommender, profile = Recommender(odd), Profile({"80": 5, "90": 1, "100": 4})
+    drawn = picture(taste_card(recommender, profile), odd.taste, recommender.place(profile))
+    assert plt.imread(BytesIO(drawn), "png").shape[:2] == (630, 1200)
+
+
+def test_a_surprise_can_be_rated_and_each_is_another(panel):
+    game = panel.play.surprise
+    game.draw.click()
+    assert "no film to surprise you" in game.said.value
+    rate(panel, 5)
+    before = shown(panel)
+    game.draw.click()
+    first = game.place.name
+    assert first in unescape(game.said.value)
+    assert game.place.reject.tooltip == f"Not interested in {first}"
+    game.draw.click()
+    assert game.place.name != first
+    assert shown(panel) == before
+    film = str(game.place.film)
+    game.place.stars.value = 2
+    assert panel.session.profile.ratings[film] == 2
+    assert game.place.layout.display == "none"
+    assert "taken to your answers" in game.said.value
+    panel.watch.undo.click()
+    assert film not in panel.session.profile.ratings
+    game.draw.click()
+    film = str(game.place.film)
+    game.place.reject.click()
+    assert panel.session.profile.rejected == [film]
+    assert game.place.layout.display == "none"
 
 
 def test_closing_leaves_nothing(bundle):

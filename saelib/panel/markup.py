@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -37,13 +38,13 @@ def _percent(share: float, digits: int = 0) -> str:
 
 
 def card(
-    rank: int,
+    rank: int | None,
     film: dict,
     change: Change | None,
     reasons: Reasons,
     scale: Scale,
 ) -> Markup:
-    """A film of the list.
+    """A film of the list. rank: its place; None where it stands alone.
 
     film: of `Session.recommendations`. change: what changed; None in a first list. reasons: of
     `Session.reasons`.
@@ -105,6 +106,30 @@ def section(heading: str, text: str, more: Markup | str = "") -> Markup:
     return _render("section.html", heading=heading, text=text, more=more)
 
 
+@dataclass(frozen=True)
+class Line:
+    """A film in one of several lists. change: see `card`. goes: whether it is in no other list."""
+
+    name: str
+    stars: float
+    change: Change | None = None
+    goes: bool = False
+    more: str = ""
+
+
+def lists(of: Sequence[tuple[str, Sequence[Line]]]) -> Markup:
+    """Lists beside each other: (heading, films), best first."""
+    spoken = Scale.spoken
+    return _render("lists.html", lists=of, moved=_moved, spoken=spoken, goes="GOES")
+
+
+def picture_with_words(png: bytes, words: str, file: str) -> Markup:
+    """A picture that can be downloaded, and what it says."""
+    data = base64.b64encode(png).decode()
+    summary, text = "The card in words", "Download the card"
+    return _render("picture.html", data=data, alt=words, summary=summary, text=text, file=file)
+
+
 def report(summary: str, text: str) -> Markup:
     """A summary that unfolds to many lines."""
     return _render("report.html", summary=summary, text=text)
@@ -119,6 +144,11 @@ def download(text: str, file: str, content: str) -> Markup:
 def line(text: str | None) -> Markup:
     """A text that may hold anything, such as a film's title."""
     return escape(text or "")
+
+
+def trouble(text: str) -> Markup:
+    """A line of what has gone wrong."""
+    return Markup('<span class="saelib-trouble">{}</span>').format(text)
 
 
 def star_text(stars: float) -> str:

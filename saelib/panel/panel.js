@@ -48,11 +48,18 @@ const nameControls = (root, marks) => {
     set(button, "aria-label", button.title);
   }
   // The upload button counts its files: 'Load profile (0)'.
-  for (const text of root.querySelector(".widget-upload").childNodes) {
-    if (/ \(\d+\)$/.test(text.nodeValue)) text.nodeValue = text.nodeValue.replace(/ \(\d+\)$/, "");
+  for (const upload of root.querySelectorAll(".widget-upload")) {
+    for (const text of upload.childNodes) {
+      if (/ \(\d+\)$/.test(text.nodeValue)) text.nodeValue = text.nodeValue.replace(/ \(\d+\)$/, "");
+    }
   }
-  set(root.querySelector(".saelib-status .widget-html-content"), "role", "status");
-  set(root.querySelector(".saelib-alert .widget-html-content"), "role", "alert");
+  for (const [name, role] of [
+    [".saelib-status", "status"],
+    [".saelib-told", "status"],
+    [".saelib-alert", "alert"],
+  ]) {
+    for (const element of root.querySelectorAll(`${name} .widget-html-content`)) set(element, "role", role);
+  }
 };
 
 /** Marks below a track, one for each step of its slider: '–', '1', '2' … */
@@ -206,20 +213,21 @@ const watchHeight = (root) => {
   };
 };
 
-/** A file that the socket would not carry is taken from the upload before it is sent. */
-const guardUpload = async (model) => {
-  const id = model.get("upload").replace("IPY_MODEL_", "");
-  const upload = await model.widget_manager.get_model(id);
-  const refuse = (name, size) => {
-    upload.set({ value: [], error: "" });
-    model.send({ refused: { name, size } });
-  };
-  upload.on("change:value", () => {
-    const [file] = upload.get("value");
-    if (file?.size > model.get("max_upload")) refuse(file.name, file.size);
-  });
-  upload.on("change:error", () => {
-    if (upload.get("error") !== "") refuse("The file", null);
+/** A file that the socket would not carry is taken from its upload before it is sent. */
+const guardUploads = (model) => {
+  model.get("uploads").forEach(async (reference, number) => {
+    const upload = await model.widget_manager.get_model(reference.replace("IPY_MODEL_", ""));
+    const refuse = (name, size) => {
+      upload.set({ value: [], error: "" });
+      model.send({ refused: { upload: number, name, size } });
+    };
+    upload.on("change:value", () => {
+      const large = upload.get("value").find((file) => file.size > model.get("max_upload"));
+      if (large) refuse(large.name, large.size);
+    });
+    upload.on("change:error", () => {
+      if (upload.get("error") !== "") refuse("The file", null);
+    });
   });
 };
 
@@ -310,7 +318,7 @@ const watchKernel = (kernel, show) => {
 
 export default {
   initialize({ model }) {
-    guardUpload(model);
+    guardUploads(model);
   },
   render({ model, el }) {
     let frame;
@@ -327,7 +335,7 @@ export default {
       const show = (gone) => {
         if (gone) sayGone(banner, root);
         else banner.replaceChildren();
-        const dead = root.querySelectorAll(".saelib-columns, .saelib-buttons button, .saelib-offer");
+        const dead = root.querySelectorAll(".saelib-columns, .saelib-play, .saelib-buttons button, .saelib-offer");
         for (const part of dead) part.inert = gone;
       };
       const name = () => nameControls(root, model.get("marks"));

@@ -44,13 +44,13 @@ class Place(ipw.HBox):
 
     def show(
         self,
-        rank: int,
+        rank: int | None,
         film: dict,
         change: Change | None,
         reasons: Reasons,
         scale: Scale,
     ) -> None:
-        """film: of `Session.recommendations`. change, reasons: see `markup.card`."""
+        """film: of `Session.recommendations`. rank, change, reasons: see `markup.card`."""
         self.film, self.name = film["movie_id"], label(film["title"], film["year"])
         self.text.value = card(rank, film, change, reasons, scale)
         self.stars.description = _("Seen, with stars: {film}").format(film=self.name)
@@ -62,18 +62,18 @@ class Place(ipw.HBox):
 class InPage(anywidget.AnyWidget):
     """What is done in the page, see panel.js.
 
-    upload: its files are looked at before they are sent. sliders: one a film; stars: those of the
-    places of the list; marks: below each of their steps. kept: what was told, as JSON, which the
+    uploads: their files are looked at before they are sent. sliders: one a film; stars: those of
+    places for a film; marks: below each of their steps. kept: what was told, as JSON, which the
     browser keeps for this tab; '' where nothing was. store: the name under which it does.
 
-    It sends {refused: {name, size}} of a file that it did not let through, {restore: text} of what
-    it had kept, and {entered: {search, text}} where Enter was pressed in the search box of this
-    number.
+    It sends {refused: {upload, name, size}} of a file that the upload of this number did not let
+    through, {restore: text} of what it had kept, and {entered: {search, text}} where Enter was
+    pressed in the search box of this number.
     """
 
     _esm = Path(__file__).with_name("panel.js")
     _css = Path(__file__).with_name("panel.css")
-    upload = traitlets.Instance(ipw.FileUpload).tag(sync=True, **ipw.widget_serialization)
+    uploads: traitlets.List = traitlets.List().tag(sync=True, **ipw.widget_serialization)
     sliders: traitlets.List = traitlets.List().tag(sync=True, **ipw.widget_serialization)
     stars: traitlets.List = traitlets.List().tag(sync=True, **ipw.widget_serialization)
     marks = traitlets.List(traitlets.Unicode()).tag(sync=True)

@@ -30,7 +30,12 @@ class RateFilms(ipw.VBox):
         self.rows = classed(ipw.VBox(), "saelib-rows")
         self.more = ipw.Button(description=_("More films"))
         self.search = FilmSearch(
-            self.catalogue, controls, self._add, name=_("Find a film"), button=_("Add")
+            self.catalogue,
+            controls,
+            self._add,
+            name=_("Find a film"),
+            found=_("Found"),
+            button=_("Add"),
         )
         self.ticks: list[ipw.Checkbox] = []  # one for each of session.to_tick
         self.titles = classed(ipw.Box(), "saelib-ticks")

@@ -30,6 +30,7 @@ class FilmSearch(ipw.VBox):
         choose: Callable[[str, str], str | None],
         *,
         name: str,
+        found: str,
         button: str,
         turn: Callable[[Act], None] | None = None,
     ):
@@ -38,7 +39,7 @@ class FilmSearch(ipw.VBox):
         # The text whose best hit was taken with Enter, and what was said of that.
         self._entered: tuple[str, str | None] | None = None
         self.query = ipw.Text(description=name, placeholder=_("part of its title"))
-        self.found = ipw.Select(description=_("Found"), rows=5)
+        self.found = ipw.Select(description=found, rows=5)
         self.button = ipw.Button(description=button)
         self.results = ipw.VBox([self.found, self.button], layout={"display": "none"})
         controls.on(self.query, self._search, turn)

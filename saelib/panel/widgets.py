@@ -18,6 +18,7 @@ from saelib.panel.controls import Act, Controls
 from saelib.panel.files import refuse, uploaded
 from saelib.panel.markup import download, heading, licence, line, marks, one_line, report
 from saelib.panel.parts import InPage, classed, parts_of
+from saelib.panel.play import Play
 from saelib.panel.rate import RateFilms
 from saelib.panel.watch import WatchNext
 from saelib.recommend.profile import Profile
@@ -50,6 +51,7 @@ class RatingPanel(ipw.VBox):
         self._controls = Controls(self._turn, language)
         self.rate = RateFilms(self.session, self._controls)
         self.watch = WatchNext(self.session, self._controls, self.rate.ask_on)
+        self.play = Play(self.session, self._controls, lambda: self.watch.wishes, self.watch.listen)
         self.save = ipw.HTML()
         self.upload = ipw.FileUpload(
             description=_("Load profile"), tooltip=_("Load profile"), accept=".json,.csv,.zip"
@@ -57,12 +59,13 @@ class RatingPanel(ipw.VBox):
         self.report = ipw.HTML()  # what became of each film of a file of elsewhere
         self.restart = ipw.Button(description=_("Start again"))
         self.in_page = InPage(
-            upload=self.upload,
-            stars=[place.stars for place in self.watch.places],
+            uploads=[self.upload, self.play.night.upload],
+            stars=[place.stars for place in (*self.watch.places, self.play.surprise.place)],
             marks=marks(recommender.scale),
             store=f"saelib {recommender.dataset}",
         )
-        self.searches = [self.rate.search]  # in the order in which they stand in the page
+        # In the order in which they stand in the page.
+        self.searches = [self.rate.search, self.play.what_if.search]
         self._controls.on(self.upload, self._load)
         self._controls.on(self.restart, self._restart)
         self.in_page.on_msg(lambda _, said, buffers: self._hear(said))
@@ -103,6 +106,7 @@ class RatingPanel(ipw.VBox):
             self.in_page,
             ipw.HTML(heading(name, years, n_films, n_people)),
             classed(ipw.HBox([self.rate, self.watch]), "saelib-columns"),
+            self.play,
             classed(ipw.HBox(buttons), "saelib-buttons"),
             self.report,
             classed(
@@ -136,6 +140,7 @@ class RatingPanel(ipw.VBox):
         self._controls.put(self.upload, ())  # so that the same file can be loaded again
         said = self.watch.show()
         self.rate.show()
+        self.play.show()
         told = profile.to_json()
         self.save.value = download(_("Save profile"), f"profile-{dataset}.json", told)
         self.in_page.kept = told if profile != Profile(dataset=dataset) else ""
@@ -179,4 +184,5 @@ class RatingPanel(ipw.VBox):
         elif "entered" in said:
             self.searches[said["entered"]["search"]].enter(said["entered"]["text"])
         else:
-            self._controls.do(partial(refuse, **said["refused"]))
+            turn = self.play.night.turn if said["refused"].pop("upload", 0) else None
+            self._controls.do(partial(refuse, **said["refused"]), turn=turn)
