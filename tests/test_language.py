@@ -29,7 +29,7 @@ from saelib.errors import DataError, ProfileError, SaelibError
 from saelib.language import LANGUAGES, _, current, ngettext, number, speak, speaking
 from saelib.panel.door import RefusalError
 from saelib.panel.page import TITLES
-from saelib.panel.parts import parts_of
+from saelib.panel.parts import parts_of, said_in_page
 from saelib.panel.terminal import interview
 from saelib.panel.widgets import RatingPanel
 from saelib.recommend import matching, words
@@ -140,6 +140,7 @@ UNREAD = {
     "recommend.imports": r"own list|title and year|title, one year apart|title, no year|"
     r"a part of the title, and year",
     "recommend.play": "least misery",
+    "panel.markup": "<span .*",
     "panel.widgets": "RatingPanel of ",
     "panel.door": r"The language that is spoken; .*",
     "panel.page": r"from saelib.panel.ready import .*|Whether to open .*|How many .*",
@@ -209,6 +210,15 @@ def test_templates_hold_no_texts_of_their_own():
         read = re.findall(r'(?:alt|title|aria-label)="(.*?)"', text)
         read += re.findall(r"[^<>]+", re.sub(r"<!?[\w/].*?>", "<>", text, flags=re.S))
         assert not [words for words in read if re.search("[A-Za-z]", words)], path
+
+
+def test_what_is_said_in_the_page_comes_from_python():
+    text = (texts.PACKAGE / "panel" / "panel.js").read_text(encoding="utf-8")
+    text = re.sub(r"(?m)^\s*(//|/?\*).*$", "", text)
+    strings = re.findall(r"""(["'`])(.*?)\1""", text, flags=re.S)
+    assert not [words for quote, words in strings if re.search("[A-Za-z]{2,} [a-z]+ [a-z]", words)]
+    asked = set(re.findall(r"""\bwords(?:"\))?\.(\w+)""", text))
+    assert asked == set(said_in_page())
 
 
 # -- Which language is spoken -------------------------------------------------------------------
@@ -409,7 +419,7 @@ def test_lists_reasons_and_changes_are_looked_up_word_for_word(recommender, in_b
         assert outside(line, *labels, "a", "b", "c", "d") == "", line
 
 
-READ = ("description", "tooltip", "placeholder", "_options_labels", "texts")
+READ = ("description", "tooltip", "placeholder", "_options_labels", "words")
 
 
 def read_on(panel: RatingPanel) -> list[str]:
@@ -421,8 +431,8 @@ def read_on(panel: RatingPanel) -> list[str]:
             values = value.values() if isinstance(value, dict) else value
             found += [value] if isinstance(value, str) else values
         if isinstance(part, ipywidgets.HTML):
-            found += re.findall(r'(?:alt|title|aria-label)="(.*?)"', part.value)
-            found.append(re.sub("<.*?>", "", part.value))
+            found += re.findall(r'(?s)(?:alt|title|aria-label)="(.*?)"', part.value)
+            found.append(re.sub("(?s)<.*?>", "", part.value))
     return [unescape(text) for text in found if text]
 
 
@@ -471,7 +481,29 @@ def walk(panel: RatingPanel) -> Iterator[None]:
     ):
         upload(panel, name, content)
         yield
+    play = panel.play
+    play.what_if.search.query.value = "film"
+    play.what_if.search.button.click()
+    yield
+    files = [{"name": "ann.json", "content": b'{"ratings": {"40": 5, "50": 1}}'}]
+    about = {"type": "", "size": 30, "last_modified": datetime.now(UTC)}
+    play.night.upload.value = [about | file for file in files]
+    yield
+    play.night.choose.click()
+    yield
+    play.night.forget.click()
+    play.card.make.click()
+    yield
+    for _n in range(3):
+        play.surprise.draw.click()
+        yield
+    play.surprise.place.reject.click()
+    yield
     panel.restart.click()
+    yield
+    play.surprise.draw.click()
+    play.card.make.click()
+    play.night.choose.click()
     yield
     while panel.session.can_undo:
         watch.undo.click()
@@ -483,6 +515,7 @@ def test_the_panel_is_looked_up_word_for_word_wherever_a_visitor_goes(recommende
     panel = RatingPanel(recommender)
     data = ["MovieLens 100K", "ratings.csv", "bad.json", "large.json", "Letterboxd", "ml-100k"]
     data += [
+        "ann",
         "Nowhere to Be Found",
         "Sabrina",
         "2001: A Space Odyssey",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipywidgets as ipw
 import pandas as pd
 
+from saelib.language import _
 from saelib.panel.controls import Act, Controls
 from saelib.panel.markup import line, one_line, section, trouble
 from saelib.panel.parts import classed
@@ -44,7 +45,7 @@ class Game(ipw.VBox):
         """Take a result away that no longer follows from what was told."""
         if self.result.value and self._made_from != self.session.profile.to_json():
             self.result.value = ""
-            self.said.value = line("Your answers have changed since: ask once more.")
+            self.said.value = line(_("Your answers have changed since: ask once more."))
 
 
 def named_stars(films: pd.DataFrame) -> list[tuple[str, str, float]]:

@@ -7,6 +7,7 @@ from pathlib import PurePath
 
 import ipywidgets as ipw
 
+from saelib.language import _
 from saelib.panel.controls import Act, Controls
 from saelib.panel.files import uploaded
 from saelib.panel.game import Game, named_stars
@@ -20,26 +21,27 @@ from saelib.recommend.session import Session
 class FilmNight(Game):
     """Films for several. people: whose profiles were loaded, by name."""
 
-    YOU = "you"
-
     def __init__(self, session: Session, controls: Controls):
         super().__init__(session, controls)
         self.people: dict[str, Profile] = {}
+        self._you = _("you")  # as a name in the list
         self.upload = ipw.FileUpload(
-            description="Load their profiles",
-            tooltip="Load their profiles",
+            description=_("Load their profiles"),
+            tooltip=_("Load their profiles"),
             accept=".json,.csv,.zip",
             multiple=True,
         )
-        self.choose = ipw.Button(description="Films for all")
-        self.forget = ipw.Button(description="Forget them")
+        self.choose = ipw.Button(description=_("Films for all"))
+        self.forget = ipw.Button(description=_("Forget them"))
         controls.on(self.upload, self._load, self.turn)
         controls.on(self.choose, self._choose, self.turn)
         controls.on(self.forget, self._forget, self.turn)
         self._arrange(
-            "Film night",
-            "Load the profiles that others have saved, and see films for all of you that nobody "
-            "has seen. Your own answers count, too, if there are any.",
+            _("Film night"),
+            _(
+                "Load the profiles that others have saved, and see films for all of you that "
+                "nobody has seen. Your own answers count, too, if there are any."
+            ),
             classed(ipw.HBox([self.upload, self.choose, self.forget]), "saelib-row"),
         )
 
@@ -56,21 +58,21 @@ class FilmNight(Game):
         for name, profile in read:
             self.people[self._called(name)] = profile
         if len(self.people) + self.session.has_told < 2:
-            return "Loaded. One more profile, or stars of your own, and there are films for all."
+            return _("Loaded. One more profile, or stars of your own, and there are films for all.")
         return self._choose()
 
     def _called(self, name: str) -> str:
         """A name that nobody has, nor a column of the list: 'ann', 'ann 2', …"""
-        taken = {self.YOU, "movie_id", "title", "year", "genres", "stars", *self.people}
+        taken = {self._you, "movie_id", "title", "year", "genres", "stars", *self.people}
         names = (name if n == 1 else f"{name} {n}" for n in count(1))
         return next(other for other in names if other not in taken)
 
     def _choose(self) -> str:
-        you = {self.YOU: self.session.profile} if self.session.has_told else {}
+        you = {self._you: self.session.profile} if self.session.has_told else {}
         people = you | self.people
         headings = {
-            "least misery": "Least misery: by whoever likes a film least",
-            "average": "Average: by the mean of all",
+            "least misery": _("Least misery: by whoever likes a film least"),
+            "average": _("Average: by the mean of all"),
         }
         found = []
         for rule in NIGHTS:
@@ -78,13 +80,12 @@ class FilmNight(Game):
             each = films[list(people)].to_numpy().tolist()
             of_each = [", ".join(f"{n} {s:.1f} ★" for n, s in zip(people, own)) for own in each]
             listed = [
-                Line(name, stars, more=own)
-                for (_, name, stars), own in zip(named_stars(films), of_each)
+                Line(film[1], film[2], more=own) for film, own in zip(named_stars(films), of_each)
             ]
             found.append((headings[rule], listed))
         self.result.value = lists(found)
-        return f"Films for {', '.join(people)}."
+        return _("Films for {people}.").format(people=", ".join(people))
 
     def _forget(self) -> str:
         self.people, self.result.value = {}, ""
-        return "Their profiles are forgotten."
+        return _("Their profiles are forgotten.")

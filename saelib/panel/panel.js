@@ -1,35 +1,39 @@
 // What is left to be done in the page: names and values that a screen reader can say, keys and
 // fingers on the sliders, files too large to be sent, answers that survive a reload, and a word when
-// nobody answers any more. The looks are in panel.css.
+// nobody answers any more. The looks are in panel.css, and what is said comes from parts.py in the
+// person's language.
 
 const set = (element, attribute, value) => {
   if (element.getAttribute(attribute) !== value) element.setAttribute(attribute, value);
 };
 
+/** A text with its {gaps} filled. */
+const fill = (text, gaps) => text.replace(/\{(\w+)\}/g, (gap, name) => gaps[name] ?? gap);
+
 /** '★★★½' as it is said: '3.5 stars'; any other text as it is. */
-const spoken = (text) => {
-  const stars = (text.match(/★/g) ?? []).length + (text.includes("½") ? 0.5 : 0);
-  return stars ? `${stars} ${stars > 1 ? "stars" : stars === 1 ? "star" : "of a star"}` : text;
+const spoken = (text, words) => {
+  const n = (text.match(/★/g) ?? []).length + (text.includes("½") ? 0.5 : 0);
+  return n ? fill(n > 1 ? words.stars : n === 1 ? words.star : words.ofAStar, { n }) : text;
 };
 
-const nameControls = (root, marks) => {
+const nameControls = (root, marks, words) => {
   set(root, "role", "group");
-  set(root, "aria-label", "Rating panel");
+  set(root, "aria-label", words.panel);
   // JupyterLab takes arrow keys and Enter for its own shortcuts, save from an element that says so.
   for (const control of root.querySelectorAll("a, button, input, select, summary, .noUi-handle")) {
     set(control, "data-lm-suppress-shortcuts", "true");
   }
   for (const handle of root.querySelectorAll(".noUi-handle")) {
     const slider = handle.closest(".widget-slider");
-    const [name] = slider.querySelector(".widget-label").textContent.split("\n");
-    set(handle, "aria-label", slider.classList.contains("saelib-film") ? `${name}, stars` : name);
+    const [film] = slider.querySelector(".widget-label").textContent.split("\n");
+    set(handle, "aria-label", slider.classList.contains("saelib-film") ? fill(words.starsOf, { film }) : film);
     const readout = slider.querySelector(".widget-readout");
-    set(handle, "aria-valuetext", spoken(readout.textContent));
+    set(handle, "aria-valuetext", spoken(readout.textContent, words));
     set(readout, "contenteditable", "false"); // else a second tab stop, where nothing can be typed
   }
   for (const row of root.querySelectorAll(".saelib-film, .saelib-stars")) drawMarks(row, marks);
   for (const [name, role, label] of [
-    [".saelib-places", "list", "Recommendations"],
+    [".saelib-places", "list", words.list],
     [".saelib-places > .saelib-place", "listitem"],
   ]) {
     for (const element of root.querySelectorAll(name)) {
@@ -42,7 +46,8 @@ const nameControls = (root, marks) => {
     button.removeAttribute("aria-pressed");
   }
   for (const tick of root.querySelectorAll(".saelib-ticks input")) {
-    set(tick, "aria-label", `${tick.closest(".widget-checkbox").textContent.trim()}, seen`);
+    const film = tick.closest(".widget-checkbox").textContent.trim();
+    set(tick, "aria-label", fill(words.seen, { film }));
   }
   for (const button of root.querySelectorAll("button[title]:not([title=''])")) {
     set(button, "aria-label", button.title);
@@ -226,7 +231,7 @@ const guardUploads = (model) => {
       if (large) refuse(large.name, large.size);
     });
     upload.on("change:error", () => {
-      if (upload.get("error") !== "") refuse("The file", null);
+      if (upload.get("error") !== "") refuse(model.get("words").file, null);
     });
   });
 };
@@ -238,32 +243,26 @@ const make = (tag, text, act) => {
   return element;
 };
 
-const GONE = `Nothing answers any more: the program behind this panel has ended, or the connection \
-to it is broken. What you told is not lost: this tab keeps it.`;
-const IN_NOTEBOOK = "Run the cell again: then the panel offers to bring it back.";
-const IN_PAGE = "Reload the page: then it offers to bring it back.";
-const NO_SERVER = `The page's server does not answer. Whoever started it can start it anew: python -m \
-saelib panel. Keep this tab, or save your profile.`;
-
 /** Say that nobody answers, and what can be done. */
-const sayGone = (banner, root) => {
+const sayGone = (banner, root, words) => {
   const page = document.body.dataset.voila !== undefined;
-  const words = make("p", `${GONE} ${page ? IN_PAGE : IN_NOTEBOOK}`);
+  const told = make("p", `${words.gone} ${page ? words.reload : words.runAgain}`);
   const reload = async () => {
     try {
       await fetch(location.href, { method: "HEAD" }); // whatever it answers, it is there
       location.reload();
     } catch {
-      words.textContent = NO_SERVER;
+      told.textContent = fill(words.noServer, { command: "python -m saelib panel" });
     }
   };
   const save = root.querySelector(".saelib-save a").cloneNode(true);
-  banner.replaceChildren(words, ...(page ? [make("button", "Reload the page", reload)] : []), save);
+  banner.replaceChildren(told, ...(page ? [make("button", words.reloadNow, reload)] : []), save);
 };
 
 /** What was told is kept for this tab, as long as it is open; after a reload it is offered again. */
 const keepAnswers = (model, offer) => {
   const key = model.get("store");
+  const words = model.get("words");
   const memory = (() => {
     try {
       return window.sessionStorage;
@@ -292,9 +291,9 @@ const keepAnswers = (model, offer) => {
       close();
     };
     offer.replaceChildren(
-      make("p", "This tab still has the answers from before."),
-      make("button", "Bring them back", take),
-      make("button", "Forget them", forget),
+      make("p", words.stillHere),
+      make("button", words.bringBack, take),
+      make("button", words.forget, forget),
     );
   }
   model.on("change:kept", keep);
@@ -323,9 +322,10 @@ export default {
   render({ model, el }) {
     let frame;
     let endings = [];
+    const words = model.get("words");
     const banner = Object.assign(document.createElement("div"), { className: "saelib-gone", role: "alert" });
     const offer = Object.assign(document.createElement("div"), { className: "saelib-offer", role: "region" });
-    offer.ariaLabel = "Answers from before";
+    offer.ariaLabel = words.before;
     const begin = () => {
       const root = el.closest(".saelib-panel");
       if (!root?.querySelector(".saelib-alert .widget-html-content, .widget-upload")) {
@@ -333,12 +333,12 @@ export default {
         return;
       }
       const show = (gone) => {
-        if (gone) sayGone(banner, root);
+        if (gone) sayGone(banner, root, words);
         else banner.replaceChildren();
         const dead = root.querySelectorAll(".saelib-columns, .saelib-play, .saelib-buttons button, .saelib-offer");
         for (const part of dead) part.inert = gone;
       };
-      const name = () => nameControls(root, model.get("marks"));
+      const name = () => nameControls(root, model.get("marks"), words);
       name();
       root.prepend(banner, offer);
       const observer = new MutationObserver(name);

@@ -10,7 +10,7 @@ import ipywidgets as ipw
 import traitlets
 
 from saelib.data.scale import Scale
-from saelib.language import _
+from saelib.language import _, ngettext, pgettext
 from saelib.panel.markup import card, star_options
 from saelib.recommend.catalogue import label
 from saelib.recommend.changes import Change
@@ -64,7 +64,8 @@ class InPage(anywidget.AnyWidget):
 
     uploads: their files are looked at before they are sent. sliders: one a film; stars: those of
     places for a film; marks: below each of their steps. kept: what was told, as JSON, which the
-    browser keeps for this tab; '' where nothing was. store: the name under which it does.
+    browser keeps for this tab; '' where nothing was. store: the name under which it does. words:
+    what it says, see `said_in_page`.
 
     It sends {refused: {upload, name, size}} of a file that the upload of this number did not let
     through, {restore: text} of what it had kept, and {entered: {search, text}} where Enter was
@@ -80,6 +81,36 @@ class InPage(anywidget.AnyWidget):
     kept = traitlets.Unicode().tag(sync=True)
     store = traitlets.Unicode().tag(sync=True)
     max_upload = traitlets.Int(MAX_BYTES).tag(sync=True)
+    words: traitlets.Dict = traitlets.Dict().tag(sync=True)
+
+
+def said_in_page() -> dict[str, str]:
+    """What panel.js says, under the names by which it asks."""
+    return {
+        "panel": _("Rating panel"),
+        "list": _("Recommendations"),
+        "starsOf": _("{film}, stars"),
+        "seen": _("{film}, seen"),
+        "star": ngettext("{n} star", "{n} stars", 1),
+        "stars": ngettext("{n} star", "{n} stars", 2),
+        "ofAStar": _("{n} of a star"),
+        "file": _("The file"),
+        "gone": _(
+            "Nothing answers any more: the program behind this panel has ended, or the connection "
+            "to it is broken. What you told is not lost: this tab keeps it."
+        ),
+        "runAgain": _("Run the cell again: then the panel offers to bring it back."),
+        "reload": _("Reload the page: then it offers to bring it back."),
+        "reloadNow": _("Reload the page"),
+        "noServer": _(
+            "The page's server does not answer. Whoever started it can start it anew: {command}. "
+            "Keep this tab, or save your profile."
+        ),
+        "before": _("Answers from before"),
+        "stillHere": _("This tab still has the answers from before."),
+        "bringBack": _("Bring them back"),
+        "forget": pgettext("answers", "Forget them"),
+    }
 
 
 def look() -> dict:

@@ -8,9 +8,11 @@ from io import BytesIO
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from saelib.language import _
 from saelib.model.taste import TasteMap
 from saelib.plots import GREY, STYLE, plot_taste
 from saelib.recommend.play import TasteCard
+from saelib.recommend.words import genre
 
 SIZE = (10, 5.25)  # inches; at DPI 1200 x 630 points, as pages show pictures of links
 DPI = 120
@@ -29,8 +31,11 @@ def picture(card: TasteCard, taste: TasteMap, place: tuple[float, float]) -> byt
         ax = figure.add_axes((0.6, 0.1, 0.38, 0.82))
         plot_taste(taste, place, ax)
         ax.set(title="", xlabel="", ylabel="")
-        for genre in ax.texts:
-            genre.set_parse_math(False)  # a genre may have a $ in it
+        for name in ax.texts:
+            name.set_text(genre(name.get_text()))
+            name.set_parse_math(False)  # a genre may have a $ in it
+        for name, text in zip(ax.get_legend().get_texts(), (_("a person"), _("you"))):
+            name.set_text(text)
         top = 0.93
         for text, size in [(heading, 15), *((line, 11) for line in said)]:
             name, colon, value = text.partition(": ") if size == 11 else (text, "", "")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import ipywidgets as ipw
 
+from saelib.language import _
 from saelib.panel.controls import Controls
 from saelib.panel.game import Game, named_stars
 from saelib.panel.markup import Line, line, lists, picture_with_words
@@ -27,15 +28,17 @@ class WhatIf(Game):
             films,
             controls,
             self._suppose,
-            name="If I had loved",
-            found="One of these",
-            button="What if?",
+            name=_("If I had loved"),
+            found=_("One of these"),
+            button=_("What if?"),
             turn=self.turn,
         )
         self._arrange(
-            "What if I had loved …?",
-            "Choose a film, and see the list beside the one that it would be if you had given that "
-            "film the most stars.",
+            _("What if I had loved …?"),
+            _(
+                "Choose a film, and see the list beside the one that it would be if you had given "
+                "that film the most stars."
+            ),
             self.search,
         )
 
@@ -46,10 +49,11 @@ class WhatIf(Game):
             Line(name, stars, goes=film in gone) for film, name, stars in named_stars(before)
         ]
         supposed = [
-            Line(name, stars, change)
-            for (_, name, stars), change in zip(named_stars(after), changed.films)
+            Line(other, stars, change)
+            for (_id, other, stars), change in zip(named_stars(after), changed.films)
         ]
-        both = [("The list as it is", as_it_is), (f"If you had loved {name}", supposed)]
+        loved = _("If you had loved {film}").format(film=name)
+        both = [(_("The list as it is"), as_it_is), (loved, supposed)]
         self.result.value = lists(both)
         return changed.in_words()
 
@@ -59,9 +63,10 @@ class Card(Game):
 
     def __init__(self, session: Session, controls: Controls):
         super().__init__(session, controls)
-        self.make = ipw.Button(description="Make my card")
+        self.make = ipw.Button(description=_("Make my card"))
         controls.on(self.make, self._make, self.turn)
-        self._arrange("Taste card", "What your stars say of your taste, to keep.", self.make)
+        text = _("What your stars say of your taste, to keep.")
+        self._arrange(_("Taste card"), text, self.make)
         classed(self.result, "saelib-card")
 
     def _make(self) -> str:
@@ -73,7 +78,7 @@ class Card(Game):
         drawn = picture(card, recommender.bundle.taste, recommender.place(profile))
         file = f"taste-{recommender.dataset}.png"
         self.result.value = picture_with_words(drawn, card.text(), file)
-        return "Here is your card."
+        return _("Here is your card.")
 
 
 class Surprise(Game):
@@ -82,28 +87,30 @@ class Surprise(Game):
     def __init__(self, session: Session, controls: Controls, listen: Callable[[Place], None]):
         """listen: does what the slider and the buttons of a place say."""
         super().__init__(session, controls)
-        self.draw = ipw.Button(description="Surprise me")
+        self.draw = ipw.Button(description=_("Surprise me"))
         self.place = Place(session.recommender.scale, look())
         listen(self.place)
         controls.on(self.draw, self._draw, self.turn)
-        self._arrange("Surprise me", "A film that few know and that you should like.", self.draw)
+        text = _("A film that few know and that you should like.")
+        self._arrange(_("Surprise me"), text, self.draw)
         self.children = [*self.children, self.place]
 
     def _draw(self) -> str:
         films = self.session.surprise()
         if films.empty:
             self.place.clear()
-            return "There is no film to surprise you with: rate one that you have seen."
+            return _("There is no film to surprise you with: rate one that you have seen.")
         [film], [reasons] = films.to_dict("records"), self.session.reasons(films["movie_id"], n=2)
         self.place.show(None, film, None, reasons, self.session.recommender.scale)
-        return f"{self.place.name} is a surprise. Press again for another one."
+        again = _("{film} is a surprise. Press again for another one.")
+        return again.format(film=self.place.name)
 
     def show(self) -> None:
         """Take the film away that is no surprise any more."""
         place, told, films = self.place, self.session.profile, self.session.recommender.catalogue
         known = {*told.ratings, *told.seen, *told.rejected}
         if place.film and films.name(films.position(place.film)) in known:
-            self.said.value = line(f"{place.name}: taken to your answers.")
+            self.said.value = line(_("{film}: taken to your answers.").format(film=place.name))
             place.clear()
 
 
@@ -123,7 +130,7 @@ class Play(ipw.VBox):
         self.card = Card(session, controls)
         self.surprise = Surprise(session, controls, listen)
         self.games: list[Game] = [self.what_if, self.night, self.card, self.surprise]
-        super().__init__([fold("Play", self.games)])
+        super().__init__([fold(_("Play"), self.games)])
         classed(self, "saelib-play")
 
     def show(self) -> None:

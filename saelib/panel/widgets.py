@@ -17,7 +17,7 @@ from saelib.language import ENGLISH, _, speaking
 from saelib.panel.controls import Act, Controls
 from saelib.panel.files import refuse, uploaded
 from saelib.panel.markup import download, heading, licence, line, marks, one_line, report
-from saelib.panel.parts import InPage, classed, parts_of
+from saelib.panel.parts import InPage, classed, parts_of, said_in_page
 from saelib.panel.play import Play
 from saelib.panel.rate import RateFilms
 from saelib.panel.watch import WatchNext
@@ -63,6 +63,7 @@ class RatingPanel(ipw.VBox):
             stars=[place.stars for place in (*self.watch.places, self.play.surprise.place)],
             marks=marks(recommender.scale),
             store=f"saelib {recommender.dataset}",
+            words=said_in_page(),
         )
         # In the order in which they stand in the page.
         self.searches = [self.rate.search, self.play.what_if.search]
