@@ -140,6 +140,7 @@ UNREAD = {
     "recommend.imports": r"own list|title and year|title, one year apart|title, no year|"
     r"a part of the title, and year",
     "recommend.play": "least misery",
+    "panel.night": "least misery",
     "panel.markup": "<span .*",
     "panel.widgets": "RatingPanel of ",
     "panel.door": r"The language that is spoken; .*",

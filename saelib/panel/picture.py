@@ -31,11 +31,12 @@ def picture(card: TasteCard, taste: TasteMap, place: tuple[float, float]) -> byt
         ax = figure.add_axes((0.6, 0.1, 0.38, 0.82))
         plot_taste(taste, place, ax)
         ax.set(title="", xlabel="", ylabel="")
-        for name in ax.texts:
-            name.set_text(genre(name.get_text()))
-            name.set_parse_math(False)  # a genre may have a $ in it
-        for name, text in zip(ax.get_legend().get_texts(), (_("a person"), _("you"))):
-            name.set_text(text)
+        for drawn in ax.texts:
+            drawn.set_text(genre(drawn.get_text()))
+            drawn.set_parse_math(False)  # a genre may have a $ in it
+        legend = ax.get_legend()
+        for drawn, words in zip(legend.get_texts() if legend else [], (_("a person"), _("you"))):
+            drawn.set_text(words)
         top = 0.93
         for text, size in [(heading, 15), *((line, 11) for line in said)]:
             name, colon, value = text.partition(": ") if size == 11 else (text, "", "")
