@@ -236,6 +236,22 @@ def test_a_person_with_a_keyboard_in_jupyterlab(lab, page, tmp_path):
     expect(panel.get_by_role("status")).to_contain_text("4 rated, 1 more seen.")
     assert titles(panel) == after
     expect(panel.get_by_label("Gender")).to_have_value("female")
+    box = panel.get_by_label("Find a film")
+    box.fill("clockwork orange")
+    box.press("Enter")
+    status = panel.locator(".saelib-status")
+    expect(status).to_have_text("Clockwork Orange, A (1971) is among the films to rate.")
+    name = titles(panel)[0]
+    panel.get_by_role("slider", name=f"Seen, with stars: {name}").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    expect(status).to_have_text(f"{name} has got 2 stars, and is among the films to rate.")
+    with_key(page, panel.get_by_role("button", name="Play"))
+    with_key(page, panel.get_by_role("button", name="Make my card"))
+    expect(panel.locator(".saelib-card img")).to_be_visible()
+    with_key(page, panel.get_by_text("The card in words"))
+    expect(panel.get_by_text("My taste in films, from 5 ratings").first).to_be_visible()
+    assert violations(page, ".saelib-panel") == []
 
 
 def test_a_slider_of_a_lesson_moves_its_figure(page, tmp_path):
@@ -611,6 +627,11 @@ def test_a_page_in_the_dark_and_in_forced_colours(browser, small_model, tmp_path
                 fold.click()
             press(page, panel, 0, "5")
             expect(panel.locator(".saelib-place .saelib-title:visible")).to_have_count(10)
+            panel.get_by_label("If I had loved").fill("film")
+            for name in ("What if?", "Make my card", "Surprise me"):
+                panel.get_by_role("button", name=name).click()
+            expect(panel.locator(".saelib-lists")).to_be_visible()
+            expect(panel.locator(".saelib-game .saelib-place")).to_be_visible()
             assert violations(page) == []
             context.close()
 

@@ -32,15 +32,15 @@ class FilmNight(Game):
             multiple=True,
         )
         self.choose = ipw.Button(description="Films for all")
-        self.forget = ipw.Button(description="Forget them")
+        self.without = ipw.Button(description="Forget them")
         controls.on(self.upload, self._load, self.turn)
         controls.on(self.choose, self._choose, self.turn)
-        controls.on(self.forget, self._forget, self.turn)
+        controls.on(self.without, self._forget, self.turn)
         self._arrange(
             "Film night",
             "Load the profiles that others have saved, and see films for all of you that nobody "
             "has seen. Your own answers count, too, if there are any.",
-            classed(ipw.HBox([self.upload, self.choose, self.forget]), "saelib-row"),
+            classed(ipw.HBox([self.upload, self.choose, self.without]), "saelib-row"),
         )
 
     def turn(self, act: Act) -> None:
@@ -85,6 +85,10 @@ class FilmNight(Game):
         self.result.value = lists(found)
         return f"Films for {', '.join(people)}."
 
+    def forget(self) -> None:
+        super().forget()
+        self.people = {}
+
     def _forget(self) -> str:
-        self.people, self.result.value = {}, ""
+        self.forget()
         return "Their profiles are forgotten."

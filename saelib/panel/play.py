@@ -98,6 +98,10 @@ class Surprise(Game):
         self.place.show(None, film, None, reasons, self.session.recommender.scale)
         return f"{self.place.name} is a surprise. Press again for another one."
 
+    def forget(self) -> None:
+        super().forget()
+        self.place.clear()
+
     def show(self) -> None:
         """Take the film away that is no surprise any more."""
         place, told, films = self.place, self.session.profile, self.session.recommender.catalogue
@@ -125,6 +129,11 @@ class Play(ipw.VBox):
         self.games: list[Game] = [self.what_if, self.night, self.card, self.surprise]
         super().__init__([fold("Play", self.games)])
         classed(self, "saelib-play")
+
+    def forget(self) -> None:
+        """Begin anew, for the next visitor; what others have told goes, too."""
+        for game in self.games:
+            game.forget()
 
     def show(self) -> None:
         """Bring the games in line with the session."""
