@@ -236,6 +236,22 @@ def test_a_person_with_a_keyboard_in_jupyterlab(lab, page, tmp_path):
     expect(panel.get_by_role("status")).to_contain_text("4 rated, 1 more seen.")
     assert titles(panel) == after
     expect(panel.get_by_label("Gender")).to_have_value("female")
+    box = panel.get_by_label("Find a film")
+    box.fill("clockwork orange")
+    box.press("Enter")
+    status = panel.locator(".saelib-status")
+    expect(status).to_have_text("Clockwork Orange, A (1971) is among the films to rate.")
+    name = titles(panel)[0]
+    panel.get_by_role("slider", name=f"Seen, with stars: {name}").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    expect(status).to_have_text(f"{name} has got 2 stars, and is among the films to rate.")
+    with_key(page, panel.get_by_role("button", name="Play"))
+    with_key(page, panel.get_by_role("button", name="Make my card"))
+    expect(panel.locator(".saelib-card img")).to_be_visible()
+    with_key(page, panel.get_by_text("The card in words"))
+    expect(panel.get_by_text("My taste in films, from 5 ratings").first).to_be_visible()
+    assert violations(page, ".saelib-panel") == []
 
 
 def test_a_slider_of_a_lesson_moves_its_figure(page, tmp_path):
@@ -494,6 +510,82 @@ def test_quick_keys_are_one_undo_and_deliberate_ones_two(site, page):
     expect(status).to_contain_text("Tick or rate")
 
 
+def with_key(page, button) -> None:
+    button.focus()
+    page.keyboard.press("Enter")
+
+
+def choose_files(page, button, *files: Path) -> None:
+    with page.expect_file_chooser() as chooser:
+        with_key(page, button)
+    chooser.value.set_files(files)
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844), (640, 400)])
+def test_play_is_reached_with_the_keyboard_and_fits(site, page, bundle, tmp_path, width, height):
+    page.set_viewport_size({"width": width, "height": height})
+    page.goto(site)
+    panel = the_panel(page)
+    press(page, panel, 0, "5")
+    expect(panel.locator(".saelib-status")).to_contain_text("1 rated.")
+    with_key(page, panel.get_by_role("button", name="Play"))
+    games = {
+        name: panel.locator(".saelib-game", has=page.get_by_role("heading", name=name))
+        for name in ("What if I had loved …?", "Film night", "Taste card", "Surprise me")
+    }
+    what_if, night, card, surprise = games.values()
+    box = what_if.get_by_label("If I had loved")
+    box.focus()
+    page.keyboard.type("film 30")
+    page.keyboard.press("Enter")
+    if_loved = what_if.get_by_role("heading", name=re.compile(r"If you had loved Film 30 \(\d+\)"))
+    expect(if_loved).to_be_visible()
+    expect(what_if.get_by_role("status")).to_contain_text(re.compile("new at|same as before| to "))
+    expect(what_if.get_by_role("list")).to_have_count(2)
+    beside = [part.bounding_box() for part in what_if.locator(".saelib-lists > div").all()]
+    assert (beside[0]["y"] == beside[1]["y"]) == (width > 390)
+
+    for name, ratings in {"ann": {"80": 5}, "bob": {"90": 5, "100": 1}}.items():
+        Profile(ratings, bundle.dataset).save(tmp_path / f"{name}.json")
+    button = night.get_by_role("button", name="Load their profiles")
+    choose_files(page, button, tmp_path / "ann.json", tmp_path / "bob.json")
+    expect(night.get_by_role("status")).to_have_text("Films for you, ann, bob.")
+    expect(night.get_by_role("listitem").first).to_contain_text(re.compile("you .* ann .* bob "))
+    (tmp_path / "large.json").write_bytes(b" " * 11_000_000)
+    choose_files(page, button, tmp_path / "large.json")
+    expect(night.get_by_role("status")).to_contain_text("large.json is too large for a profile")
+    expect(panel.locator(".saelib-alert")).to_have_text("")
+
+    with_key(page, card.get_by_role("button", name="Make my card"))
+    expect(card.get_by_role("img")).to_have_attribute("alt", re.compile("My taste in films"))
+    with_key(page, card.get_by_text("The card in words"))
+    expect(card.get_by_text("Stars on the average: 5.0")).to_be_visible()
+    with page.expect_download() as download:
+        card.get_by_role("link", name="Download the card").click()
+    assert download.value.suggested_filename == "taste-ml-100k.png"
+    assert Path(download.value.path()).read_bytes().startswith(b"\x89PNG")
+
+    with_key(page, surprise.get_by_role("button", name="Surprise me"))
+    expect(surprise.get_by_role("status")).to_contain_text("is a surprise")
+    name = surprise.locator(".saelib-title").inner_text()
+    surprise.get_by_role("slider", name=f"Seen, with stars: {name}").focus()
+    page.keyboard.press("4")
+    expect(surprise.get_by_role("status")).to_have_text(f"{name}: taken to your answers.")
+    rated = panel.get_by_role("slider", name=f"{name}, stars")
+    expect(rated).to_have_attribute("aria-valuetext", "4 stars")
+    expect(if_loved).to_be_hidden()  # it does not follow from the answers any more
+    expect(what_if.get_by_role("status")).to_contain_text("Your answers have changed")
+
+    page.keyboard.press("Tab")
+    with_key(page, card.get_by_role("button", name="Make my card"))
+    with_key(page, night.get_by_role("button", name="Films for all"))
+    with_key(page, surprise.get_by_role("button", name="Surprise me"))
+    expect(surprise.locator(".saelib-title")).to_be_visible()
+    expect(night.get_by_role("list")).to_have_count(2)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert violations(page) == []
+
+
 def test_what_was_told_is_offered_again_after_a_reload(site, page):
     page.goto(site)
     panel = the_panel(page)
@@ -535,6 +627,11 @@ def test_a_page_in_the_dark_and_in_forced_colours(browser, small_model, tmp_path
                 fold.click()
             press(page, panel, 0, "5")
             expect(panel.locator(".saelib-place .saelib-title:visible")).to_have_count(10)
+            panel.get_by_label("If I had loved").fill("film")
+            for name in ("What if?", "Make my card", "Surprise me"):
+                panel.get_by_role("button", name=name).click()
+            expect(panel.locator(".saelib-lists")).to_be_visible()
+            expect(panel.locator(".saelib-game .saelib-place")).to_be_visible()
             assert violations(page) == []
             context.close()
 

@@ -492,7 +492,7 @@ def walk(panel: RatingPanel) -> Iterator[None]:
     yield
     play.night.choose.click()
     yield
-    play.night.forget.click()
+    play.night.without.click()
     play.card.make.click()
     yield
     for _n in range(3):

@@ -777,7 +777,7 @@ def test_a_film_night_with_profiles_of_others(panel):
     panel.in_page._handle_custom_msg(refused, [])
     assert "&lt;i&gt;big&lt;/i&gt;.json is too large" in night.said.value
     assert panel.watch.alert.value == ""
-    night.forget.click()
+    night.without.click()
     assert (night.people, night.result.value) == ({}, "")
     assert list(panel.session.profile.ratings.values()) == [5]
 
@@ -835,6 +835,20 @@ def test_a_surprise_can_be_rated_and_each_is_another(panel):
     game.place.reject.click()
     assert panel.session.profile.rejected == [film]
     assert game.place.layout.display == "none"
+
+
+def test_who_starts_again_finds_nothing_of_the_games(panel):
+    rate(panel, 5)
+    enter(panel, "film 30", search=1)
+    load_people(panel, ann='{"ratings": {"80": 5}}')
+    panel.play.card.make.click()
+    panel.play.surprise.draw.click()
+    assert all(game.said.value for game in panel.play.games)
+    panel.restart.click()
+    for game in panel.play.games:
+        assert (game.said.value, game.result.value) == ("", "")
+    assert panel.play.night.people == {}
+    assert panel.play.surprise.place.layout.display == "none"
 
 
 def test_closing_leaves_nothing(bundle):

@@ -41,6 +41,10 @@ class Game(ipw.VBox):
         except Exception as error:
             self.said.value = trouble(one_line(error))
 
+    def forget(self) -> None:
+        """Begin anew, for the next visitor."""
+        self.said.value = self.result.value = ""
+
     def show(self) -> None:
         """Take a result away that no longer follows from what was told."""
         if self.result.value and self._made_from != self.session.profile.to_json():

@@ -32,17 +32,17 @@ class FilmNight(Game):
             multiple=True,
         )
         self.choose = ipw.Button(description=_("Films for all"))
-        self.forget = ipw.Button(description=_("Forget them"))
+        self.without = ipw.Button(description=_("Forget them"))
         controls.on(self.upload, self._load, self.turn)
         controls.on(self.choose, self._choose, self.turn)
-        controls.on(self.forget, self._forget, self.turn)
+        controls.on(self.without, self._forget, self.turn)
         self._arrange(
             _("Film night"),
             _(
                 "Load the profiles that others have saved, and see films for all of you that "
                 "nobody has seen. Your own answers count, too, if there are any."
             ),
-            classed(ipw.HBox([self.upload, self.choose, self.forget]), "saelib-row"),
+            classed(ipw.HBox([self.upload, self.choose, self.without]), "saelib-row"),
         )
 
     def turn(self, act: Act) -> None:
@@ -86,6 +86,10 @@ class FilmNight(Game):
         self.result.value = lists(found)
         return _("Films for {people}.").format(people=", ".join(people))
 
+    def forget(self) -> None:
+        super().forget()
+        self.people = {}
+
     def _forget(self) -> str:
-        self.people, self.result.value = {}, ""
+        self.forget()
         return _("Their profiles are forgotten.")

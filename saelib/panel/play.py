@@ -105,6 +105,10 @@ class Surprise(Game):
         again = _("{film} is a surprise. Press again for another one.")
         return again.format(film=self.place.name)
 
+    def forget(self) -> None:
+        super().forget()
+        self.place.clear()
+
     def show(self) -> None:
         """Take the film away that is no surprise any more."""
         place, told, films = self.place, self.session.profile, self.session.recommender.catalogue
@@ -132,6 +136,11 @@ class Play(ipw.VBox):
         self.games: list[Game] = [self.what_if, self.night, self.card, self.surprise]
         super().__init__([fold(_("Play"), self.games)])
         classed(self, "saelib-play")
+
+    def forget(self) -> None:
+        """Begin anew, for the next visitor; what others have told goes, too."""
+        for game in self.games:
+            game.forget()
 
     def show(self) -> None:
         """Bring the games in line with the session."""

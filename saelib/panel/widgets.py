@@ -155,6 +155,7 @@ class RatingPanel(ipw.VBox):
 
     def _restart(self) -> None:
         self.session.restart()
+        self.play.forget()
         self.report.value = ""
         self._begin()
 
