@@ -14,6 +14,9 @@ from conftest import close
 from playwright.sync_api import expect
 from servers import kernels, server, wait_for
 
+from saelib.data.scale import Scale
+from saelib.language import LANGUAGES, speaking
+from saelib.language import _ as gettext
 from saelib.recommend.profile import Profile
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
@@ -82,7 +85,7 @@ def run_notebook(page, address: str):
 def the_panel(page):
     panel = page.locator(".saelib-panel[role=group]")
     expect(panel).to_be_visible(timeout=TRAINING)
-    expect(panel.get_by_role("slider", name="stars").first).to_be_visible()
+    expect(panel.locator(".saelib-film .noUi-handle").first).to_be_visible()
     return panel
 
 
@@ -162,10 +165,12 @@ def saved(page, panel, folder: Path) -> Path:
 
 def press(page, panel, number: int, key: str) -> None:
     """A key on the slider of a film, which has then got its stars."""
-    slider = panel.get_by_role("slider", name="stars").nth(number)
+    name = in_its_language(page, "{film}, stars", film="")
+    slider = panel.get_by_role("slider", name=name).nth(number)
     slider.focus()
     page.keyboard.press(key)
-    said = {"0": "not seen", "1": "1 star"}.get(key, f"{key} stars")
+    with speaking(page.evaluate("document.documentElement.lang")):
+        said = gettext("not seen") if key == "0" else Scale.spoken(int(key))
     expect(slider).to_have_attribute("aria-valuetext", said)
 
 
@@ -188,9 +193,15 @@ def in_sight(page, *parts) -> bool:
     return all(part.evaluate(look) for part in parts)
 
 
+def in_its_language(page, text: str, **gaps: object) -> str:
+    """A text as the page says it."""
+    with speaking(page.evaluate("document.documentElement.lang")):
+        return gettext(text).format(**gaps)
+
+
 def load(page, panel, file: Path) -> None:
     with page.expect_file_chooser() as chooser:
-        panel.get_by_role("button", name="Load profile").click()
+        panel.get_by_role("button", name=in_its_language(page, "Load profile")).click()
     chooser.value.set_files(file)
 
 
@@ -322,29 +333,69 @@ def test_every_control_has_a_name_and_is_reached_with_tab(site, page):
 WINDOWS = [(1280, 800), (820, 1180), (390, 844), (640, 400)]
 
 
-@pytest.mark.parametrize(("width", "height"), WINDOWS)
+IN_SPANISH = [(1280, 800), (390, 844)]
+OVERFLOWING = """panel => [...panel.querySelectorAll("*")].filter(e =>
+    e.checkVisibility() && e.getBoundingClientRect().right > innerWidth + 1
+).map(e => `${e.className} ${e.textContent.slice(0, 60)}`)"""
+# Names of controls that end before their end. A film's name may.
+CUT_OFF = """panel => [...panel.querySelectorAll("button, a.widget-button, .widget-label, select")]
+.filter(e => e.checkVisibility() && !e.closest(".saelib-film, .saelib-stars, .saelib-ticks")
+    && (e.scrollWidth > e.clientWidth + 1 || e.scrollHeight > e.clientHeight + 4)
+).map(e => `${e.textContent.slice(0, 60)}: ${e.scrollWidth} in ${e.clientWidth}`)"""
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "spoken"),
+    [*((*window, "en") for window in WINDOWS), *((*window, "es") for window in IN_SPANISH)],
+)
 def test_what_follows_from_a_slider_is_in_sight_while_it_moves(
-    site, page, bundle, tmp_path, width, height
+    site, page, bundle, tmp_path, width, height, spoken
 ):
     page.set_viewport_size({"width": width, "height": height})
+    page.set_extra_http_headers({"Accept-Language": spoken})
     page.goto(site)
     panel = the_panel(page)
     load(page, panel, many_rated(tmp_path, bundle))
     status = panel.locator(".saelib-status")
-    expect(status).to_contain_text("30 rated.")
+    rated = {"en": "30 rated.", "es": "30 valoradas."}[spoken]
+    expect(status).to_contain_text(rated)
     wide = panel.locator(".saelib-top").is_hidden()
     assert wide == (width > 700)
     first = panel.locator(".saelib-place" if wide else ".saelib-top li")
     for number in (0, 15, 29):
-        slider = panel.get_by_role("slider", name="stars").nth(number)
+        slider = panel.locator(".saelib-film .noUi-handle").nth(number)
         for key in ("5", "1"):
             press(page, panel, number, key)
-            expect(status).to_contain_text("30 rated.")
+            expect(status).to_contain_text(rated)
             best = titles(panel)[:3]
             for place, name in enumerate(best):
                 expect(first.nth(place)).to_contain_text(name)
             assert in_sight(page, slider, status, *(first.nth(place) for place in range(3)))
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert violations(page) == []
+
+
+@pytest.mark.parametrize("spoken", LANGUAGES)
+def test_every_part_fits_its_place_in_each_language(site, page, spoken):
+    """All that is folded is open, and games were played."""
+    page.set_extra_http_headers({"Accept-Language": spoken})
+    page.goto(site)
+    panel = the_panel(page)
+    assert page.evaluate("document.documentElement.lang") == spoken
+    for number in range(3):
+        press(page, panel, number, "5")
+    for fold in panel.locator(".saelib-fold").all():
+        fold.click()
+    panel.locator(".saelib-search input").first.fill("film")
+    for text in ("Make my card", "Surprise me"):
+        panel.get_by_role("button", name=in_its_language(page, text)).click()
+    expect(panel.locator(".saelib-card img")).to_be_visible()
+    for width, height in IN_SPANISH:
+        page.set_viewport_size({"width": width, "height": height})
+        page.wait_for_timeout(300)
+        assert panel.evaluate(OVERFLOWING) == []
+        assert panel.evaluate(CUT_OFF) == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert violations(page) == []
 
 
