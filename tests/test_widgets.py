@@ -450,7 +450,7 @@ def test_a_profile_that_does_not_fit_is_one_line_and_changes_nothing(panel, file
 
 
 def test_ratings_made_elsewhere_are_added_to_what_was_told(panel, monkeypatch):
-    monkeypatch.setattr(imports, "at_hand", lambda: [])  # whatever lies on this machine
+    monkeypatch.setattr(imports, "at_hand", dict)  # whatever lies on this machine
     rate(panel, 5, 2)
     before = dict(panel.session.profile.ratings)
     rows = ["Date,Name,Year,Letterboxd URI,Rating", "2024-01-01,Film 30,1980,https://boxd.it/a,4.5"]
