@@ -34,6 +34,7 @@ from saelib.panel.files import spreadsheet
 from saelib.panel.parts import parts_of
 from saelib.panel.picture import picture
 from saelib.panel.widgets import RatingPanel
+from saelib.recommend import imports
 from saelib.recommend.play import NIGHTS, film_night, taste_card
 from saelib.recommend.profile import Profile
 from saelib.recommend.recommender import Recommender
@@ -448,7 +449,8 @@ def test_a_profile_that_does_not_fit_is_one_line_and_changes_nothing(panel, file
     assert panel.watch.alert.value == ""
 
 
-def test_ratings_made_elsewhere_are_added_to_what_was_told(panel):
+def test_ratings_made_elsewhere_are_added_to_what_was_told(panel, monkeypatch):
+    monkeypatch.setattr(imports, "at_hand", dict)  # whatever lies on this machine
     rate(panel, 5, 2)
     before = dict(panel.session.profile.ratings)
     rows = ["Date,Name,Year,Letterboxd URI,Rating", "2024-01-01,Film 30,1980,https://boxd.it/a,4.5"]
@@ -463,6 +465,11 @@ def test_ratings_made_elsewhere_are_added_to_what_was_told(panel):
     assert "<summary>What became of each film of ratings.csv</summary>" in report
     assert "Not in ml-100k: 1\n  No such film (1980)" in report
     assert "1 found by title and year" in report
+    rows[2] = "2024-01-01,No such film,2022,https://boxd.it/b,3"
+    panel.watch.undo.click()
+    upload(panel, "\n".join(rows), "ratings.csv")
+    later = "1 of the films are of 1999 or later, after ml-100k ends; ml-32m reaches to 2023."
+    assert later in panel.report.value
     panel.watch.undo.click()
     assert panel.session.profile.ratings == before
     upload(panel, '{"ratings": {"80": 5}}')

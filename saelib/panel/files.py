@@ -13,12 +13,15 @@ from saelib.recommend.recommender import Recommender
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # how what spreadsheets compute begins
 
 
-def uploaded(file: dict, recommender: Recommender) -> Imported:
-    """A profile, or an export of elsewhere, as `FileUpload` holds it. Raises ProfileError."""
+def uploaded(file: dict, recommender: Recommender, *, compare: bool = False) -> Imported:
+    """A profile, or an export of elsewhere, as `FileUpload` holds it. Raises ProfileError.
+
+    compare: see `import_files`.
+    """
     if file["size"] > MAX_BYTES:
         refuse(file["name"], file["size"])
     content, catalogue = bytes(file["content"]), recommender.catalogue
-    return read_profile(content, file["name"], catalogue, recommender.scale)
+    return read_profile(content, file["name"], catalogue, recommender.scale, compare=compare)
 
 
 def refuse(name: str, size: int | None) -> None:

@@ -119,15 +119,12 @@ class Line:
 
 def lists(of: Sequence[tuple[str, Sequence[Line]]]) -> Markup:
     """Lists beside each other: (heading, films), best first."""
-    spoken = Scale.spoken
-    return _render("lists.html", lists=of, moved=_moved, spoken=spoken, goes=_("GOES"))
+    return _render("lists.html", lists=of, moved=_moved, spoken=Scale.spoken)
 
 
 def picture_with_words(png: bytes, words: str, file: str) -> Markup:
     """A picture that can be downloaded, and what it says."""
-    data = base64.b64encode(png).decode()
-    summary, text = _("The card in words"), _("Download the card")
-    return _render("picture.html", data=data, alt=words, summary=summary, text=text, file=file)
+    return _render("picture.html", data=base64.b64encode(png).decode(), words=words, file=file)
 
 
 def report(summary: str, text: str) -> Markup:

@@ -162,7 +162,7 @@ class RatingPanel(ipw.VBox):
     def _load(self) -> str | None:
         """A profile takes the place of what was told; ratings made elsewhere are added to it."""
         [file] = self._controls[self.upload]
-        found = uploaded(file, self.session.recommender)
+        found = uploaded(file, self.session.recommender, compare=True)
         if not found.of_elsewhere:
             self._take(found.profile)
             return None

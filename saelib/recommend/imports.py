@@ -260,12 +260,17 @@ def _whole(stars: float) -> float:
     return int(stars) if stars == int(stars) else stars
 
 
-def read_profile(content: bytes, name: str, catalogue: Catalogue, scale: Scale) -> Imported:
-    """A file that somebody loads: a profile as JSON, or an export. Raises ProfileError."""
+def read_profile(
+    content: bytes, name: str, catalogue: Catalogue, scale: Scale, *, compare: bool = False
+) -> Imported:
+    """A file that somebody loads: a profile as JSON, or an export. Raises ProfileError.
+
+    compare: see `import_files`.
+    """
     if content.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"["):
         return Imported(Profile.from_json(content, name), catalogue.dataset, of_elsewhere=False)
     if not content.strip():
         raise ProfileError(
             _("{file} is empty; expected a profile, or an export as a CSV file.").format(file=name)
         )
-    return import_files([(name, content)], catalogue, scale)
+    return import_files([(name, content)], catalogue, scale, compare=compare)
