@@ -25,7 +25,7 @@ from saelib import cli
 from saelib.cli import main
 from saelib.data import releases
 from saelib.panel.door import ours_by_name, own_address
-from saelib.panel.kernels import MODEL
+from saelib.panel.kernels import LANGUAGE, MODEL
 from saelib.panel.page import notebook
 
 # Few visitors and little patience, so that a test need not wait.
@@ -128,8 +128,12 @@ def visitor(started) -> tuple[Guest, str]:
     return guest, guest.enter()
 
 
-def test_the_notebook_behind_the_page_is_one_cell_that_opens_the_model(bundle, model, monkeypatch):
+@pytest.mark.parametrize(("spoken", "undo"), [("en", "Undo"), ("es", "Deshacer")])
+def test_the_notebook_behind_the_page_is_one_cell_that_opens_the_model(
+    bundle, model, monkeypatch, spoken, undo
+):
     monkeypatch.setenv(MODEL, str(model))
+    monkeypatch.setenv(LANGUAGE, spoken)
     monkeypatch.delitem(sys.modules, "saelib.panel.ready", raising=False)
     made = notebook()
     nbformat.validate(made)
@@ -138,6 +142,7 @@ def test_the_notebook_behind_the_page_is_one_cell_that_opens_the_model(bundle, m
     exec(cell.source.replace("\npanel()", "\nmade = panel()"), names)
     gc.unfreeze()  # this process goes on
     assert names["made"].session.recommender.dataset == bundle.dataset
+    assert names["made"].watch.undo.description == undo
     names["made"].close()
     targets = comm.get_comm_manager().targets  # of ipykernel, which the module has imported
     assert "jupyter.widget.control" in targets, "the page gets all widgets at once"

@@ -178,7 +178,7 @@ class _Kernels(AsyncMappingKernelManager):
         self.turns = asyncio.Semaphore(os.cpu_count() or 1)
 
     async def start_kernel(self, **kwargs) -> str:  # type: ignore[override]  # as its base does
-        kwargs["env"] = kwargs.get("env", {}) | {LANGUAGE: current()}
+        kwargs["env"] = {**kwargs.get("env", os.environ), LANGUAGE: current()}
         try:
             return await super().start_kernel(**kwargs)
         finally:
