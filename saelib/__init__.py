@@ -10,8 +10,8 @@ The way of the data is the way through the rooms; each imports only from those b
     panel/      what people touch: sliders, the page, the terminal
 
 Beside them: language (what people read, in English and Spanish), evaluation (protocols and
-metrics), compare (the ladder and the family), plots, live (figures that follow sliders), checks, and
-the command line.
+metrics), compare (the ladder and the family), plots, live (figures that follow sliders), checks,
+and the command line.
 """
 
 import os
