@@ -89,6 +89,11 @@ def the_panel(page):
     return panel
 
 
+def status_of(panel):
+    """What the panel has said last; each game has a line of its own."""
+    return panel.locator(".saelib-status").get_by_role("status")
+
+
 def titles(panel) -> list[str]:
     """Of the list, once it no longer changes: its places are filled one after the other."""
     before, listed = None, panel.locator(".saelib-place .saelib-title:visible")
@@ -110,7 +115,7 @@ def rate_with_the_keyboard(page, panel, *stars: int) -> None:
             page.keyboard.press("ArrowRight")
         said = f"{n} stars" if n > 1 else "1 star"
         expect(sliders.nth(number)).to_have_attribute("aria-valuetext", said)
-        expect(panel.get_by_role("status")).to_contain_text(f"{number + 1} rated.")
+        expect(status_of(panel)).to_contain_text(f"{number + 1} rated.")
     expect(panel.locator(".saelib-place .saelib-title:visible")).to_have_count(10)
 
 
@@ -119,7 +124,7 @@ def tick_with_the_keyboard(page, panel) -> None:
     tick = panel.get_by_role("checkbox", name="seen").first
     tick.focus()
     page.keyboard.press("Space")
-    expect(panel.get_by_role("status")).to_contain_text("1 more seen.")
+    expect(status_of(panel)).to_contain_text("1 more seen.")
     name = tick.evaluate("e => e.ariaLabel").removesuffix(", seen")
     assert name not in titles(panel)
     more = panel.get_by_role("button", name="More films")
@@ -137,7 +142,7 @@ def first_to_not_seen(page, panel, n_left: int) -> tuple[list[str], list[str]]:
     slider.focus()
     page.keyboard.press("Home")
     expect(slider).to_have_attribute("aria-valuetext", "not seen")
-    expect(panel.get_by_role("status")).to_contain_text(f"{n_left} rated.")
+    expect(status_of(panel)).to_contain_text(f"{n_left} rated.")
     return before, titles(panel)
 
 
@@ -244,7 +249,7 @@ def test_a_person_with_a_keyboard_in_jupyterlab(lab, page, tmp_path):
     panel = run_notebook(page, lab)
     assert titles(panel) == []
     load(page, panel, file)
-    expect(panel.get_by_role("status")).to_contain_text("4 rated, 1 more seen.")
+    expect(status_of(panel)).to_contain_text("4 rated, 1 more seen.")
     assert titles(panel) == after
     expect(panel.get_by_label("Gender")).to_have_value("female")
     box = panel.get_by_label("Find a film")
@@ -299,7 +304,7 @@ def test_a_page_without_code(site, page, tmp_path):
     panel = the_panel(page)
     assert titles(panel) == []
     load(page, panel, file)
-    expect(panel.get_by_role("status")).to_contain_text("4 rated, 1 more seen.")
+    expect(status_of(panel)).to_contain_text("4 rated, 1 more seen.")
     assert titles(panel) == after
     assert violations(page) == []
 
@@ -310,7 +315,8 @@ def test_every_control_has_a_name_and_is_reached_with_tab(site, page):
     for fold in panel.locator(".saelib-fold").all():
         fold.click()
     panel.get_by_label("Find a film").fill("film")
-    page.keyboard.press("Tab")
+    panel.get_by_label("If I had loved").fill("film")
+    expect(panel.get_by_role("button", name="What if?")).to_be_visible()
     rate_with_the_keyboard(page, panel, 5)
     controls = panel.locator("button, a[href], input, select, [role=slider]").locator(
         "visible=true"
@@ -319,7 +325,7 @@ def test_every_control_has_a_name_and_is_reached_with_tab(site, page):
     names = [control.evaluate(named) for control in controls.all()]
     twice = {name for name in names if names.count(name) > 1}
     assert not twice
-    assert len(names) == 65, "10 titles, 6 films, 3 x 10 recommendations, 19 others"
+    assert len(names) == 74, "10 titles, 6 films, 3 x 10 recommendations, 9 to play, 19 others"
     assert all(names)
     page.locator("body").click(position={"x": 1, "y": 1})
     reached = set()
@@ -488,7 +494,7 @@ def test_enter_in_the_search_adds_the_best_that_is_found(site, page):
     box.focus()
     page.keyboard.type("les miserabels", delay=5)  # faster than it is searched
     page.keyboard.press("Enter")
-    status = panel.get_by_role("status")
+    status = status_of(panel)
     expect(status).to_have_text("Misérables, Les (1995) is among the films to rate.")
     page.wait_for_timeout(500)
     expect(status).to_have_text("Misérables, Les (1995) is among the films to rate.")
@@ -695,14 +701,14 @@ def test_a_recommendation_that_was_seen_gets_its_stars(site, page):
     seen = panel.get_by_role("button", name=f"Seen it: {name}", exact=True)
     seen.focus()
     page.keyboard.press("Enter")
-    expect(panel.get_by_role("status")).to_contain_text(f"{name} is among the films to rate")
+    expect(status_of(panel)).to_contain_text(f"{name} is among the films to rate")
     expect(panel.get_by_role("checkbox", name=f"{name}, seen")).to_be_checked()
     slider = panel.get_by_role("slider", name=f"{name}, stars")
     slider.focus()
     for _ in range(4):
         page.keyboard.press("ArrowRight")
     expect(slider).to_have_attribute("aria-valuetext", "4 stars")
-    expect(panel.get_by_role("status")).to_contain_text("2 rated.")
+    expect(status_of(panel)).to_contain_text("2 rated.")
     assert name not in titles(panel)
 
 
