@@ -344,7 +344,7 @@ OVERFLOWING = """panel => [...panel.querySelectorAll("*")].filter(e =>
     e.checkVisibility() && e.getBoundingClientRect().right > innerWidth + 1
 ).map(e => `${e.className} ${e.textContent.slice(0, 60)}`)"""
 # Names of controls that end before their end. A film's name may.
-CUT_OFF = """panel => [...panel.querySelectorAll("button, a.widget-button, .widget-label, select")]
+CUT_OFF = """panel => [...panel.querySelectorAll("button, a.widget-button, .widget-label")]
 .filter(e => e.checkVisibility() && !e.closest(".saelib-film, .saelib-stars, .saelib-ticks")
     && (e.scrollWidth > e.clientWidth + 1 || e.scrollHeight > e.clientHeight + 4)
 ).map(e => `${e.textContent.slice(0, 60)}: ${e.scrollWidth} in ${e.clientWidth}`)"""
