@@ -9,8 +9,9 @@ The way of the data is the way through the rooms; each imports only from those b
     recommend/  a person in, films out, without widgets
     panel/      what people touch: sliders, the page, the terminal
 
-Beside them: evaluation (protocols and metrics), compare (the ladder and the family), plots, live
-(figures that follow sliders), checks, and the command line.
+Beside them: language (what people read, in English and Spanish), evaluation (protocols and
+metrics), compare (the ladder and the family), plots, live (figures that follow sliders), checks,
+and the command line.
 """
 
 import os

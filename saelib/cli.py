@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from saelib import __version__
 from saelib.errors import CheckpointError, ProfileError, SaelibError
+from saelib.language import ENGLISH, LANGUAGES, _, speak, speaking
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,28 +41,34 @@ STAND_INS = {"★": "*", "→": "->", "±": "+/-", "…": "...", "·": "-"}
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command. An error of ours ends it with its message and exit status 1."""
     _prepare_streams()
+    with speaking(ENGLISH):
+        _run(arguments)
+
+
+def _run(arguments: Sequence[str] | None) -> None:
     try:
         try:
             options = parser().parse_args(arguments)
+            speak(options.lang or ENGLISH)
             options.run(options)
         finally:
             sys.stdout.flush()  # a full disk is told of here, not when Python ends
     except SaelibError as error:
-        print(f"Error: {error}", file=sys.stderr)
+        print(_("Error: {error}").format(error=error), file=sys.stderr)
         sys.exit(1)
     except ModuleNotFoundError as error:
-        print(
-            f"Error: the package {error.name} is missing in this Python ({sys.executable}). Use "
-            "the environment that was set up (. .venv/bin/activate), or set one up: see README.md.",
-            file=sys.stderr,
+        missing = _(
+            "Error: the package {name} is missing in this Python ({python}). Use the environment "
+            "that was set up (. .venv/bin/activate), or set one up: see README.md."
         )
+        print(missing.format(name=error.name, python=sys.executable), file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
-        print("\nStopped.", file=sys.stderr)
+        print("\n" + _("Stopped."), file=sys.stderr)
         sys.exit(130)
     except OSError as error:
         if not isinstance(error, BrokenPipeError):  # the reader, such as `head`, has enough
-            print(f"Error: {error}.", file=sys.stderr)
+            print(_("Error: {error}.").format(error=error), file=sys.stderr)
         try:
             sys.stdout.flush()
         except OSError:  # what could not be written goes nowhere, or Python tries again at its end
@@ -99,6 +106,7 @@ def parser() -> argparse.ArgumentParser:
         epilog="Start with `train`, then `rate`. `COMMAND --help` explains each.",
     )
     top.add_argument("--version", action="version", version=f"saelib {__version__}")
+    top.set_defaults(lang=ENGLISH)
     commands = top.add_subparsers(title="commands", required=True)
 
     def command(name: str, run, summary: str) -> argparse.ArgumentParser:
@@ -122,6 +130,12 @@ def parser() -> argparse.ArgumentParser:
         )
         own.add_argument("--items", type=Path, help="a CSV file: item[, title, year, genres]")
         own.add_argument("--people", type=Path, help="a CSV file: user[, gender, age, occupation]")
+
+    def lang(
+        of: argparse.ArgumentParser, default: str | None = ENGLISH, said: str = ENGLISH
+    ) -> None:
+        wanted = f"the language of what is said (default: {said})"
+        of.add_argument("--lang", choices=LANGUAGES, default=default, help=wanted)
 
     def model(of: argparse.ArgumentParser) -> None:
         of.add_argument("--model", type=Path, help="a model file (default: that of `train`)")
@@ -234,6 +248,7 @@ def parser() -> argparse.ArgumentParser:
     recommend.add_argument("-n", type=int, default=10, help="how many films (default: 10)")
     recommend.add_argument("--json", action="store_true", help="one JSON object a line")
     model(recommend)
+    lang(recommend)
 
     rate = command(
         "rate",
@@ -248,6 +263,7 @@ def parser() -> argparse.ArgumentParser:
         "--save", type=Path, default=Path("my-profile.json"), help="(default: my-profile.json)"
     )
     model(rate)
+    lang(rate)
 
     import_ = command(
         "import",
@@ -271,6 +287,7 @@ def parser() -> argparse.ArgumentParser:
     )
     import_.add_argument("--all", action="store_true", help="list every film that was not found")
     model(import_)
+    lang(import_)
 
     panel = command(
         "panel", _panel, "Open the rating panel as a page in the browser; Ctrl-C ends it."
@@ -291,6 +308,7 @@ def parser() -> argparse.ArgumentParser:
     panel.add_argument(
         "--visitors", type=int, default=40, help="at once; each needs 60 MB (default: 40)"
     )
+    lang(panel, None, "each browser's")
     panel.add_argument("--dark", action="store_true", help="light letters on a dark page")
     panel.add_argument("--no-browser", action="store_true", help="print the address, open nothing")
     return top
@@ -327,9 +345,10 @@ def _find_model(options: argparse.Namespace, dataset: str) -> Path:
     if not made and dataset not in RELEASES:
         check_name(dataset)
     if not made:
+        make = f"python -m saelib train --dataset {dataset}"
+        make += f" --recipe {recipe}" if recipe != "default" else ""
         raise CheckpointError(
-            f"{path} is not there. Make it: python -m saelib train --dataset {dataset}"
-            + (f" --recipe {recipe}" if recipe != "default" else "")
+            _("{path} is not there. Make it: {command}").format(path=path, command=make)
         )
     return path
 
@@ -345,9 +364,8 @@ def _newest(recipe: str = "default") -> str:
     found = next((name for name in newest if model_path(name, recipe).exists()), "ml-100k")
     newer = (name for name in newest[: newest.index(found)] if locate(name))
     if (name := next(newer, None)) is not None:
-        print(
-            f"The films are those of {found}. Newer ones: python -m saelib train --dataset {name}"
-        )
+        newer_ones = _("The films are those of {dataset}. Newer ones: {command}")
+        print(newer_ones.format(dataset=found, command=f"python -m saelib train --dataset {name}"))
     return found
 
 
@@ -585,17 +603,19 @@ def _recommend(options: argparse.Namespace) -> None:
 def _print_films(films: pd.DataFrame, scale: Scale, people: Sequence[str] = ()) -> None:
     from saelib.recommend.catalogue import label
     from saelib.recommend.reasons import caution
+    from saelib.recommend.words import genres
 
     if films.empty:
-        print("No film is left to recommend: all of them were rated or seen.")
+        print(_("No film is left to recommend: all of them were rated or seen."))
         return
     names = [label(title, year) for title, year in zip(films["title"], films["year"])]
-    genres = films["genres"].str.replace("|", ", ")
     width = max(map(len, names))
     if people:
-        print(f"Expected stars: of the group, then of {', '.join(people)}\n")
+        heading = _("Expected stars: of the group, then of {people}")
+        print(heading.format(people=", ".join(people)) + "\n")
     each = films[list(people)].to_numpy()
-    for rank, (name, genre, stars) in enumerate(zip(names, genres, films["stars"]), start=1):
+    lines = zip(names, films["genres"].map(genres), films["stars"])
+    for rank, (name, genre, stars) in enumerate(lines, start=1):
         of_each = "".join(f"  {x:.1f}" for x in each[rank - 1])
         print(f"{rank:3}.  {name:{width}}  {stars:.1f} ★{of_each}  {genre}".rstrip())
     if warning := caution(films, scale):
@@ -608,17 +628,23 @@ def _rate(options: argparse.Namespace) -> None:
     from saelib.recommend.recommender import Recommender
 
     if options.save.is_dir():
-        raise ProfileError(f"{options.save} is a folder; --save takes a file name.")
+        raise ProfileError(
+            _("{path} is a folder; {option} takes a file name.").format(
+                path=options.save, option="--save"
+            )
+        )
     for option, value in (("--films", options.films), ("-n", options.n)):
         if value < 1:
-            raise ProfileError(f"{option} must be at least 1; got {value}.")
+            raise ProfileError(_at_least_one(option, value))
     path = _free_path(options.save)
     try:  # before anybody answers questions for nothing
         path.touch(exist_ok=False)
         path.unlink()
     except OSError as error:
         raise ProfileError(
-            f"The profile could not be saved: {error}. Name another file with --save."
+            _("The profile could not be saved: {error}. Name another file with --save.").format(
+                error=error
+            )
         ) from error
     recommender = Recommender.load(_find_model(options, options.dataset))
     nothing, trouble = Profile(dataset=recommender.dataset), None
@@ -635,14 +661,22 @@ def _rate(options: argparse.Namespace) -> None:
     profile = interview(recommender, options.films, keep=keep)
     if profile == nothing:
         path.unlink(missing_ok=True)
-        print("Nothing was told, so there is nothing to go by.")
+        print(_("Nothing was told, so there is nothing to go by."))
         return
     keep(profile)
-    where = path if trouble is None else f"not saved; as it would be:\n\n{profile.to_json()}"
-    print(f"\nYour profile: {where}\nYour recommendations, best first:\n")
+    if trouble is None:
+        print("\n" + _("Your profile: {path}").format(path=path))
+    else:
+        unsaved = _("Your profile: not saved; as it would be:\n\n{profile}")
+        print("\n" + unsaved.format(profile=profile.to_json()))
+    print(_("Your recommendations, best first:") + "\n")
     _print_films(recommender.recommend(profile, options.n), recommender.scale)
     if trouble is not None:
         raise trouble
+
+
+def _at_least_one(option: str, value: int) -> str:
+    return _("{option} must be at least 1; got {value}.").format(option=option, value=value)
 
 
 def _import(options: argparse.Namespace) -> None:
@@ -651,23 +685,33 @@ def _import(options: argparse.Namespace) -> None:
     from saelib.recommend.imports import import_files
 
     if options.output.is_dir():
-        raise ProfileError(f"{options.output} is a folder; --output takes a file name.")
+        raise ProfileError(
+            _("{path} is a folder; {option} takes a file name.").format(
+                path=options.output, option="--output"
+            )
+        )
     files = []
     for path in options.files:
         try:
             with path.open("rb") as file:
                 files.append((path.name, file.read(MAX_FILE + 1)))
         except OSError as error:
-            raise ProfileError(f"Cannot read {path}: {error.strerror or error}.") from error
+            raise ProfileError(
+                _("Cannot read {path}: {error}.").format(path=path, error=error.strerror or error)
+            ) from error
     own_scale = None if options.scale is None else Scale.of(options.scale)
     catalogue, scale = _catalogue(options)
     imported = import_files(files, catalogue, scale, own_scale=own_scale, compare=True)
     print(imported.report(None if options.all else 20))
     if not imported.matched:
-        raise ProfileError(f"None of the films is in {imported.dataset}; no profile was written.")
+        raise ProfileError(
+            _("None of the films is in {dataset}; no profile was written.").format(
+                dataset=imported.dataset
+            )
+        )
     path = _free_path(options.output)
     imported.profile.save(path)
-    print(f"\nYour profile: {path}")
+    print("\n" + _("Your profile: {path}").format(path=path))
 
 
 def _catalogue(options: argparse.Namespace) -> tuple[Catalogue, Scale]:
@@ -691,9 +735,11 @@ def _panel(options: argparse.Namespace) -> None:
     from saelib.panel.page import serve
 
     if not 1 <= options.port <= 65535:
-        raise SaelibError(f"--port must be from 1 to 65535; got {options.port}.")
+        raise SaelibError(
+            _("--port must be from 1 to 65535; got {value}.").format(value=options.port)
+        )
     if options.visitors < 1:
-        raise SaelibError(f"--visitors must be at least 1; got {options.visitors}.")
+        raise SaelibError(_at_least_one("--visitors", options.visitors))
     dataset = options.dataset or ("" if options.model else _newest(options.recipe))
     path = _find_model(options, dataset)
     Bundle.load(path)  # what is wrong with it is said here, not to each visitor
@@ -704,6 +750,7 @@ def _panel(options: argparse.Namespace) -> None:
         dark=options.dark,
         ip=options.ip,
         visitors=options.visitors,
+        lang=options.lang,
     )
 
 

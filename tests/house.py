@@ -16,7 +16,7 @@ FIGURE = ROOT / "notebooks" / "figures" / "house.png"
 
 # Each imports only from those before it; so do the modules of a room.
 ROOMS = {
-    "errors": "errors",
+    "errors": "errors language",
     "data": "scale people layouts download features dataset releases links own matrix",
     "network": "config recipes link heads baseline fingerprints history storage devices processes "
     "memory cells autoencoder sparse contractive variational shares checkpoint training layers",
@@ -24,9 +24,10 @@ ROOMS = {
     "evaluation": "evaluation compare",
     "plots": "plots live",
     "checks": "checks",
-    "recommend": "titles search catalogue profile exports matching imports recommender reasons "
-    "questions changes play session",
-    "panel": "markup parts widgets terminal kernels ready door page",
+    "recommend": "titles search words catalogue profile exports matching imports recommender "
+    "reasons questions changes play session",
+    "panel": "markup parts controls search about files rate watch picture game night play widgets "
+    "terminal kernels ready door page",
     "cli": "cli __main__",
 }
 ORDER = [

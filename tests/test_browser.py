@@ -14,6 +14,9 @@ from conftest import close
 from playwright.sync_api import expect
 from servers import kernels, server, wait_for
 
+from saelib.data.scale import Scale
+from saelib.language import LANGUAGES, speaking
+from saelib.language import _ as gettext
 from saelib.recommend.profile import Profile
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
@@ -82,8 +85,13 @@ def run_notebook(page, address: str):
 def the_panel(page):
     panel = page.locator(".saelib-panel[role=group]")
     expect(panel).to_be_visible(timeout=TRAINING)
-    expect(panel.get_by_role("slider", name="stars").first).to_be_visible()
+    expect(panel.locator(".saelib-film .noUi-handle").first).to_be_visible()
     return panel
+
+
+def status_of(panel):
+    """What the panel has said last; each game has a line of its own."""
+    return panel.locator(".saelib-status").get_by_role("status")
 
 
 def titles(panel) -> list[str]:
@@ -107,7 +115,7 @@ def rate_with_the_keyboard(page, panel, *stars: int) -> None:
             page.keyboard.press("ArrowRight")
         said = f"{n} stars" if n > 1 else "1 star"
         expect(sliders.nth(number)).to_have_attribute("aria-valuetext", said)
-        expect(panel.get_by_role("status")).to_contain_text(f"{number + 1} rated.")
+        expect(status_of(panel)).to_contain_text(f"{number + 1} rated.")
     expect(panel.locator(".saelib-place .saelib-title:visible")).to_have_count(10)
 
 
@@ -116,7 +124,7 @@ def tick_with_the_keyboard(page, panel) -> None:
     tick = panel.get_by_role("checkbox", name="seen").first
     tick.focus()
     page.keyboard.press("Space")
-    expect(panel.get_by_role("status")).to_contain_text("1 more seen.")
+    expect(status_of(panel)).to_contain_text("1 more seen.")
     name = tick.evaluate("e => e.ariaLabel").removesuffix(", seen")
     assert name not in titles(panel)
     more = panel.get_by_role("button", name="More films")
@@ -134,7 +142,7 @@ def first_to_not_seen(page, panel, n_left: int) -> tuple[list[str], list[str]]:
     slider.focus()
     page.keyboard.press("Home")
     expect(slider).to_have_attribute("aria-valuetext", "not seen")
-    expect(panel.get_by_role("status")).to_contain_text(f"{n_left} rated.")
+    expect(status_of(panel)).to_contain_text(f"{n_left} rated.")
     return before, titles(panel)
 
 
@@ -162,10 +170,12 @@ def saved(page, panel, folder: Path) -> Path:
 
 def press(page, panel, number: int, key: str) -> None:
     """A key on the slider of a film, which has then got its stars."""
-    slider = panel.get_by_role("slider", name="stars").nth(number)
+    name = in_its_language(page, "{film}, stars", film="")
+    slider = panel.get_by_role("slider", name=name).nth(number)
     slider.focus()
     page.keyboard.press(key)
-    said = {"0": "not seen", "1": "1 star"}.get(key, f"{key} stars")
+    with speaking(page.evaluate("document.documentElement.lang")):
+        said = gettext("not seen") if key == "0" else Scale.spoken(int(key))
     expect(slider).to_have_attribute("aria-valuetext", said)
 
 
@@ -188,9 +198,15 @@ def in_sight(page, *parts) -> bool:
     return all(part.evaluate(look) for part in parts)
 
 
+def in_its_language(page, text: str, **gaps: object) -> str:
+    """A text as the page says it."""
+    with speaking(page.evaluate("document.documentElement.lang")):
+        return gettext(text).format(**gaps)
+
+
 def load(page, panel, file: Path) -> None:
     with page.expect_file_chooser() as chooser:
-        panel.get_by_role("button", name="Load profile").click()
+        panel.get_by_role("button", name=in_its_language(page, "Load profile")).click()
     chooser.value.set_files(file)
 
 
@@ -233,9 +249,25 @@ def test_a_person_with_a_keyboard_in_jupyterlab(lab, page, tmp_path):
     panel = run_notebook(page, lab)
     assert titles(panel) == []
     load(page, panel, file)
-    expect(panel.get_by_role("status")).to_contain_text("4 rated, 1 more seen.")
+    expect(status_of(panel)).to_contain_text("4 rated, 1 more seen.")
     assert titles(panel) == after
     expect(panel.get_by_label("Gender")).to_have_value("female")
+    box = panel.get_by_label("Find a film")
+    box.fill("clockwork orange")
+    box.press("Enter")
+    status = panel.locator(".saelib-status")
+    expect(status).to_have_text("Clockwork Orange, A (1971) is among the films to rate.")
+    name = titles(panel)[0]
+    panel.get_by_role("slider", name=f"Seen, with stars: {name}").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    expect(status).to_have_text(f"{name} has got 2 stars, and is among the films to rate.")
+    with_key(page, panel.get_by_role("button", name="Play"))
+    with_key(page, panel.get_by_role("button", name="Make my card"))
+    expect(panel.locator(".saelib-card img")).to_be_visible()
+    with_key(page, panel.get_by_text("The card in words"))
+    expect(panel.get_by_text("My taste in films, from 5 ratings").first).to_be_visible()
+    assert violations(page, ".saelib-panel") == []
 
 
 def test_a_slider_of_a_lesson_moves_its_figure(page, tmp_path):
@@ -272,7 +304,7 @@ def test_a_page_without_code(site, page, tmp_path):
     panel = the_panel(page)
     assert titles(panel) == []
     load(page, panel, file)
-    expect(panel.get_by_role("status")).to_contain_text("4 rated, 1 more seen.")
+    expect(status_of(panel)).to_contain_text("4 rated, 1 more seen.")
     assert titles(panel) == after
     assert violations(page) == []
 
@@ -283,7 +315,8 @@ def test_every_control_has_a_name_and_is_reached_with_tab(site, page):
     for fold in panel.locator(".saelib-fold").all():
         fold.click()
     panel.get_by_label("Find a film").fill("film")
-    page.keyboard.press("Tab")
+    panel.get_by_label("If I had loved").fill("film")
+    expect(panel.get_by_role("button", name="What if?")).to_be_visible()
     rate_with_the_keyboard(page, panel, 5)
     controls = panel.locator("button, a[href], input, select, [role=slider]").locator(
         "visible=true"
@@ -292,7 +325,7 @@ def test_every_control_has_a_name_and_is_reached_with_tab(site, page):
     names = [control.evaluate(named) for control in controls.all()]
     twice = {name for name in names if names.count(name) > 1}
     assert not twice
-    assert len(names) == 55, "10 titles, 6 films, 2 x 10 recommendations, 19 others"
+    assert len(names) == 74, "10 titles, 6 films, 3 x 10 recommendations, 9 to play, 19 others"
     assert all(names)
     page.locator("body").click(position={"x": 1, "y": 1})
     reached = set()
@@ -306,29 +339,69 @@ def test_every_control_has_a_name_and_is_reached_with_tab(site, page):
 WINDOWS = [(1280, 800), (820, 1180), (390, 844), (640, 400)]
 
 
-@pytest.mark.parametrize(("width", "height"), WINDOWS)
+IN_SPANISH = [(1280, 800), (390, 844)]
+OVERFLOWING = """panel => [...panel.querySelectorAll("*")].filter(e =>
+    e.checkVisibility() && e.getBoundingClientRect().right > innerWidth + 1
+).map(e => `${e.className} ${e.textContent.slice(0, 60)}`)"""
+# Names of controls that end before their end. A film's name may.
+CUT_OFF = """panel => [...panel.querySelectorAll("button, a.widget-button, .widget-label")]
+.filter(e => e.checkVisibility() && !e.closest(".saelib-film, .saelib-stars, .saelib-ticks")
+    && (e.scrollWidth > e.clientWidth + 1 || e.scrollHeight > e.clientHeight + 4)
+).map(e => `${e.textContent.slice(0, 60)}: ${e.scrollWidth} in ${e.clientWidth}`)"""
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "spoken"),
+    [*((*window, "en") for window in WINDOWS), *((*window, "es") for window in IN_SPANISH)],
+)
 def test_what_follows_from_a_slider_is_in_sight_while_it_moves(
-    site, page, bundle, tmp_path, width, height
+    site, page, bundle, tmp_path, width, height, spoken
 ):
     page.set_viewport_size({"width": width, "height": height})
+    page.set_extra_http_headers({"Accept-Language": spoken})
     page.goto(site)
     panel = the_panel(page)
     load(page, panel, many_rated(tmp_path, bundle))
     status = panel.locator(".saelib-status")
-    expect(status).to_contain_text("30 rated.")
+    rated = {"en": "30 rated.", "es": "30 valoradas."}[spoken]
+    expect(status).to_contain_text(rated)
     wide = panel.locator(".saelib-top").is_hidden()
     assert wide == (width > 700)
     first = panel.locator(".saelib-place" if wide else ".saelib-top li")
     for number in (0, 15, 29):
-        slider = panel.get_by_role("slider", name="stars").nth(number)
+        slider = panel.locator(".saelib-film .noUi-handle").nth(number)
         for key in ("5", "1"):
             press(page, panel, number, key)
-            expect(status).to_contain_text("30 rated.")
+            expect(status).to_contain_text(rated)
             best = titles(panel)[:3]
             for place, name in enumerate(best):
                 expect(first.nth(place)).to_contain_text(name)
             assert in_sight(page, slider, status, *(first.nth(place) for place in range(3)))
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert violations(page) == []
+
+
+@pytest.mark.parametrize("spoken", LANGUAGES)
+def test_every_part_fits_its_place_in_each_language(site, page, spoken):
+    """All that is folded is open, and games were played."""
+    page.set_extra_http_headers({"Accept-Language": spoken})
+    page.goto(site)
+    panel = the_panel(page)
+    assert page.evaluate("document.documentElement.lang") == spoken
+    for number in range(3):
+        press(page, panel, number, "5")
+    for fold in panel.locator(".saelib-fold").all():
+        fold.click()
+    panel.locator(".saelib-search input").first.fill("film")
+    for text in ("Make my card", "Surprise me"):
+        panel.get_by_role("button", name=in_its_language(page, text)).click()
+    expect(panel.locator(".saelib-card img")).to_be_visible()
+    for width, height in IN_SPANISH:
+        page.set_viewport_size({"width": width, "height": height})
+        page.wait_for_timeout(300)
+        assert panel.evaluate(OVERFLOWING) == []
+        assert panel.evaluate(CUT_OFF) == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert violations(page) == []
 
 
@@ -402,7 +475,7 @@ def test_a_finger_rates_where_it_taps_and_scrolls_where_it_swipes(browser, site)
     expect(status).to_contain_text("1 rated.")
     assert row.locator(".noUi-base").bounding_box()["y"] == pytest.approx(y - 2, abs=12)
     y = row.locator(".noUi-base").bounding_box()["y"] + 2
-    page.wait_for_timeout(400)  # until the slider has come to rest
+    page.wait_for_timeout(1500)  # the slider has come to rest, and what follows is another gesture
     for step in range(11):  # along the track
         touch("touchMove" if step else "touchStart", x[4] + (x[2] - x[4]) * step / 10, y + 2)
         page.wait_for_timeout(20)
@@ -412,6 +485,162 @@ def test_a_finger_rates_where_it_taps_and_scrolls_where_it_swipes(browser, site)
     expect(slider).to_have_attribute("aria-valuetext", "4 stars")  # one gesture, one undo
     close(page)
     context.close()
+
+
+def test_enter_in_the_search_adds_the_best_that_is_found(site, page):
+    page.goto(site)
+    panel = the_panel(page)
+    box = panel.get_by_label("Find a film")
+    box.focus()
+    page.keyboard.type("les miserabels", delay=5)  # faster than it is searched
+    page.keyboard.press("Enter")
+    status = status_of(panel)
+    expect(status).to_have_text("Misérables, Les (1995) is among the films to rate.")
+    page.wait_for_timeout(500)
+    expect(status).to_have_text("Misérables, Les (1995) is among the films to rate.")
+    expect(panel.get_by_role("slider", name="Misérables, Les (1995), stars")).to_be_visible()
+    expect(box).to_be_focused()
+    page.keyboard.type("Sabrina")  # in its place
+    expect(status).to_have_text("Found: 2 films.")
+    expect(box).to_have_value("Sabrina")
+
+
+def test_a_film_of_the_list_is_rated_with_keys_and_with_a_click(site, page):
+    """Keys on its slider count as soon as nobody presses any more: else 4 would rate four films."""
+    page.goto(site)
+    panel = the_panel(page)
+    status = panel.locator(".saelib-status")
+    press(page, panel, 0, "5")
+    expect(panel.locator(".saelib-place .saelib-title:visible")).to_have_count(10)
+    first, second, third = titles(panel)[:3]
+    slider = panel.get_by_role("slider", name=f"Seen, with stars: {second}")
+    slider.focus()
+    for n in range(1, 5):
+        page.keyboard.press("ArrowRight")
+        expect(slider).to_have_attribute("aria-valuetext", f"{n} star{'s' * (n > 1)}")
+    expect(status).to_have_text(f"{second} has got 4 stars, and is among the films to rate.")
+    rated = panel.get_by_role("slider", name=f"{second}, stars")
+    expect(rated).to_have_attribute("aria-valuetext", "4 stars")
+    handle = panel.locator(".saelib-stars .noUi-handle").nth(1)
+    expect(handle).to_be_focused()
+    expect(handle).to_have_attribute("aria-valuetext", "not seen")
+    page.keyboard.press("3")
+    page.keyboard.press("Escape")  # taken back
+    page.keyboard.press("2")
+    name = (handle.get_attribute("aria-label")).removeprefix("Seen, with stars: ")
+    page.keyboard.press("Enter")  # at once
+    expect(status).to_have_text(f"{name} has got 2 stars, and is among the films to rate.")
+    panel.get_by_role("button", name="Undo").click()
+    expect(status).to_contain_text("2 rated.")
+    panel.get_by_role("button", name="Undo").click()
+    expect(status).to_contain_text("1 rated.")
+    assert titles(panel)[:3] == [first, second, third]
+
+    place = panel.locator(".saelib-place").nth(2)
+    marks = place.locator(".saelib-marks i")
+    x = [mark.bounding_box()["x"] for mark in marks.all()]
+    assert min(b - a for a, b in pairwise(x)) >= 24, "for a finger"
+    track = place.locator(".noUi-base").bounding_box()
+    page.mouse.click(x[5], track["y"] + 2)
+    expect(status).to_have_text(f"{third} has got 5 stars, and is among the films to rate.")
+    assert third not in titles(panel)
+
+
+def test_quick_keys_are_one_undo_and_deliberate_ones_two(site, page):
+    page.goto(site)
+    panel = the_panel(page)
+    slider = panel.get_by_role("slider", name="stars").first
+    status, undo = panel.locator(".saelib-status"), panel.get_by_role("button", name="Undo")
+    slider.focus()
+    for _ in range(4):
+        page.keyboard.press("ArrowRight")
+        page.wait_for_timeout(80)
+    expect(slider).to_have_attribute("aria-valuetext", "4 stars")
+    expect(status).to_contain_text("1 rated.")
+    page.wait_for_timeout(1500)
+    press(page, panel, 0, "2")
+    page.wait_for_timeout(300)
+    undo.click()
+    expect(slider).to_have_attribute("aria-valuetext", "4 stars")
+    undo.click()
+    expect(slider).to_have_attribute("aria-valuetext", "not seen")
+    expect(status).to_contain_text("Tick or rate")
+
+
+def with_key(page, button) -> None:
+    button.focus()
+    page.keyboard.press("Enter")
+
+
+def choose_files(page, button, *files: Path) -> None:
+    with page.expect_file_chooser() as chooser:
+        with_key(page, button)
+    chooser.value.set_files(files)
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844), (640, 400)])
+def test_play_is_reached_with_the_keyboard_and_fits(site, page, bundle, tmp_path, width, height):
+    page.set_viewport_size({"width": width, "height": height})
+    page.goto(site)
+    panel = the_panel(page)
+    press(page, panel, 0, "5")
+    expect(panel.locator(".saelib-status")).to_contain_text("1 rated.")
+    with_key(page, panel.get_by_role("button", name="Play"))
+    games = {
+        name: panel.locator(".saelib-game", has=page.get_by_role("heading", name=name))
+        for name in ("What if I had loved …?", "Film night", "Taste card", "Surprise me")
+    }
+    what_if, night, card, surprise = games.values()
+    box = what_if.get_by_label("If I had loved")
+    box.focus()
+    page.keyboard.type("film 30")
+    page.keyboard.press("Enter")
+    if_loved = what_if.get_by_role("heading", name=re.compile(r"If you had loved Film 30 \(\d+\)"))
+    expect(if_loved).to_be_visible()
+    expect(what_if.get_by_role("status")).to_contain_text(re.compile("new at|same as before| to "))
+    expect(what_if.get_by_role("list")).to_have_count(2)
+    beside = [part.bounding_box() for part in what_if.locator(".saelib-lists > div").all()]
+    assert (beside[0]["y"] == beside[1]["y"]) == (width > 390)
+
+    for name, ratings in {"ann": {"80": 5}, "bob": {"90": 5, "100": 1}}.items():
+        Profile(ratings, bundle.dataset).save(tmp_path / f"{name}.json")
+    button = night.get_by_role("button", name="Load their profiles")
+    choose_files(page, button, tmp_path / "ann.json", tmp_path / "bob.json")
+    expect(night.get_by_role("status")).to_have_text("Films for you, ann, bob.")
+    expect(night.get_by_role("listitem").first).to_contain_text(re.compile("you .* ann .* bob "))
+    (tmp_path / "large.json").write_bytes(b" " * 11_000_000)
+    choose_files(page, button, tmp_path / "large.json")
+    expect(night.get_by_role("status")).to_contain_text("large.json is too large for a profile")
+    expect(panel.locator(".saelib-alert")).to_have_text("")
+
+    with_key(page, card.get_by_role("button", name="Make my card"))
+    expect(card.get_by_role("img")).to_have_attribute("alt", re.compile("My taste in films"))
+    with_key(page, card.get_by_text("The card in words"))
+    expect(card.get_by_text("Stars on the average: 5.0")).to_be_visible()
+    with page.expect_download() as download:
+        card.get_by_role("link", name="Download the card").click()
+    assert download.value.suggested_filename == "taste-ml-100k.png"
+    assert Path(download.value.path()).read_bytes().startswith(b"\x89PNG")
+
+    with_key(page, surprise.get_by_role("button", name="Surprise me"))
+    expect(surprise.get_by_role("status")).to_contain_text("is a surprise")
+    name = surprise.locator(".saelib-title").inner_text()
+    surprise.get_by_role("slider", name=f"Seen, with stars: {name}").focus()
+    page.keyboard.press("4")
+    expect(surprise.get_by_role("status")).to_have_text(f"{name}: taken to your answers.")
+    rated = panel.get_by_role("slider", name=f"{name}, stars")
+    expect(rated).to_have_attribute("aria-valuetext", "4 stars")
+    expect(if_loved).to_be_hidden()  # it does not follow from the answers any more
+    expect(what_if.get_by_role("status")).to_contain_text("Your answers have changed")
+
+    page.keyboard.press("Tab")
+    with_key(page, card.get_by_role("button", name="Make my card"))
+    with_key(page, night.get_by_role("button", name="Films for all"))
+    with_key(page, surprise.get_by_role("button", name="Surprise me"))
+    expect(surprise.locator(".saelib-title")).to_be_visible()
+    expect(night.get_by_role("list")).to_have_count(2)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert violations(page) == []
 
 
 def test_what_was_told_is_offered_again_after_a_reload(site, page):
@@ -455,6 +684,11 @@ def test_a_page_in_the_dark_and_in_forced_colours(browser, small_model, tmp_path
                 fold.click()
             press(page, panel, 0, "5")
             expect(panel.locator(".saelib-place .saelib-title:visible")).to_have_count(10)
+            panel.get_by_label("If I had loved").fill("film")
+            for name in ("What if?", "Make my card", "Surprise me"):
+                panel.get_by_role("button", name=name).click()
+            expect(panel.locator(".saelib-lists")).to_be_visible()
+            expect(panel.locator(".saelib-game .saelib-place")).to_be_visible()
             assert violations(page) == []
             context.close()
 
@@ -467,14 +701,14 @@ def test_a_recommendation_that_was_seen_gets_its_stars(site, page):
     seen = panel.get_by_role("button", name=f"Seen it: {name}", exact=True)
     seen.focus()
     page.keyboard.press("Enter")
-    expect(panel.get_by_role("status")).to_contain_text(f"{name} is among the films to rate")
+    expect(status_of(panel)).to_contain_text(f"{name} is among the films to rate")
     expect(panel.get_by_role("checkbox", name=f"{name}, seen")).to_be_checked()
     slider = panel.get_by_role("slider", name=f"{name}, stars")
     slider.focus()
     for _ in range(4):
         page.keyboard.press("ArrowRight")
     expect(slider).to_have_attribute("aria-valuetext", "4 stars")
-    expect(panel.get_by_role("status")).to_contain_text("2 rated.")
+    expect(status_of(panel)).to_contain_text("2 rated.")
     assert name not in titles(panel)
 
 

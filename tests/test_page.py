@@ -25,7 +25,7 @@ from saelib import cli
 from saelib.cli import main
 from saelib.data import releases
 from saelib.panel.door import ours_by_name, own_address
-from saelib.panel.kernels import MODEL
+from saelib.panel.kernels import LANGUAGE, MODEL
 from saelib.panel.page import notebook
 
 # Few visitors and little patience, so that a test need not wait.
@@ -35,13 +35,24 @@ from pathlib import Path
 from saelib.panel.page import serve
 
 port = int(sys.argv[3].partition("=")[2])
-serve(Path(sys.argv[2]), port, open_browser=False, visitors={visitors}, idle={idle}, ip="{ip}")
+serve(
+    Path(sys.argv[2]), port, open_browser=False, visitors={visitors}, idle={idle}, ip="{ip}",
+    lang={lang!r},
+)
 """
 
 
-def command(model: Path, *, idle: int = 60, visitors: int = 2, ip: str = "localhost") -> tuple:
+def command(
+    model: Path,
+    *,
+    idle: int = 60,
+    visitors: int = 2,
+    ip: str = "localhost",
+    lang: str | None = None,
+) -> tuple:
     """Arguments of a Python that serves the page."""
-    return ("-c", SERVE.format(idle=idle, visitors=visitors, ip=ip), "panel", str(model))
+    code = SERVE.format(idle=idle, visitors=visitors, ip=ip, lang=lang)
+    return ("-c", code, "panel", str(model))
 
 
 pytestmark = pytest.mark.slow  # each starts a server
@@ -117,8 +128,12 @@ def visitor(started) -> tuple[Guest, str]:
     return guest, guest.enter()
 
 
-def test_the_notebook_behind_the_page_is_one_cell_that_opens_the_model(bundle, model, monkeypatch):
+@pytest.mark.parametrize(("spoken", "undo"), [("en", "Undo"), ("es", "Deshacer")])
+def test_the_notebook_behind_the_page_is_one_cell_that_opens_the_model(
+    bundle, model, monkeypatch, spoken, undo
+):
     monkeypatch.setenv(MODEL, str(model))
+    monkeypatch.setenv(LANGUAGE, spoken)
     monkeypatch.delitem(sys.modules, "saelib.panel.ready", raising=False)
     made = notebook()
     nbformat.validate(made)
@@ -127,6 +142,7 @@ def test_the_notebook_behind_the_page_is_one_cell_that_opens_the_model(bundle, m
     exec(cell.source.replace("\npanel()", "\nmade = panel()"), names)
     gc.unfreeze()  # this process goes on
     assert names["made"].session.recommender.dataset == bundle.dataset
+    assert names["made"].watch.undo.description == undo
     names["made"].close()
     targets = comm.get_comm_manager().targets  # of ipykernel, which the module has imported
     assert "jupyter.widget.control" in targets, "the page gets all widgets at once"
@@ -198,6 +214,66 @@ def test_another_site_starts_no_kernel_even_with_token_and_cookie(started, visit
     for path in ("/", f"/?{guest.token}"):
         assert guest.get(path, **headers)[0] == 403
     assert len(kernels(process)) == before
+
+
+@pytest.mark.parametrize(
+    ("asked", "spoken"),
+    [
+        (None, "en"),
+        ("es", "es"),
+        ("es-MX,es;q=0.9,en;q=0.8", "es"),
+        ("en-GB,en;q=0.9,es;q=0.8", "en"),
+        ("fr,es;q=0.5,en;q=0.3", "es"),
+        ("fr,de", "en"),
+        ("*", "en"),
+        ("../es;q=x,,", "en"),
+    ],
+)
+def test_the_page_speaks_the_language_of_the_browser(started, visitor, asked, spoken):
+    headers = {"Accept_Language": asked} if asked else {}
+    said = {
+        "en": ("This page needs its link", "The panel has one page only.", "Not Found"),
+        "es": (
+            "Esta página necesita su enlace",
+            "El panel solo tiene una página.",
+            "No se encuentra",
+        ),
+    }[spoken]
+    guest = visitor[0]
+    refused, unknown = Guest(started[1]).get("/", **headers), guest.get("/other", **headers)
+    assert (refused[0], unknown[0]) == (403, 404)
+    for page, words in ((refused[1], said[:1]), (unknown[1], said[1:])):
+        assert f'<html lang="{spoken}">' in page
+        assert all(word in page for word in words)
+
+
+def test_each_visitor_has_a_page_in_their_language_unless_it_was_chosen(model, tmp_path):
+    english, spanish = (
+        "Rate films, get recommendations",
+        "Valora películas y recibe recomendaciones",
+    )
+
+    def seen(guest: Guest, asked: str) -> str:
+        status, page = guest.get(f"/?{guest.token}", Accept_Language=asked)
+        assert status == 200
+        assert "Running" not in page
+        return page
+
+    with server(tmp_path, *command(model)) as (_, link):
+        for name, title in (("en", english), ("es", spanish)):
+            page = seen(Guest(link), name)
+            assert f'<html lang="{name}">' in page
+            assert f"<title>{title}</title>" in page
+        full = Guest(link).get(f"/?{urlparse(link).query}", Accept_Language="es")
+        assert full[0] == 503
+        assert "Todos los sitios están ocupados" in full[1]
+        assert "sitio para 2 visitantes" in full[1]
+        assert "Inténtalo otra vez" in full[1]
+    (tmp_path / "chosen").mkdir()
+    with server(tmp_path / "chosen", *command(model, lang="es")) as (_, link):
+        page = seen(Guest(link), "en")
+        assert '<html lang="es">' in page
+        assert f"<title>{spanish}</title>" in page
 
 
 def test_a_link_to_the_page_needs_the_token_in_it(started, visitor):

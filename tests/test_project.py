@@ -260,7 +260,7 @@ def test_no_data_nothing_large_and_no_machine_in_the_repository():
         assert path.stat().st_size < 2**20, path
         if inside.parts[0] in ("data", "models"):
             assert inside.name in ("README.md", ".gitignore"), path
-        if path.suffix not in (".png",) and path != Path(__file__).resolve():
+        if path.suffix not in (".png", ".mo") and path != Path(__file__).resolve():
             text = path.read_text(encoding="utf-8")
             assert not re.search(r"(?<![\w.])/(root|home/\w+|Users/\w+)/", text), path
             assert not re.search(r"pypi\.org|pythonhosted|download\.pytorch", text), path

@@ -16,7 +16,7 @@ from saelib.errors import ProfileError
 from saelib.recommend.profile import Profile
 from saelib.recommend.reasons import Reasons
 from saelib.recommend.recommender import Recommender
-from saelib.recommend.session import Session
+from saelib.recommend.session import PAUSE, Session
 
 FILMS = st.sampled_from([str(i) for i in range(10, 401, 10)])
 
@@ -108,6 +108,40 @@ def test_a_rejected_film_may_come_back(session):
     assert session.recommendations()["movie_id"][0] == first
     session.undo()
     assert session.profile.rejected == [str(first)]
+
+
+def test_presses_at_once_are_one_change_and_taps_that_are_apart_two(bundle):
+    now = 0.0
+    session = Session(Recommender(bundle), clock=lambda: now)
+    session.more(4)
+    film, other = session.films[:2]
+    for apart, stars in ((0, 1), (0.4, 2), (0.9, 3), (PAUSE + 0.1, 5), (0.3, 4), (30, 1)):
+        now += apart
+        with session.gesture(("stars", film)):
+            session.rate(film, stars)
+        session.ask(4)
+    for left in (4, 3):
+        session.undo()
+        assert session.profile.ratings == {film: left}
+    with session.gesture(("stars", film)):  # at once, but after an undo
+        session.rate(film, 2)
+    session.undo()
+    assert session.profile.ratings == {film: 3}
+    session.undo()
+    assert session.profile.ratings == {}
+    assert not session.can_undo
+    for which in (film, other):  # at once, but of two films
+        with session.gesture(("stars", which)):
+            session.rate(which, 5)
+    session.undo()
+    assert session.profile.ratings == {film: 5}
+    now += 5
+    for stars in (3, 5):  # there and back, while another question came
+        with session.gesture(("stars", film)):
+            session.rate(film, stars)
+        session.ask(len(session.films) + 1)
+    session.undo()
+    assert session.profile.ratings == {}, "there and back is no change to undo"
 
 
 def test_one_gesture_is_one_undo(session):
@@ -357,8 +391,7 @@ class Sitting(RuleBasedStateMachine):
         after = {**before, film: stars[-1]} if stars[-1] else dict(before)
         if not stars[-1]:
             after.pop(film, None)
-        comes = film not in self.session.films and any(stars)  # the film, to the table
-        if after != before or comes:
+        if after != before:
             self.remember()
         with self.session.gesture(object()):
             for given in stars:

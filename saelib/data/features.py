@@ -10,6 +10,7 @@ import pandas as pd
 
 from saelib.data.layouts import GENDERS, OCCUPATIONS
 from saelib.errors import ProfileError
+from saelib.language import _
 
 # -- People -----------------------------------------------------------------------------------
 
@@ -24,7 +25,9 @@ def age_bracket(age: float) -> int:
     Raises ProfileError outside 1 to 120.
     """
     if not 1 <= age <= 120:
-        raise ProfileError(f"Age {age!s:.20} is out of range; expected years from 1 to 120.")
+        raise ProfileError(
+            _("Age {age!s:.20} is out of range; expected years from 1 to 120.").format(age=age)
+        )
     return int(np.searchsorted(AGE_BRACKETS, age, side="right")) - 1
 
 
@@ -63,11 +66,11 @@ class Demographics:
         code = np.zeros(self.width, dtype=np.float32)
         of_gender, of_age, of_occupation = (code[group] for group in self.groups)
         if gender is not None:
-            of_gender[_index("Gender", gender, self.genders)] = 1
+            of_gender[_index(_("Gender"), gender, self.genders)] = 1
         if age is not None:
             of_age[age_bracket(age)] = 1
         if occupation is not None:
-            of_occupation[_index("Occupation", occupation, self.occupations)] = 1
+            of_occupation[_index(_("Occupation"), occupation, self.occupations)] = 1
         return code
 
     def among(self, users: pd.DataFrame | None) -> Demographics | None:
@@ -86,7 +89,9 @@ MOVIELENS = Demographics(GENDERS, OCCUPATIONS)
 def _index(kind: str, value: str, known: Sequence[str]) -> int:
     if value not in known:
         raise ProfileError(
-            f"{kind} {value!r:.100} is not known; expected one of {', '.join(known) or 'none'}."
+            _("{kind} {value} is not known; expected one of {known}.").format(
+                kind=kind, value=f"{value!r:.100}", known=", ".join(known) or _("none")
+            )
         )
     return known.index(value)
 

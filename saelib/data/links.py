@@ -8,6 +8,7 @@ import pandas as pd
 
 from saelib.data.releases import RELEASES, locate
 from saelib.errors import DataError
+from saelib.language import _
 
 # In the other releases a film has the number that it has at movielens.org; ml-100k is older. Of the
 # 3,883 films of ml-1m 2,949 are in ml-latest-small under the same number: 2,631 of them with the
@@ -24,7 +25,11 @@ def read_links(path: Path) -> pd.DataFrame:
         )
         return table[["movie_id", "imdb_id", "tmdb_id"]]
     except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"{path} cannot be read as a links.csv: {str(error).strip()}.") from error
+        raise DataError(
+            _("{path} cannot be read as a links.csv: {error}.").format(
+                path=path, error=str(error).strip()
+            )
+        ) from error
 
 
 def links(name: str) -> pd.DataFrame | None:

@@ -20,6 +20,7 @@ from saelib.data.download import check_digests, grouplens, place, recbole
 from saelib.data.layouts import LAYOUTS, Layout, fault, read_ratings
 from saelib.data.scale import HALF_STARS, WHOLE_STARS, Scale
 from saelib.errors import DataError
+from saelib.language import later
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -32,8 +33,8 @@ class Counts(NamedTuple):
     films: int
 
 
-ON_REQUEST = "research use; no redistribution and no commercial use without permission"
-SAME_TERMS = (
+ON_REQUEST = later("research use; no redistribution and no commercial use without permission")
+SAME_TERMS = later(
     "research use; may be redistributed, also transformed, under the same terms; no commercial use "
     "without permission"
 )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from saelib.errors import DataError
+from saelib.language import _, ngettext
 
 LIKED = 0.75  # of the way from the lowest to the highest rating: 4 of 1-5, 8 of 1-10
 MAX_LEVELS = 101
@@ -31,9 +32,11 @@ class Scale:
         n_steps = (high - low) / step if sound else 0
         if not (sound and n_steps < MAX_LEVELS and np.isclose(n_steps, round(n_steps))):
             raise DataError(
-                f"{low:g} to {high:g} in steps of {step:g} is no scale of ratings; expected a "
-                f"lowest and a higher highest rating, whole steps apart, of at most {MAX_LEVELS} "
-                "levels, such as 1 to 10 in steps of 1."
+                _(
+                    "{low:g} to {high:g} in steps of {step:g} is no scale of ratings; expected a "
+                    "lowest and a higher highest rating, whole steps apart, of at most {n} levels, "
+                    "such as 1 to 10 in steps of 1."
+                ).format(low=low, high=high, step=step, n=MAX_LEVELS)
             )
 
     @classmethod
@@ -42,11 +45,15 @@ class Scale:
         if isinstance(scale, Scale):
             return scale
         if len(scale) not in (2, 3):
-            raise DataError(f"{scale!r} is no scale; expected (lowest, highest, step).")
+            raise DataError(
+                _("{scale!r} is no scale; expected (lowest, highest, step).").format(scale=scale)
+            )
         return cls(*map(float, scale))
 
     def __str__(self) -> str:
-        return f"{self.lowest:g} to {self.highest:g} in steps of {self.step:g}"
+        return _("{low:g} to {high:g} in steps of {step:g}").format(
+            low=self.lowest, high=self.highest, step=self.step
+        )
 
     @property
     def n_levels(self) -> int:
@@ -83,7 +90,8 @@ class Scale:
     @staticmethod
     def spoken(stars: float) -> str:
         """As a screen reader shall say it: '1 star', '4.5 stars'."""
-        return f"{stars:g} {'star' if stars == 1 else 'stars'}"
+        words = ngettext("{stars:g} star", "{stars:g} stars", 1 if stars == 1 else 2)
+        return words.format(stars=stars)
 
     @property
     def offset(self) -> float:

@@ -14,6 +14,7 @@ from saelib.data.features import Demographics
 from saelib.data.people import People
 from saelib.data.scale import Scale
 from saelib.errors import CheckpointError
+from saelib.language import _
 from saelib.model.liking import BY_ROWS, Liking
 from saelib.model.seeing import KINDS, ListOrder
 from saelib.model.taste import TasteMap
@@ -95,8 +96,10 @@ class Bundle:
             return bundle
         except Exception as error:  # whatever does not fit
             raise CheckpointError(
-                f"{path} does not fit this version of saelib ({error!r}). Train it again with "
-                "`python -m saelib train`."
+                _(
+                    "{path} does not fit this version of saelib ({error!r}). Train it again with "
+                    "`python -m saelib train`."
+                ).format(path=path, error=error)
             ) from error
 
     @classmethod

@@ -16,6 +16,7 @@ import safetensors
 
 from saelib.data.scale import Scale
 from saelib.errors import CheckpointError
+from saelib.language import _
 
 ABANDONED = 3600  # seconds after which a temporary file is one of a writer that was killed
 
@@ -71,26 +72,35 @@ def read_tensors(path: Path, kind: str) -> tuple[dict[str, np.ndarray], dict[str
 
     Raises CheckpointError: not there, unreadable, damaged, or not of the wanted kind.
     """
-    again = "Train it again with `python -m saelib train`."
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
             if metadata.get("format") != kind:
                 raise CheckpointError(
-                    f"{path} is not what was expected: a file of format {kind!r}, written by "
-                    f"saelib; it says {metadata.get('format')!r}. A file of another version: make "
-                    "it anew with `python -m saelib train`."
+                    _(
+                        "{path} is not what was expected: a file of format {kind!r}, written by "
+                        "saelib; it says {found!r}. A file of another version: make it anew with "
+                        "`python -m saelib train`."
+                    ).format(path=path, kind=kind, found=metadata.get("format"))
                 )
             tensors = {name: file.get_tensor(name) for name in file.keys()}
     except FileNotFoundError:
-        raise CheckpointError(f"{path} is not there.") from None
+        raise CheckpointError(_("{path} is not there.").format(path=path)) from None
     except (OSError, safetensors.SafetensorError) as error:
         raise CheckpointError(
-            f"{path} is damaged or not a safetensors file ({error}). {again}"
+            _(
+                "{path} is damaged or not a safetensors file ({error}). Train it again with "
+                "`python -m saelib train`."
+            ).format(path=path, error=error)
         ) from error
     digest = metadata.pop("digest", None)
     if digest != _digest(tensors, metadata) or not all(map(_is_finite, tensors.values())):
-        raise CheckpointError(f"{path} is damaged: it is not as it was written. {again}")
+        raise CheckpointError(
+            _(
+                "{path} is damaged: it is not as it was written. Train it again with "
+                "`python -m saelib train`."
+            ).format(path=path)
+        )
     return tensors, metadata
 
 

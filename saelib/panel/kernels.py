@@ -18,6 +18,9 @@ from typing import Any
 from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.provisioning import KernelProvisionerFactory, LocalProvisioner
 
+from saelib.language import ENGLISH
+
+LANGUAGE = "SAELIB_PANEL_LANGUAGE"  # the environment variable of a kernel that names its visitor's
 MODEL = "SAELIB_PANEL_MODEL"  # the environment variable that names the model's file
 
 
@@ -44,7 +47,7 @@ class ForkedKernel(LocalProvisioner):
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
         """Begin a kernel. cmd: how another one would begin; its last word is what this one reads,
         the name of the connection file."""
-        self.process = _Process(cmd[-1])
+        self.process = _Process(cmd[-1], kwargs.get("env", {}).get(LANGUAGE, ENGLISH))
         self.pid = self.process.pid
         return self.connection_info
 
@@ -54,9 +57,10 @@ class _Process:
 
     stdin = stdout = stderr = None
 
-    def __init__(self, connection_file: str):
+    def __init__(self, connection_file: str, language: str):
         context = multiprocessing.get_context("forkserver")
-        self._process = context.Process(target=_run, args=(connection_file,), daemon=True)
+        args = (connection_file, language)
+        self._process = context.Process(target=_run, args=args, daemon=True)
         self._process.start()
         self.pid = self._process.pid or 0
         self.kill, self.terminate = self._process.kill, self._process.terminate
@@ -73,10 +77,11 @@ class _Process:
             os.kill(self.pid, number)
 
 
-def _run(connection_file: str) -> None:
+def _run(connection_file: str, language: str) -> None:
     """Be a kernel until told to end, or until there is no server any more."""
     from ipykernel.kernelapp import IPKernelApp
 
+    os.environ[LANGUAGE] = language
     os.setsid()  # Ctrl-C at the terminal is for the server, which then ends its kernels
     threading.Thread(target=_end_with_server, daemon=True).start()
     # With a parent it says nothing of Ctrl-C on the terminal.

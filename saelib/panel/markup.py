@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,12 @@ from markupsafe import Markup, escape
 
 from saelib.data.scale import Scale
 from saelib.errors import SaelibError
+from saelib.language import _, number
 from saelib.model.taste import TasteMap, shares
 from saelib.recommend.catalogue import label
 from saelib.recommend.changes import Change
 from saelib.recommend.reasons import Reasons
+from saelib.recommend.words import genre, genres, listed
 
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).with_name("templates")),
@@ -23,6 +26,7 @@ _TEMPLATES = Environment(
     undefined=StrictUndefined,
     keep_trailing_newline=False,
 )
+_TEMPLATES.globals.update(_=_, number=number, listed=listed)
 
 
 def _render(template: str, **values: object) -> Markup:
@@ -34,13 +38,13 @@ def _percent(share: float, digits: int = 0) -> str:
 
 
 def card(
-    rank: int,
+    rank: int | None,
     film: dict,
     change: Change | None,
     reasons: Reasons,
     scale: Scale,
 ) -> Markup:
-    """A film of the list.
+    """A film of the list. rank: its place; None where it stands alone.
 
     film: of `Session.recommendations`. change: what changed; None in a first list. reasons: of
     `Session.reasons`.
@@ -51,7 +55,7 @@ def card(
         name=label(film["title"], film["year"]),
         change=change,
         moved=_moved,
-        genres=film["genres"].replace("|", ", "),
+        genres=genres(film["genres"]),
         stars=film["stars"],
         distribution=film.get("distribution"),
         reasons=reasons,
@@ -78,7 +82,7 @@ def heading(release: str, years: Sequence[float], n_films: int, n_people: int) -
 
 def licence(release: str, terms: str | None) -> Markup:
     """Whose data it is. terms: None where it is nobody's but the reader's."""
-    return _render("licence.html", release=release, licence=terms)
+    return _render("licence.html", release=release, licence=_(terms) if terms else None)
 
 
 def map_picture(taste: TasteMap) -> Markup:
@@ -87,19 +91,45 @@ def map_picture(taste: TasteMap) -> Markup:
     return _render(
         "map.html",
         dots=np.rint(1000 * shares(taste.people)).astype(int).tolist(),
-        genres=list(zip(taste.names, places)),
+        genres=list(zip(map(genre, taste.names), places)),
     )
 
 
 def map_mark(place: tuple[float, float] | None, names: Sequence[str]) -> Markup:
     """The person's star upon `map_picture`, and in words which genres it is near."""
     on_picture = None if place is None else shares(np.array(place)).tolist()
-    return _render("mark.html", place=on_picture, names=names)
+    return _render("mark.html", place=on_picture, names=list(map(genre, names)))
 
 
 def section(heading: str, text: str, more: Markup | str = "") -> Markup:
     """A heading, a paragraph below it, and what else belongs there."""
     return _render("section.html", heading=heading, text=text, more=more)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A film in one of several lists. change: see `card`. goes: whether it is in no other list."""
+
+    name: str
+    stars: float
+    change: Change | None = None
+    goes: bool = False
+    more: str = ""
+
+
+def lists(of: Sequence[tuple[str, Sequence[Line]]]) -> Markup:
+    """Lists beside each other: (heading, films), best first."""
+    return _render("lists.html", lists=of, moved=_moved, spoken=Scale.spoken)
+
+
+def picture_with_words(png: bytes, words: str, file: str) -> Markup:
+    """A picture that can be downloaded, and what it says."""
+    return _render("picture.html", data=base64.b64encode(png).decode(), words=words, file=file)
+
+
+def report(summary: str, text: str) -> Markup:
+    """A summary that unfolds to many lines."""
+    return _render("report.html", summary=summary, text=text)
 
 
 def download(text: str, file: str, content: str) -> Markup:
@@ -111,6 +141,11 @@ def download(text: str, file: str, content: str) -> Markup:
 def line(text: str | None) -> Markup:
     """A text that may hold anything, such as a film's title."""
     return escape(text or "")
+
+
+def trouble(text: str) -> Markup:
+    """A line of what has gone wrong."""
+    return Markup('<span class="saelib-trouble">{}</span>').format(text)
 
 
 def star_text(stars: float) -> str:
@@ -128,7 +163,7 @@ def not_rated(scale: Scale) -> float:
 def star_options(scale: Scale, seen: bool = False) -> tuple[tuple[str, float], ...]:
     """What a slider offers: 'not seen' (or only 'seen'), then each number of stars."""
     return (
-        ("seen" if seen else "not seen", not_rated(scale)),
+        (_("seen") if seen else _("not seen"), not_rated(scale)),
         *((star_text(level), level) for level in scale.levels.tolist()),
     )
 
@@ -142,7 +177,9 @@ def one_line(error: Exception | None) -> str:
     """What is shown of an error: one line."""
     if error is None:
         return ""
-    unexpected = (
-        "" if isinstance(error, SaelibError) else f"Something went wrong: {type(error).__name__}: "
-    )
-    return " ".join(f"{unexpected}{error}".split())[:500]
+    said = str(error)
+    if not isinstance(error, SaelibError):
+        said = _("Something went wrong: {kind}: {error}").format(
+            kind=type(error).__name__, error=error
+        )
+    return " ".join(said.split())[:500]

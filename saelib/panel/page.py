@@ -7,6 +7,7 @@ Voilà serves it. What is set here beyond its defaults: who may come in (door.py
 from __future__ import annotations
 
 import asyncio
+import copy
 import logging
 import os
 import secrets
@@ -22,14 +23,23 @@ from traitlets.config import Config
 from voila.app import Voila
 from voila.tornado.handler import TornadoVoilaHandler
 
-from saelib.panel.door import EVERYWHERE, LOCAL, Door, check_address, own_address
-from saelib.panel.kernels import prepare
+from saelib.language import _, current, later
+from saelib.panel.door import EVERYWHERE, LOCAL, Door, RefusalError, check_address, own_address
+from saelib.panel.kernels import LANGUAGE, prepare
 
 TEMPLATES = Path(__file__).with_name("templates") / "page"
 VISITORS = 40  # at once, a class and some more: each has a kernel of about 60 MB
 # Seconds after which the kernel of a page that vanished without a word is ended: a telephone that
 # is put away for ten minutes, or a laptop that is carried to another room, finds its panel again.
 IDLE = 600
+# The titles of answers that are not ours, but Jupyter's.
+TITLES = (
+    later("Bad Request"),
+    later("Forbidden"),
+    later("Not Found"),
+    later("Method Not Allowed"),
+    later("Internal Server Error"),
+)
 
 
 def notebook() -> nbformat.NotebookNode:
@@ -37,8 +47,13 @@ def notebook() -> nbformat.NotebookNode:
     code = "from saelib.panel.ready import panel\n\npanel()"
     made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
     made.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
-    made.metadata["title"] = "Rate films, get recommendations"
     return made
+
+
+def say_around(handler: TornadoVoilaHandler, notebook: nbformat.NotebookNode, cwd: str) -> None:
+    """Put what the page says around the panel into its notebook, in the visitor's language."""
+    notebook.metadata["title"] = _("Rate films, get recommendations")
+    notebook.metadata["patience"] = _("One moment: your panel is being set up …")
 
 
 def serve(
@@ -50,6 +65,7 @@ def serve(
     ip: str = LOCAL,
     visitors: int = VISITORS,
     idle: int = IDLE,
+    lang: str | None = None,
 ) -> None:
     """Serve the panel until it is stopped (Ctrl-C): to this machine, unless `ip` says otherwise.
 
@@ -59,7 +75,8 @@ def serve(
     another one told. A page that is closed or reloaded ends its kernel, and with it everything
     that was told is forgotten; where a page could not say so, since the browser has crashed or the
     network is gone, its kernel ends `idle` seconds after it was last used. The kernel of an open
-    page stays. visitors: how many there may be at once; others are told to come back.
+    page stays. visitors: how many there may be at once; others are told to come back. lang: the
+    language of the page; None: that of each visitor's browser, English where we do not speak it.
     """
     ip = LOCAL if ip in ("127.0.0.1", "::1") else ip
     check_address(ip)
@@ -89,7 +106,9 @@ def serve(
                 "allow_template_override": "NO",
                 "file_allowlist": [],
                 "multi_kernel_manager_class": _Kernels,
+                "prelaunch_hook": say_around,
             },
+            "Door": {"lang": lang or ""},
             "IdentityProvider": {"cookie_options": {"samesite": "Strict"}},
             "MappingKernelManager": {
                 "places": visitors,
@@ -113,8 +132,13 @@ class _Page(Voila):
         self.template_paths.insert(0, str(TEMPLATES))
 
     def init_handlers(self) -> list:
-        *others, (address, _, options) = super().init_handlers()
-        return [*others, (address, _Visit, options)]
+        *others, (path, *_visit, options) = super().init_handlers()
+        return [*others, (path, _Visit, options)]
+
+    def init_settings(self) -> dict:
+        settings = super().init_settings()
+        settings["voila_jinja2_env"].globals.update(_=_, language=current)
+        return settings
 
     def random_ports(self, port: int, n: int) -> range:
         return range(port, min(port + n, 2**16))
@@ -123,18 +147,21 @@ class _Page(Voila):
         """Say where the page is, now that it has a port, and open it if so wished."""
         wanted = self.config.Voila.port
         if self.port != wanted:
-            print(f"Port {wanted} is in use; the page has port {self.port}.")
+            in_use = _("Port {wanted} is in use; the page has port {port}.")
+            print(in_use.format(wanted=wanted, port=self.port))
         address = own_address() if self.ip in EVERYWHERE else self.ip
         link = f"http://{address}:{self.port}/?token={self.identity_provider.token}"
         if self.ip == LOCAL:
-            print(f"The panel, for browsers on this machine: {link}")
+            print(_("The panel, for browsers on this machine: {link}").format(link=link))
         else:
             print(
-                f"The panel, for browsers on this network: {link}\n"
-                "Whoever has this link can open it; what is told there travels the network in the "
-                "clear.\nNobody else gets in, and no visitor sees what another one told."
+                _(
+                    "The panel, for browsers on this network: {link}\n"
+                    "Whoever has this link can open it; what is told there travels the network in "
+                    "the clear.\nNobody else gets in, and no visitor sees what another one told."
+                ).format(link=link)
             )
-        print("Ctrl-C ends it.", flush=True)
+        print(_("Ctrl-C ends it."), flush=True)
         if self.opens:
             webbrowser.open(link)
 
@@ -151,6 +178,7 @@ class _Kernels(AsyncMappingKernelManager):
         self.turns = asyncio.Semaphore(os.cpu_count() or 1)
 
     async def start_kernel(self, **kwargs) -> str:  # type: ignore[override]  # as its base does
+        kwargs["env"] = {**kwargs.get("env", os.environ), LANGUAGE: current()}
         try:
             return await super().start_kernel(**kwargs)
         finally:
@@ -161,19 +189,24 @@ class _Visit(TornadoVoilaHandler):
     """A visitor comes: is there a place?"""
 
     left = False
+    traitlet_config: Config
 
     async def get(self, path: str | None = None) -> None:
         if path:  # Voilà would look for a file
-            raise HTTPError(404, "The panel has one page only.")
+            raise HTTPError(404, _("The panel has one page only."))
         kernels = self.kernel_manager
         if len(kernels) + kernels.expected >= kernels.places:
-            raise HTTPError(
+            raise RefusalError(
                 503,
-                f"The panel has places for so many visitors at once: {kernels.places}, since each "
-                "needs memory. One is free as soon as somebody closes the page.",
-                reason="All places are taken",
+                _("All places are taken"),
+                _(
+                    "The panel has places for so many visitors at once: {n}, since each needs "
+                    "memory. One is free as soon as somebody closes the page."
+                ).format(n=kernels.places),
             )
         self.xsrf_token  # noqa: B018 - a cookie; the page needs it to end its kernel
+        self.traitlet_config = copy.deepcopy(self.traitlet_config)
+        self.traitlet_config.HTMLExporter.language_code = current()
         kernels.expected += 1
         async with kernels.turns:
             if self.left:

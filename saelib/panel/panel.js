@@ -1,36 +1,40 @@
 // What is left to be done in the page: names and values that a screen reader can say, keys and
 // fingers on the sliders, files too large to be sent, answers that survive a reload, and a word when
-// nobody answers any more. The looks are in panel.css.
+// nobody answers any more. The looks are in panel.css, and what is said comes from parts.py in the
+// person's language.
 
 const set = (element, attribute, value) => {
   if (element.getAttribute(attribute) !== value) element.setAttribute(attribute, value);
 };
 
+/** A text with its {gaps} filled. */
+const fill = (text, gaps) => text.replace(/\{(\w+)\}/g, (gap, name) => gaps[name] ?? gap);
+
 /** '★★★½' as it is said: '3.5 stars'; any other text as it is. */
-const spoken = (text) => {
-  const stars = (text.match(/★/g) ?? []).length + (text.includes("½") ? 0.5 : 0);
-  return stars ? `${stars} ${stars > 1 ? "stars" : stars === 1 ? "star" : "of a star"}` : text;
+const spoken = (text, words) => {
+  const n = (text.match(/★/g) ?? []).length + (text.includes("½") ? 0.5 : 0);
+  return n ? fill(n > 1 ? words.stars : n === 1 ? words.star : words.ofAStar, { n }) : text;
 };
 
-const nameControls = (root, marks) => {
+const nameControls = (root, marks, words) => {
   set(root, "role", "group");
-  set(root, "aria-label", "Rating panel");
+  set(root, "aria-label", words.panel);
   // JupyterLab takes arrow keys and Enter for its own shortcuts, save from an element that says so.
-  for (const control of root.querySelectorAll("a, button, input, select, .noUi-handle")) {
+  for (const control of root.querySelectorAll("a, button, input, select, summary, .noUi-handle")) {
     set(control, "data-lm-suppress-shortcuts", "true");
   }
   for (const handle of root.querySelectorAll(".noUi-handle")) {
     const slider = handle.closest(".widget-slider");
-    const [name] = slider.querySelector(".widget-label").textContent.split("\n");
-    set(handle, "aria-label", slider.classList.contains("saelib-film") ? `${name}, stars` : name);
+    const [film] = slider.querySelector(".widget-label").textContent.split("\n");
+    set(handle, "aria-label", slider.classList.contains("saelib-film") ? fill(words.starsOf, { film }) : film);
     const readout = slider.querySelector(".widget-readout");
-    set(handle, "aria-valuetext", spoken(readout.textContent));
+    set(handle, "aria-valuetext", spoken(readout.textContent, words));
     set(readout, "contenteditable", "false"); // else a second tab stop, where nothing can be typed
   }
-  for (const row of root.querySelectorAll(".saelib-film")) drawMarks(row, marks);
+  for (const row of root.querySelectorAll(".saelib-film, .saelib-stars")) drawMarks(row, marks);
   for (const [name, role, label] of [
-    [".saelib-places", "list", "Recommendations"],
-    [".saelib-place", "listitem"],
+    [".saelib-places", "list", words.list],
+    [".saelib-places > .saelib-place", "listitem"],
   ]) {
     for (const element of root.querySelectorAll(name)) {
       set(element, "role", role);
@@ -42,17 +46,25 @@ const nameControls = (root, marks) => {
     button.removeAttribute("aria-pressed");
   }
   for (const tick of root.querySelectorAll(".saelib-ticks input")) {
-    set(tick, "aria-label", `${tick.closest(".widget-checkbox").textContent.trim()}, seen`);
+    const film = tick.closest(".widget-checkbox").textContent.trim();
+    set(tick, "aria-label", fill(words.seen, { film }));
   }
   for (const button of root.querySelectorAll("button[title]:not([title=''])")) {
     set(button, "aria-label", button.title);
   }
   // The upload button counts its files: 'Load profile (0)'.
-  for (const text of root.querySelector(".widget-upload").childNodes) {
-    if (/ \(\d+\)$/.test(text.nodeValue)) text.nodeValue = text.nodeValue.replace(/ \(\d+\)$/, "");
+  for (const upload of root.querySelectorAll(".widget-upload")) {
+    for (const text of upload.childNodes) {
+      if (/ \(\d+\)$/.test(text.nodeValue)) text.nodeValue = text.nodeValue.replace(/ \(\d+\)$/, "");
+    }
   }
-  set(root.querySelector(".saelib-status .widget-html-content"), "role", "status");
-  set(root.querySelector(".saelib-alert .widget-html-content"), "role", "alert");
+  for (const [name, role] of [
+    [".saelib-status", "status"],
+    [".saelib-told", "status"],
+    [".saelib-alert", "alert"],
+  ]) {
+    for (const element of root.querySelectorAll(`${name} .widget-html-content`)) set(element, "role", role);
+  }
 };
 
 /** Marks below a track, one for each step of its slider: '–', '1', '2' … */
@@ -66,20 +78,78 @@ const drawMarks = (row, marks) => {
   track.append(line);
 };
 
-/** On a film's slider a digit gives that many stars, 0 takes them back. */
+const PAUSE = 800; // milliseconds after which the keys that were pressed count
+const DOWN = { ArrowLeft: -1, ArrowDown: -1, PageDown: -2, Home: -Infinity };
+const STEPS = { ...DOWN, ArrowRight: 1, ArrowUp: 1, PageUp: 2, End: Infinity };
+
+/** On a film's slider a digit gives that many stars, 0 takes them back.
+ *
+ * A film of the list leaves it as soon as it has stars, and the next key would rate the one that
+ * comes in its place. So keys only move its slider, and what it shows counts after a pause, with
+ * Enter, or when the slider is left; Escape takes it back.
+ */
 const listenToKeys = (root, model) => {
-  const press = async (event) => {
-    const row = event.target.closest?.(".saelib-film .noUi-handle") && event.target.closest(".saelib-film");
-    if (!row || event.ctrlKey || event.altKey || event.metaKey) return;
-    const index = event.key === "0" ? 0 : model.get("marks").indexOf(event.key);
-    if (index < 0) return;
-    event.preventDefault();
-    event.stopPropagation();
-    const number = [...root.querySelectorAll(".saelib-rows > .saelib-film")].indexOf(row);
-    const id = model.get("sliders")[number].replace("IPY_MODEL_", "");
-    const slider = await model.widget_manager.get_model(id);
+  let waiting; // {slider, name, timer}: a slider of the list that was moved
+  const settle = (counts) => {
+    if (!waiting) return;
+    const { slider, name, timer } = waiting;
+    clearTimeout(timer);
+    waiting = undefined;
+    if (counts && slider.get("description") === name && slider.get("index")) slider.save_changes();
+    else slider.set("index", 0);
+  };
+  const modelOf = (sliders, row, all) => {
+    const id = model.get(sliders)[[...root.querySelectorAll(all)].indexOf(row)];
+    return model.widget_manager.get_model(id.replace("IPY_MODEL_", ""));
+  };
+  const indexOf = (key) => (key === "0" ? 0 : model.get("marks").indexOf(key));
+  const rate = async (row, index) => {
+    const slider = await modelOf("sliders", row, ".saelib-rows > .saelib-film");
     slider.set("index", index);
     slider.save_changes();
+  };
+  const move = async (row, key) => {
+    const slider = await modelOf("stars", row, ".saelib-stars");
+    if (waiting?.slider !== slider) settle(true);
+    const highest = slider.get("_options_labels").length - 1;
+    const to = key in STEPS ? slider.get("index") + STEPS[key] : indexOf(key);
+    slider.set("index", Math.max(0, Math.min(highest, to)));
+    clearTimeout(waiting?.timer);
+    waiting = { slider, name: slider.get("description"), timer: setTimeout(settle, PAUSE, true) };
+  };
+  const press = (event) => {
+    const row = event.target.closest?.(".noUi-handle") && event.target.closest(".saelib-film, .saelib-stars");
+    if (!row || event.ctrlKey || event.altKey || event.metaKey) return;
+    const listed = row.classList.contains("saelib-stars");
+    if (listed && ["Enter", "Escape"].includes(event.key)) settle(event.key === "Enter");
+    else if (listed && (event.key in STEPS || indexOf(event.key) >= 0)) move(row, event.key);
+    else if (!listed && indexOf(event.key) >= 0) rate(row, indexOf(event.key));
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  };
+  const leave = (event) => {
+    if (event.target.closest?.(".saelib-stars")) settle(true);
+  };
+  root.addEventListener("keydown", press, true);
+  root.addEventListener("focusout", leave, true);
+  return () => {
+    settle(false);
+    root.removeEventListener("keydown", press, true);
+    root.removeEventListener("focusout", leave, true);
+  };
+};
+
+/** Enter takes the best film that is found. The text goes along: the box may not have sent it yet. */
+const listenToSearches = (root, model) => {
+  const press = (event) => {
+    const box = event.key === "Enter" && event.target.closest?.(".saelib-search");
+    if (!box) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const search = [...root.querySelectorAll(".saelib-search")].indexOf(box);
+    model.send({ entered: { search, text: event.target.value } });
+    event.target.select(); // what is typed next takes its place
   };
   root.addEventListener("keydown", press, true);
   return () => root.removeEventListener("keydown", press, true);
@@ -148,20 +218,21 @@ const watchHeight = (root) => {
   };
 };
 
-/** A file that the socket would not carry is taken from the upload before it is sent. */
-const guardUpload = async (model) => {
-  const id = model.get("upload").replace("IPY_MODEL_", "");
-  const upload = await model.widget_manager.get_model(id);
-  const refuse = (name, size) => {
-    upload.set({ value: [], error: "" });
-    model.send({ refused: { name, size } });
-  };
-  upload.on("change:value", () => {
-    const [file] = upload.get("value");
-    if (file?.size > model.get("max_upload")) refuse(file.name, file.size);
-  });
-  upload.on("change:error", () => {
-    if (upload.get("error") !== "") refuse("The file", null);
+/** A file that the socket would not carry is taken from its upload before it is sent. */
+const guardUploads = (model) => {
+  model.get("uploads").forEach(async (reference, number) => {
+    const upload = await model.widget_manager.get_model(reference.replace("IPY_MODEL_", ""));
+    const refuse = (name, size) => {
+      upload.set({ value: [], error: "" });
+      model.send({ refused: { upload: number, name, size } });
+    };
+    upload.on("change:value", () => {
+      const large = upload.get("value").find((file) => file.size > model.get("max_upload"));
+      if (large) refuse(large.name, large.size);
+    });
+    upload.on("change:error", () => {
+      if (upload.get("error") !== "") refuse(model.get("words").file, null);
+    });
   });
 };
 
@@ -172,32 +243,26 @@ const make = (tag, text, act) => {
   return element;
 };
 
-const GONE = `Nothing answers any more: the program behind this panel has ended, or the connection \
-to it is broken. What you told is not lost: this tab keeps it.`;
-const IN_NOTEBOOK = "Run the cell again: then the panel offers to bring it back.";
-const IN_PAGE = "Reload the page: then it offers to bring it back.";
-const NO_SERVER = `The page's server does not answer. Whoever started it can start it anew: python -m \
-saelib panel. Keep this tab, or save your profile.`;
-
 /** Say that nobody answers, and what can be done. */
-const sayGone = (banner, root) => {
+const sayGone = (banner, root, words) => {
   const page = document.body.dataset.voila !== undefined;
-  const words = make("p", `${GONE} ${page ? IN_PAGE : IN_NOTEBOOK}`);
+  const told = make("p", `${words.gone} ${page ? words.reload : words.runAgain}`);
   const reload = async () => {
     try {
       await fetch(location.href, { method: "HEAD" }); // whatever it answers, it is there
       location.reload();
     } catch {
-      words.textContent = NO_SERVER;
+      told.textContent = fill(words.noServer, { command: "python -m saelib panel" });
     }
   };
   const save = root.querySelector(".saelib-save a").cloneNode(true);
-  banner.replaceChildren(words, ...(page ? [make("button", "Reload the page", reload)] : []), save);
+  banner.replaceChildren(told, ...(page ? [make("button", words.reloadNow, reload)] : []), save);
 };
 
 /** What was told is kept for this tab, as long as it is open; after a reload it is offered again. */
 const keepAnswers = (model, offer) => {
   const key = model.get("store");
+  const words = model.get("words");
   const memory = (() => {
     try {
       return window.sessionStorage;
@@ -226,9 +291,9 @@ const keepAnswers = (model, offer) => {
       close();
     };
     offer.replaceChildren(
-      make("p", "This tab still has the answers from before."),
-      make("button", "Bring them back", take),
-      make("button", "Forget them", forget),
+      make("p", words.stillHere),
+      make("button", words.bringBack, take),
+      make("button", words.forget, forget),
     );
   }
   model.on("change:kept", keep);
@@ -252,14 +317,15 @@ const watchKernel = (kernel, show) => {
 
 export default {
   initialize({ model }) {
-    guardUpload(model);
+    guardUploads(model);
   },
   render({ model, el }) {
     let frame;
     let endings = [];
+    const words = model.get("words");
     const banner = Object.assign(document.createElement("div"), { className: "saelib-gone", role: "alert" });
     const offer = Object.assign(document.createElement("div"), { className: "saelib-offer", role: "region" });
-    offer.ariaLabel = "Answers from before";
+    offer.ariaLabel = words.before;
     const begin = () => {
       const root = el.closest(".saelib-panel");
       if (!root?.querySelector(".saelib-alert .widget-html-content, .widget-upload")) {
@@ -267,12 +333,12 @@ export default {
         return;
       }
       const show = (gone) => {
-        if (gone) sayGone(banner, root);
+        if (gone) sayGone(banner, root, words);
         else banner.replaceChildren();
-        const dead = root.querySelectorAll(".saelib-columns, .saelib-buttons button, .saelib-offer");
+        const dead = root.querySelectorAll(".saelib-columns, .saelib-play, .saelib-buttons button, .saelib-offer");
         for (const part of dead) part.inert = gone;
       };
-      const name = () => nameControls(root, model.get("marks"));
+      const name = () => nameControls(root, model.get("marks"), words);
       name();
       root.prepend(banner, offer);
       const observer = new MutationObserver(name);
@@ -287,6 +353,7 @@ export default {
       endings = [
         () => observer.disconnect(),
         listenToKeys(root, model),
+        listenToSearches(root, model),
         listenToFingers(root),
         watchHeight(root),
         keepAnswers(model, offer),

@@ -15,7 +15,8 @@ import ipykernel.kernelapp
 import ipykernel.zmqshell  # noqa: F401
 import ipywidgets
 
-from saelib.panel.kernels import MODEL
+from saelib.language import ENGLISH
+from saelib.panel.kernels import LANGUAGE, MODEL
 from saelib.panel.widgets import RatingPanel
 from saelib.recommend.recommender import Recommender
 
@@ -27,7 +28,7 @@ gc.freeze()
 
 
 def panel() -> RatingPanel:
-    """A new visitor's panel."""
+    """A new visitor's panel, in their language."""
     # What importing ipywidgets does where a kernel is there already: pages ask for all widgets.
     ipywidgets.register_comm_target()
-    return RatingPanel(recommender)
+    return RatingPanel(recommender, language=os.environ.get(LANGUAGE, ENGLISH))

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 import pandas as pd
 
 from saelib.data.features import age_bracket
 from saelib.errors import ProfileError
+from saelib.language import _
 from saelib.recommend.catalogue import label
 from saelib.recommend.profile import Profile
 from saelib.recommend.questions import likely_seen, next_films
 from saelib.recommend.recommender import Recommender
+from saelib.recommend.words import gender, gender_to_type, genre, occupation
 
 AT_ONCE = 5  # films asked about between two looks at the answers
 TITLES = 20  # of which it is asked whether they were seen
@@ -36,13 +38,20 @@ def interview(
     try:
         if recommender.offered is not None:
             genders, occupations = recommender.offered.genders, recommender.offered.occupations
-            say("Who are you? The answers stay on this machine. Enter: skip a question, q: finish.")
-            others = {"female": "F", "male": "M"} if set(genders) <= {"F", "M"} else {}
-            profile.gender = _choice("Gender", genders, ask, say, others)
+            say(
+                _(
+                    "Who are you? The answers stay on this machine. Enter: skip a question, "
+                    "q: finish."
+                )
+            )
+            others = {gender(g): g for g in genders} if set(genders) <= {"F", "M"} else {}
+            to_type = {gender_to_type(g): g for g in genders}
+            profile.gender = _choice(_("Gender"), to_type, ask, say, others)
             keep(profile)
             profile.age = _age(ask, say)
             keep(profile)
-            profile.occupation = _choice("Occupation", occupations, ask, say)
+            to_type = {occupation(o): o for o in occupations}
+            profile.occupation = _choice(_("Occupation"), to_type, ask, say)
             keep(profile)
         not_seen = _ask_seen(recommender, profile, ask, say)
         keep(profile)
@@ -61,11 +70,11 @@ def _ask_seen(recommender, profile, ask, say) -> list[str]:
     films = likely_seen(recommender, profile, TITLES)
     ids = [_name(recommender, film) for film in films["movie_id"]]
     names = [label(film.title, film.year) for film in films.itertuples()]
-    say("\nWhich of these films have you seen?")
+    say("\n" + _("Which of these films have you seen?"))
     for number, name in enumerate(names, start=1):
         say(f"{number:2}  {name}")
     while True:
-        line = ask("Their numbers, such as 1 4 7 (Enter: none): ").strip()
+        line = ask(_("Their numbers, such as 1 4 7 (Enter: none): ")).strip()
         if line.lower() == "q":
             raise _Finished
         words = re.findall(r"[^\s,]+", line)
@@ -77,29 +86,36 @@ def _ask_seen(recommender, profile, ask, say) -> list[str]:
             say(f"  {'; '.join(names[number - 1] for number in numbers)}")
             return [film for film in ids if film not in profile.seen]
         say(
-            f"Expected numbers from 1 to {len(films)} with spaces between, Enter (none) or "
-            f"q (finish); got {line!r}."
+            _(
+                "Expected numbers from 1 to {n} with spaces between, Enter (none) or q (finish); "
+                "got {line!r}."
+            ).format(n=len(films), line=line)
         )
 
 
 def _ask_films(recommender, n_films, profile, not_seen, ask, say, keep) -> None:
     scale = recommender.scale
-    wanted = f"{scale.lowest:g} to {scale.highest:g} in whole stars" if scale.step == 1 else scale
-    say(
-        f"\nHow did you like these films, the ones that you have seen first? Stars from {wanted};\n"
+    wanted = str(scale)
+    if scale.step == 1:
+        wanted = _("{low:g} to {high:g} in whole stars").format(
+            low=scale.lowest, high=scale.highest
+        )
+    question = _(
+        "How did you like these films, the ones that you have seen first? Stars from {scale};\n"
         "Enter: not seen or no stars, b: back, q: finish."
     )
+    say("\n" + question.format(scale=wanted))
     films: list[pd.Series] = []
     answers: list[float | None] = []
     while len(answers) < n_films:
         if len(answers) == len(films):  # the next questions depend on the answers so far
             n = min(AT_ONCE, n_films - len(films))
             asked = [*not_seen, *(film["movie_id"] for film in films)]
-            films += [film for _, film in next_films(recommender, profile, n, asked).iterrows()]
+            films += [row[1] for row in next_films(recommender, profile, n, asked).iterrows()]
             if len(answers) == len(films):
                 return
         film = films[len(answers)]
-        genres = [genre for genre in film["genres"].split("|") if genre]
+        genres = [genre(name) for name in film["genres"].split("|") if name]
         name = ", ".join([label(film["title"], film["year"]), *genres])
         line = ask(f"{len(answers) + 1:2}/{n_films}  {name}: ").strip()
         if line.lower() == "b":
@@ -108,14 +124,17 @@ def _ask_films(recommender, n_films, profile, not_seen, ask, say, keep) -> None:
                 profile.ratings.pop(_name(recommender, films[len(answers)]["movie_id"]), None)
                 keep(profile)
             else:
-                say("This is the first film.")
+                say(_("This is the first film."))
             continue
         if line.lower() == "q":
             raise _Finished
         try:
             stars = None if line == "" else recommender.check_stars(film["title"], _number(line))
         except ProfileError:
-            say(f"Expected {wanted}, Enter (no stars), b (back) or q (finish); got {line!r}.")
+            expected = _(
+                "Expected {scale}, Enter (no stars), b (back) or q (finish); got {line!r}."
+            )
+            say(expected.format(scale=wanted, line=line))
             continue
         answers.append(stars)
         if stars is not None:
@@ -132,17 +151,18 @@ def _number(line: str) -> float:
     try:
         return float(line.replace(",", "."))
     except ValueError:
-        raise ProfileError(f"{line!r} is not a number.") from None
+        raise ProfileError(_("{line!r} is not a number.").format(line=line)) from None
 
 
 def _choice(
-    question: str, options: Sequence[str], ask, say, others: Mapping[str, str] | None = None
+    question: str, options: Mapping[str, str], ask, say, others: Mapping[str, str] | None = None
 ) -> str | None:
     """One of `options`, typed in any case or by a beginning that fits only one; None if skipped.
 
-    others: further words for an option.
+    options: what is typed -> what it means. others: further words that mean one of them.
     """
-    by_name = {option.casefold(): option for option in options} | dict(others or {})
+    typed_for = {meaning: word for word, meaning in options.items()}
+    by_name = {word.casefold(): meaning for word, meaning in {**(others or {}), **options}.items()}
     few = len(options) <= 4
     if not few:
         say(textwrap.fill(f"{question}: {', '.join(options)}.", 79))
@@ -156,15 +176,15 @@ def _choice(
         fits = [line] if line in by_name else [name for name in by_name if name.startswith(line)]
         if len(fits) == 1:
             if fits[0] != line:
-                say(f"  {by_name[fits[0]]}")
+                say(f"  {typed_for[by_name[fits[0]]]}")
             return by_name[fits[0]]
-        valid = f"Expected one of: {', '.join(options)}; or Enter to skip. Got {line!r}."
-        say(textwrap.fill(valid, 79))
+        valid = _("Expected one of: {options}; or Enter to skip. Got {line!r}.")
+        say(textwrap.fill(valid.format(options=", ".join(options), line=line), 79))
 
 
 def _age(ask, say) -> int | None:
     while True:
-        line = ask("Age in years: ").strip()
+        line = ask(_("Age in years: ")).strip()
         if line == "":
             return None
         if line.lower() == "q":
@@ -173,4 +193,5 @@ def _age(ask, say) -> int | None:
             age_bracket(int(line))
             return int(line)
         except (ValueError, ProfileError):
-            say(f"Expected a whole number from 1 to 120, or Enter to skip. Got {line!r}.")
+            expected = _("Expected a whole number from 1 to 120, or Enter to skip. Got {line!r}.")
+            say(expected.format(line=line))

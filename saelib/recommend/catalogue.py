@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from saelib.errors import ProfileError
+from saelib.language import _
 from saelib.recommend.search import TitleSearch
 
 MAX_TEXT = 100  # characters of what is shown in a message
@@ -68,14 +69,19 @@ class Catalogue:
             return found.pop()
         if found:
             options = "; ".join(f"{self.name(i)}: {self.labels[i]}" for i in sorted(found))
-            raise ProfileError(f"{name!r} names several films; give a movie_id ({options}).")
+            raise ProfileError(
+                _("{name!r} names several films; give a movie_id ({options}).").format(
+                    name=name, options=options
+                )
+            )
         near = difflib.get_close_matches(name.casefold()[:MAX_TEXT], self._by_name, 3, 0.6)
         hint = "; ".join(dict.fromkeys(self.labels[self._by_name[other][0]] for other in near))
-        raise ProfileError(
-            f"{self.dataset} has no film {short(name)}; expected a movie_id or a title as the data "
-            "set writes it, such as 'Usual Suspects, The (1995)'."
-            + (f" Did you mean: {hint}?" if hint else "")
-        )
+        unknown = _(
+            "{dataset} has no film {name}; expected a movie_id or a title as the data set writes "
+            "it, such as 'Usual Suspects, The (1995)'."
+        ).format(dataset=self.dataset, name=short(name))
+        nearest = _("Did you mean: {films}?").format(films=hint)
+        raise ProfileError(f"{unknown} {nearest}" if hint else unknown)
 
     def name(self, position: int) -> str:
         """The movie_id of a film as text: '50'; 'id:300' where '300' is also another's title."""
@@ -102,15 +108,26 @@ class Catalogue:
     def matching(self, genres: Collection[str], decades: Collection[int]) -> np.ndarray:
         """(n_items,) whether a film has one of the genres and is of one of the decades."""
         asked: tuple[tuple[str, Collection, Collection], ...] = (
-            ("genre", genres, self.genres),
-            ("decade", decades, self.decades),
+            (
+                _("No film of {dataset} has the genre {unknown!r}; expected some of {known}."),
+                genres,
+                self.genres,
+            ),
+            (
+                _("No film of {dataset} has the decade {unknown!r}; expected some of {known}."),
+                decades,
+                self.decades,
+            ),
         )
-        for kind, some, known in asked:
+        for problem, some, known in asked:
             unknown = sorted(set(some) - set(known))
             if unknown:
                 raise ProfileError(
-                    f"No film of {self.dataset} has the {kind} {unknown[0]!r}; expected some of "
-                    f"{', '.join(map(str, known))}."
+                    problem.format(
+                        dataset=self.dataset,
+                        unknown=unknown[0],
+                        known=", ".join(map(str, known)),
+                    )
                 )
         wanted = set(genres)
         in_genre = np.array([not wanted or bool(names & wanted) for names in self._genres])

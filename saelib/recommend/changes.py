@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from saelib.language import _, ngettext
 from saelib.recommend.catalogue import label
 
 SAID = 3  # films of which it is said in words what became of them
@@ -29,15 +30,27 @@ class Change:
     def mark(self) -> str:
         """'▲3', '▼2', 'NEW', or '' where it stayed."""
         if self.before is None:
-            return "NEW"
+            return _("NEW")
         return f"{'▲' if self.moved > 0 else '▼'}{abs(self.moved)}" if self.moved else ""
 
     @property
     def words(self) -> str:
         """'up 3', 'down 2', 'new', or '' where it stayed."""
         if self.before is None:
-            return "new"
-        return f"{'up' if self.moved > 0 else 'down'} {abs(self.moved)}" if self.moved else ""
+            return _("new")
+        moved = _("up {places}") if self.moved > 0 else _("down {places}")
+        return moved.format(places=abs(self.moved)) if self.moved else ""
+
+    @property
+    def sentence(self) -> str:
+        """'Fargo (1996) up 2 to 1.'; '' where it stayed."""
+        if self.before is None:
+            said = _("{film} is new at {place}.")
+        elif self.moved > 0:
+            said = _("{film} up {places} to {place}.")
+        else:
+            said = _("{film} down {places} to {place}.") if self.moved else ""
+        return said.format(film=self.name, places=abs(self.moved), place=self.place)
 
 
 @dataclass(frozen=True)
@@ -52,8 +65,14 @@ class Changes:
 
     def in_short(self) -> str:
         """How many films are new, came up and went down: '2 new, 3 up'; '' where none did."""
-        words = [film.words.split()[0] for film in self.films if film.words]
-        return ", ".join(f"{words.count(w)} {w}" for w in ("new", "up", "down") if w in words)
+        new = sum(film.before is None for film in self.films)
+        up, down = (sum(sign * film.moved > 0 for film in self.films) for sign in (1, -1))
+        said = (
+            (new, ngettext("{n} new", "{n} new", new)),
+            (up, ngettext("{n} up", "{n} up", up)),
+            (down, ngettext("{n} down", "{n} down", down)),
+        )
+        return ", ".join(words.format(n=n) for n, words in said if n)
 
     def in_words(self) -> str:
         """A sentence or two, as a screen reader shall say it after a rating.
@@ -64,18 +83,16 @@ class Changes:
             (film for film in self.films if film.mark),
             key=lambda film: (film.before is not None, -abs(film.moved), film.place),
         )
-        said = [
-            f"{film.name} is new at {film.place}."
-            if film.before is None
-            else f"{film.name} {film.words} to {film.place}."
-            for film in moved[:SAID]
-        ]
-        if len(moved) > SAID:
-            said.append(f"{len(moved) - SAID} more have moved.")
+        said = [film.sentence for film in moved[:SAID]]
+        if (more := len(moved) - SAID) > 0:
+            said.append(
+                ngettext("{n} more have moved.", "{n} more have moved.", more).format(n=more)
+            )
+        more = len(self.gone) - SAID
         if self.gone:
-            more = f" and {len(self.gone) - SAID} more" if len(self.gone) > SAID else ""
-            said.append(f"Gone: {', '.join(self.gone[:SAID])}{more}.")
-        return " ".join(said) or "The list is the same as before."
+            gone = _("Gone: {films} and {n} more.") if more > 0 else _("Gone: {films}.")
+            said.append(gone.format(films=", ".join(self.gone[:SAID]), n=more))
+        return " ".join(said) or _("The list is the same as before.")
 
 
 def changes(before: pd.DataFrame, after: pd.DataFrame) -> Changes:

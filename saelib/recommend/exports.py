@@ -31,6 +31,7 @@ from dataclasses import dataclass, field, replace
 
 from saelib.data.scale import HALF_STARS, Scale
 from saelib.errors import ProfileError
+from saelib.language import _, ngettext, number
 from saelib.recommend.catalogue import label, short
 
 ARCHIVE = b"PK\x03\x04"
@@ -105,11 +106,15 @@ FORMATS = (
     ),
     Format("own list", ("title",), HALF_STARS, "title", ("stars", "rating"), unrated_is_seen=True),
 )
-EXPECTED = (
-    "expected a file of Letterboxd (Name, Year, Letterboxd URI, Rating), IMDb (Const, Your Rating, "
-    "Title), MovieLens.org (movie_id, imdb_id, tmdb_id, rating, title) or TMDB (TMDb ID, IMDb ID, "
-    "Type, Name, Your Rating), or a list with the columns title, year, stars"
-)
+
+
+def expected() -> str:
+    """What can be read, as a part of a sentence."""
+    return _(
+        "expected a file of Letterboxd (Name, Year, Letterboxd URI, Rating), IMDb (Const, Your "
+        "Rating, Title), MovieLens.org (movie_id, imdb_id, tmdb_id, rating, title) or TMDB (TMDb "
+        "ID, IMDb ID, Type, Name, Your Rating), or a list with the columns title, year, stars"
+    )
 
 
 @dataclass(frozen=True)
@@ -157,38 +162,54 @@ def read_export(content: bytes, source: str, scale: Scale | None = None) -> Expo
     """
     if len(content) > MAX_FILE:
         raise ProfileError(
-            f"{source} is longer than {MAX_FILE:,} bytes; {EXPECTED}, of one person."
+            _("{file} is longer than {size} bytes; {expected}, of one person.").format(
+                file=source, size=number(MAX_FILE), expected=expected()
+            )
         )
     text, notes = _decode(content, source)
     lines = _lines(text, source)
-    number, header = next(lines, (0, []))
+    header = next(lines, (0, []))[1]
     found = _recognise(header)
     if found is None:
         raise ProfileError(
-            f"{source} has the columns {short(', '.join(map(printable, header)))}; {EXPECTED}."
+            _("{file} has the columns {columns}; {expected}.").format(
+                file=source,
+                columns=short(", ".join(map(printable, header))),
+                expected=expected(),
+            )
         )
     export = Export(source, found.name, found.scale, notes=notes)
     if found.name == "own list":
         export.scale = scale or HALF_STARS
     elif scale is not None:
-        raise ProfileError(f"{source} is of {found.name}, whose scale is {found.scale}.")
+        raise ProfileError(
+            _("{file} is of {service}, whose scale is {scale}.").format(
+                file=source, service=found.name, scale=found.scale
+            )
+        )
     columns = {name.strip().casefold(): i for i, name in reversed(list(enumerate(header)))}
     has_stars = any(name in columns for name in found.stars)
     if found.unrated_is_seen and not has_stars:
         if "watchlist" in source.casefold():
             raise ProfileError(
-                f"{source} is a watchlist: films to see, which tell nothing of what you liked. "
-                "Letterboxd: import ratings.csv and watched.csv."
+                _(
+                    "{file} is a watchlist: films to see, which tell nothing of what you liked. "
+                    "Letterboxd: import ratings.csv and watched.csv."
+                ).format(file=source)
             )
         notes.append(
-            "No column of stars: taken as films that were seen (a watchlist would look the same)."
+            _(
+                "No column of stars: taken as films that were seen (a watchlist would look the "
+                "same)."
+            )
         )
     n_unrated = 0
-    for number, cells in lines:
+    for line, cells in lines:
         if len(cells) != len(header):
-            export.refused.append(f"line {number} has {len(cells)} fields instead of {len(header)}")
+            wrong = _("line {line} has {n} fields instead of {wanted}")
+            export.refused.append(wrong.format(line=line, n=len(cells), wanted=len(header)))
             continue
-        row = _row(found, number, {name: cells[i].strip() for name, i in columns.items()}, export)
+        row = _row(found, line, {name: cells[i].strip() for name, i in columns.items()}, export)
         if row is None:
             continue
         if row.stars is None and not found.unrated_is_seen:
@@ -196,7 +217,12 @@ def read_export(content: bytes, source: str, scale: Scale | None = None) -> Expo
             continue
         export.rows.append(row)
     if n_unrated:
-        notes.append(f"Without a rating, so left out: {n_unrated} of {found.name}'s lines.")
+        left_out = ngettext(
+            "Without a rating, so left out: {n} of {service}'s lines.",
+            "Without a rating, so left out: {n} of {service}'s lines.",
+            n_unrated,
+        )
+        notes.append(left_out.format(n=n_unrated, service=found.name))
     return export
 
 
@@ -213,11 +239,17 @@ def unpacked(content: bytes, source: str) -> list[tuple[str, bytes]]:
             found = [(name, archive.open(name).read(MAX_FILE + 1)) for name in inside]
     # RuntimeError: encrypted; NotImplementedError, a kind of it: what zipfile cannot read.
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError) as error:
-        raise ProfileError(f"{source} is an archive that cannot be read ({error}).") from error
+        raise ProfileError(
+            _("{file} is an archive that cannot be read ({error}).").format(
+                file=source, error=error
+            )
+        ) from error
     if not found:
         raise ProfileError(
-            f"{source} is an archive or a spreadsheet without {' and '.join(OF_LETTERBOXD)}, as "
-            "Letterboxd's has them; choose a CSV file in it, or save it as CSV."
+            _(
+                "{file} is an archive or a spreadsheet without {ratings} and {watched}, as "
+                "Letterboxd's has them; choose a CSV file in it, or save it as CSV."
+            ).format(file=source, ratings=OF_LETTERBOXD[0], watched=OF_LETTERBOXD[1])
         )
     return found
 
@@ -237,9 +269,13 @@ def _decode(content: bytes, source: str) -> tuple[str, list[str]]:
             text = content.decode("cp1252")
         except UnicodeDecodeError:
             raise ProfileError(
-                f"{source} is not encoded as UTF-8 ({error}); save it as 'CSV UTF-8'."
+                _("{file} is not encoded as UTF-8 ({error}); save it as 'CSV UTF-8'.").format(
+                    file=source, error=error
+                )
             ) from error
-    note = "Not encoded as UTF-8: read as Windows-1252. If titles look odd, save it as 'CSV UTF-8'."
+    note = _(
+        "Not encoded as UTF-8: read as Windows-1252. If titles look odd, save it as 'CSV UTF-8'."
+    )
     return text, [note]
 
 
@@ -260,11 +296,13 @@ def _lines(text: str, source: str) -> Iterator[tuple[int, list[str]]]:
                 yield reader.line_num, cells
     except csv.Error as error:
         raise ProfileError(
-            f"{source} is no table: line {reader.line_num} cannot be read ({error})."
+            _("{file} is no table: line {line} cannot be read ({error}).").format(
+                file=source, line=reader.line_num, error=error
+            )
         ) from error
 
 
-def _row(found: Format, number: int, cells: dict[str, str], export: Export) -> Row | None:
+def _row(found: Format, line: int, cells: dict[str, str], export: Export) -> Row | None:
     """One film; None where the line cannot be used, which is then told in `export.refused`."""
     title = cells.get(found.title, "")
     year = re.search(r"\b(1[89]|20)\d\d\b", cells.get(found.year, ""))
@@ -272,7 +310,7 @@ def _row(found: Format, number: int, cells: dict[str, str], export: Export) -> R
         year = re.search(r"(?<=\()(1[89]|20)\d\d(?=\)\s*$)", title)
     title = re.sub(r"\s*\(\d{4}\)\s*$", "", title)
     row = Row(
-        number,
+        line,
         title,
         int(year[0]) if year else None,
         original=cells.get(found.original, ""),
@@ -283,7 +321,7 @@ def _row(found: Format, number: int, cells: dict[str, str], export: Export) -> R
         date=next((cells[name] for name in found.date if cells.get(name)), ""),
     )
     if not title and not any((row.movie_id, row.imdb_id, row.tmdb_id)):
-        export.refused.append(f"line {number} names no film")
+        export.refused.append(_("line {line} names no film").format(line=line))
         return None
     told = next((cells[name] for name in found.stars if cells.get(name)), "")
     if not told:
@@ -293,15 +331,18 @@ def _row(found: Format, number: int, cells: dict[str, str], export: Export) -> R
     except ValueError:
         stars = float("nan")
     if not export.scale.contains(stars):
-        problem = (
-            f"{short(printable(told, 20))} stars for {row} are not on the scale {export.scale}"
-        )
+        wrong = {"line": line, "stars": short(printable(told, 20)), "film": row}
+        wrong |= {"scale": export.scale, "file": export.source}
         if found.name == "own list":
             raise ProfileError(
-                f"{export.source}, line {number}: {problem}. Mend it, or say what the scale of the "
-                "list is: python -m saelib import --scale 1 10 …"
+                _(
+                    "{file}, line {line}: {stars} stars for {film} are not on the scale {scale}. "
+                    "Mend it, or say what the scale of the list is: python -m saelib import "
+                    "--scale 1 10 …"
+                ).format(**wrong)
             )
-        export.refused.append(f"line {number}: {problem}")
+        problem = _("line {line}: {stars} stars for {film} are not on the scale {scale}")
+        export.refused.append(problem.format(**wrong))
         return None
     return replace(row, stars=stars)
 

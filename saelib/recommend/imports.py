@@ -16,6 +16,7 @@ from saelib.data.links import at_hand, links
 from saelib.data.releases import LAST_YEAR, read_films
 from saelib.data.scale import Scale
 from saelib.errors import ProfileError
+from saelib.language import _, ngettext
 from saelib.recommend.catalogue import Catalogue
 from saelib.recommend.exports import Export, Row, read_export, unpacked
 from saelib.recommend.matching import BY_NUMBER, SURE, Matcher
@@ -41,12 +42,26 @@ def convert(stars: float, told: Scale, wanted: Scale) -> float:
 def rule(told: Scale, wanted: Scale) -> str:
     """`convert` in words."""
     if told == wanted:
-        return f"Stars are taken as they are, {told}."
-    examples = [f"{x:g} is {convert(x, told, wanted):g}" for x in told.levels[[-1, -4, 0]]]
-    return (
-        f"Stars {told} become {wanted}: the same part of the highest, rounded, a half up; "
-        f"{', '.join(examples)}."
-    )
+        return _("Stars are taken as they are, {scale}.").format(scale=told)
+    example = _("{stars:g} is {converted:g}")
+    examples = [
+        example.format(stars=x, converted=convert(x, told, wanted))
+        for x in told.levels[[-1, -4, 0]]
+    ]
+    return _(
+        "Stars {scale} become {wanted}: the same part of the highest, rounded, a half up; "
+        "{examples}."
+    ).format(scale=told, wanted=wanted, examples=", ".join(examples))
+
+
+def way(how: str) -> str:
+    """How `Matcher` has found a film, in words."""
+    return {
+        "title and year": _("title and year"),
+        "title, one year apart": _("title, one year apart"),
+        "title, no year": _("title, no year"),
+        "a part of the title, and year": _("a part of the title, and year"),
+    }.get(how, how)
 
 
 @dataclass
@@ -71,42 +86,52 @@ class Imported:
 
     def summary(self) -> str:
         """In one line: how much was taken."""
-        left = [
-            (len(self.not_found), f"not in {self.dataset}"),
-            (len(self.ambiguous), "ambiguous"),
-            (len(self.refused), "unusable"),
-        ]
+        unknown, unsure, refused = len(self.not_found), len(self.ambiguous), len(self.refused)
+        left = (
+            (unknown, ngettext("{n} not in {dataset}", "{n} not in {dataset}", unknown)),
+            (unsure, ngettext("{n} ambiguous", "{n} ambiguous", unsure)),
+            (refused, ngettext("{n} unusable", "{n} unusable", refused)),
+        )
+        rest = ", ".join(words.format(n=n, dataset=self.dataset) for n, words in left if n)
         rated, seen = len(self.profile.ratings), len(self.profile.seen)
-        rest = ", ".join(f"{n} {what}" for n, what in left if n)
-        taken = f"{rated} film{'s' * (rated != 1)} with stars and {seen} seen taken"
-        return f"{taken}; {rest}." if rest else f"{taken}, all there were."
+        taken = ngettext(
+            "{n} film with stars and {seen} seen taken",
+            "{n} films with stars and {seen} seen taken",
+            rated,
+        ).format(n=rated, seen=seen)
+        if rest:
+            return _("{taken}; {rest}.").format(taken=taken, rest=rest)
+        return _("{taken}, all there were.").format(taken=taken)
 
     def report(self, most: int | None = 20) -> str:
         """All of it in lines. most: how many films of each kind are listed; None: all."""
         ways = Counter(how for _, _, how in self.matched)
         lines = [self.summary(), *self.notes]
-        lines += [f"{n:6} found by {how}" for how, n in ways.most_common()]
+        by = _("{n:6} found by {way}")
+        lines += [by.format(n=n, way=way(how)) for how, n in ways.most_common()]
         listed = [
             (
-                "Found under another name or year; are these the same",
+                _("Found under another name or year; are these the same: {n}"),
                 [f"{a} → {b}" for a, b, how in self.matched if how not in SURE],
             ),
             (
-                "Could be several, so not taken",
+                _("Could be several, so not taken: {n}"),
                 [f"{film}: {'; '.join(could)}" for film, could in self.ambiguous],
             ),
-            ("Not taken", self.refused),
+            (_("Not taken: {n}"), self.refused),
             (
-                f"Not in {self.dataset}",
+                _("Not in {dataset}: {n}"),
                 [f"{film}{f' ({hint})' if hint else ''}" for film, hint in self.not_found],
             ),
         ]
         for heading, films in listed:
             if films:
                 shown = films[:most]
-                lines += ["", f"{heading}: {len(films)}", *(f"  {film}" for film in shown)]
-                if len(films) > len(shown):
-                    lines.append(f"  … and {len(films) - len(shown)} more")
+                heading = heading.format(n=len(films), dataset=self.dataset)
+                lines += ["", heading, *(f"  {film}" for film in shown)]
+                if more := len(films) - len(shown):
+                    rest = ngettext("… and {n} more", "… and {n} more", more)
+                    lines.append(f"  {rest.format(n=more)}")
         return "\n".join(lines + (["", self.better] if self.better else []))
 
 
@@ -133,7 +158,10 @@ def import_files(
     for export in exports:
         where = f"{export.source}, " if len(exports) > 1 else ""
         imported.refused += [f"{where}{line}" for line in export.refused]
-        imported.notes += [f"{export.source}: {export.format}, {len(export.rows)} films."]
+        n = len(export.rows)
+        read = ngettext("{file}: {kind}, {n} films.", "{file}: {kind}, {n} films.", n)
+        kind = _("own list") if export.format == "own list" else export.format
+        imported.notes.append(read.format(file=export.source, kind=kind, n=n))
         imported.notes += export.notes
         if any(row.stars is not None for row in export.rows):
             imported.notes.append(rule(export.scale, scale))
@@ -169,9 +197,11 @@ def _match(export: Export, matcher: Matcher, catalogue: Catalogue, imported, tol
         elif found.how == "several":
             imported.ambiguous.append((str(row), labels))
         else:
-            imported.not_found.append((str(row), f"there: {'; '.join(labels)}" if labels else ""))
+            hint = _("there: {films}").format(films="; ".join(labels)) if labels else ""
+            imported.not_found.append((str(row), hint))
     if n_others:
-        imported.notes.append(f"No films, so left out: {n_others} (series, episodes, games).")
+        others = _("No films, so left out: {n} (series, episodes, games).").format(n=n_others)
+        imported.notes.append(others)
 
 
 def _latest(name: str, rows: list[tuple[Row, float | None]], notes: list[str]) -> float | None:
@@ -183,9 +213,11 @@ def _latest(name: str, rows: list[tuple[Row, float | None]], notes: list[str]) -
     last = {stars for date, stars in rated if date == latest}
     given = ", ".join(f"{stars:g}" for _, stars in rated)
     if latest and len(last) == 1:
-        notes.append(f"{name} stands there with {given} stars: the latest, {max(last):g}, count.")
+        counts = _("{film} stands there with {given} stars: the latest, {stars:g}, count.")
+        notes.append(counts.format(film=name, given=given, stars=max(last)))
         return last.pop()
-    notes.append(f"{name} stands there with {given} stars: it counts as seen, without stars.")
+    seen = _("{film} stands there with {given} stars: it counts as seen, without stars.")
+    notes.append(seen.format(film=name, given=given))
     return None
 
 
@@ -201,8 +233,8 @@ def _better(rows: list[Row], imported: Imported) -> str:
     better = sorted((n, name) for name, n in counts.items() if n > here)
     if better:
         n, name = better[-1]
-        return (
-            f"{name}, at hand, has {n} of these {len(rows)} films; {imported.dataset} has {here}."
+        return _("{other}, at hand, has {n} of these {films} films; {dataset} has {here}.").format(
+            other=name, n=n, films=len(rows), dataset=imported.dataset, here=here
         )
     last = LAST_YEAR.get(imported.dataset)
     if last is None:
@@ -211,9 +243,16 @@ def _better(rows: list[Row], imported: Imported) -> str:
     later = [name for name, year in LAST_YEAR.items() if year > last and name not in counts]
     if not n_later or not later:
         return ""
-    return (
-        f"{n_later} of the films are of {last + 1} or later, after {imported.dataset} ends; "
-        f"{later[-1]} reaches to {LAST_YEAR[later[-1]]}."
+    return ngettext(
+        "{n} of the films are of {year} or later, after {dataset} ends; {other} reaches to {last}.",
+        "{n} of the films are of {year} or later, after {dataset} ends; {other} reaches to {last}.",
+        n_later,
+    ).format(
+        n=n_later,
+        year=last + 1,
+        dataset=imported.dataset,
+        other=later[-1],
+        last=LAST_YEAR[later[-1]],
     )
 
 
@@ -221,10 +260,17 @@ def _whole(stars: float) -> float:
     return int(stars) if stars == int(stars) else stars
 
 
-def read_profile(content: bytes, name: str, catalogue: Catalogue, scale: Scale) -> Imported:
-    """A file that somebody loads: a profile as JSON, or an export. Raises ProfileError."""
+def read_profile(
+    content: bytes, name: str, catalogue: Catalogue, scale: Scale, *, compare: bool = False
+) -> Imported:
+    """A file that somebody loads: a profile as JSON, or an export. Raises ProfileError.
+
+    compare: see `import_files`.
+    """
     if content.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"["):
         return Imported(Profile.from_json(content, name), catalogue.dataset, of_elsewhere=False)
     if not content.strip():
-        raise ProfileError(f"{name} is empty; expected a profile, or an export as a CSV file.")
-    return import_files([(name, content)], catalogue, scale)
+        raise ProfileError(
+            _("{file} is empty; expected a profile, or an export as a CSV file.").format(file=name)
+        )
+    return import_files([(name, content)], catalogue, scale, compare=compare)

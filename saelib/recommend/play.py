@@ -9,9 +9,11 @@ import numpy as np
 import pandas as pd
 
 from saelib.errors import ProfileError
+from saelib.language import _, ngettext
 from saelib.recommend.changes import Changes, changes
 from saelib.recommend.profile import Profile
 from saelib.recommend.recommender import Recommender
+from saelib.recommend.words import genre, listed
 
 POOL = 50  # films of each person's own list among which a film night chooses
 NIGHTS: dict[str, Callable[..., np.ndarray]] = {"least misery": np.min, "average": np.mean}
@@ -63,15 +65,25 @@ def film_night(
     the expected stars of each person, named as in `profiles`. Raises ProfileError.
     """
     if how not in NIGHTS:
-        raise ProfileError(f"{how!r} is no way to choose; expected one of {', '.join(NIGHTS)}.")
+        raise ProfileError(
+            _("{how!r} is no way to choose; expected one of {ways}.").format(
+                how=how, ways=", ".join(NIGHTS)
+            )
+        )
     if n < 1:
-        raise ProfileError(f"The number of recommendations must be at least 1; got {n}.")
+        raise ProfileError(
+            _("The number of recommendations must be at least 1; got {n}.").format(n=n)
+        )
     if len(profiles) < 2:
-        raise ProfileError(f"A film night takes two profiles or more; got {len(profiles)}.")
+        raise ProfileError(
+            _("A film night takes two profiles or more; got {n}.").format(n=len(profiles))
+        )
     reserved = {"movie_id", "title", "year", "genres", "stars"} & set(profiles)
     if reserved:
         raise ProfileError(
-            f"A person cannot be called {min(reserved)!r} here; choose another name."
+            _("A person cannot be called {name!r} here; choose another name.").format(
+                name=min(reserved)
+            )
         )
     for told in profiles.values():
         recommender.encode(told)
@@ -113,28 +125,45 @@ class TasteCard:
 
     def text(self) -> str:
         """The card in words: the alternative of its picture."""
+        rated, seen = self.n_rated, self.n_seen
+        heading = (
+            ngettext(
+                "My taste in films, from {n} ratings and {seen} more seen",
+                "My taste in films, from {n} ratings and {seen} more seen",
+                rated,
+            )
+            if seen
+            else ngettext(
+                "My taste in films, from {n} ratings", "My taste in films, from {n} ratings", rated
+            )
+        )
         lines = [
-            f"My taste in films, from {self.n_rated} ratings"
-            + (f" and {self.n_seen} more seen" if self.n_seen else ""),
-            f"Stars on the average: {self.mean:.1f}",
-            f"Favourites: {'; '.join(self.favourites)}",
+            heading.format(n=rated, seen=seen),
+            _("Stars on the average: {stars:.1f}").format(stars=self.mean),
+            _("Favourites: {films}").format(films="; ".join(self.favourites)),
         ]
         if self.genres:
-            more = ", ".join(f"{genre} (+{stars:.1f} ★)" for genre, stars in self.genres)
-            lines.append(f"Liked more than by others: {more}")
+            more = ", ".join(f"{genre(name)} (+{stars:.1f} ★)" for name, stars in self.genres)
+            lines.append(_("Liked more than by others: {genres}").format(genres=more))
         if self.apart:
-            film, given, expected = self.apart
-            lines.append(f"Furthest from others: {film}, {given:g} ★ where {expected:.1f} is usual")
-        lines.append(f"On the map of tastes near: {' and '.join(self.near)}" if self.near else "")
-        lines.append(f"To watch next: {'; '.join(self.next)}" if self.next else "")
-        lines.append(f"By a stacked autoencoder, from MovieLens ({self.dataset})")
-        return "\n".join(line for line in lines if line)
+            film, given, usual = self.apart
+            apart = _("Furthest from others: {film}, {given:g} ★ where {usual:.1f} is usual")
+            lines.append(apart.format(film=film, given=given, usual=usual))
+        if self.near:
+            near = listed([genre(name) for name in self.near])
+            lines.append(_("On the map of tastes near: {genres}").format(genres=near))
+        if self.next:
+            lines.append(_("To watch next: {films}").format(films="; ".join(self.next)))
+        lines.append(
+            _("By a stacked autoencoder, from MovieLens ({dataset})").format(dataset=self.dataset)
+        )
+        return "\n".join(lines)
 
 
 def taste_card(recommender: Recommender, profile: Profile) -> TasteCard:
     """A card of a profile. Raises ProfileError, also where nothing was rated."""
     if not profile.ratings:
-        raise ProfileError("A taste card takes ratings: give stars to at least one film.")
+        raise ProfileError(_("A taste card takes ratings: give stars to at least one film."))
     catalogue, person = recommender.catalogue, recommender.encode(profile)
     rated = person.stars.indices
     given = person.stars.data.astype(float) - recommender.scale.offset
@@ -142,12 +171,10 @@ def taste_card(recommender: Recommender, profile: Profile) -> TasteCard:
     above = given - usual
     of_genre: dict[str, list[float]] = {}
     for position, more in zip(rated, above - above.mean()):
-        for genre in filter(None, catalogue.films["genres"][position].split("|")):
-            of_genre.setdefault(genre, []).append(float(more))
+        for name in filter(None, catalogue.films["genres"][position].split("|")):
+            of_genre.setdefault(name, []).append(float(more))
     liking = {
-        genre: sum(more) / (len(more) + DOUBT)
-        for genre, more in of_genre.items()
-        if len(more) >= FEW
+        name: sum(more) / (len(more) + DOUBT) for name, more in of_genre.items() if len(more) >= FEW
     }
     genres = sorted((g for g in liking if liking[g] >= 0.05), key=lambda g: -liking[g])[:FEW]
     furthest = int(np.argmax(np.abs(above)))
@@ -161,7 +188,7 @@ def taste_card(recommender: Recommender, profile: Profile) -> TasteCard:
         n_seen=len(set(person.seen.indices) - set(rated)),
         mean=float(given.mean()),
         favourites=[catalogue.labels[rated[i]] for i in favourites],
-        genres=[(genre, liking[genre]) for genre in genres],
+        genres=[(name, liking[name]) for name in genres],
         apart=(catalogue.labels[rated[furthest]], given[furthest], usual[furthest])
         if abs(above[furthest]) >= 1
         else None,

@@ -14,6 +14,7 @@ from scipy.sparse import csr_array
 from saelib.data.people import People, mask
 from saelib.data.scale import Scale
 from saelib.errors import ProfileError
+from saelib.language import _, number
 from saelib.network.storage import write_whole
 from saelib.recommend.catalogue import MAX_TEXT, Catalogue, short
 
@@ -43,39 +44,68 @@ class Profile:
     rejected: list[str] = field(default_factory=list)
 
     @classmethod
-    def from_json(cls, text: str | bytes, source: str = "The profile") -> Profile:
+    def from_json(cls, text: str | bytes, source: str | None = None) -> Profile:
         """Read `{"dataset": "ml-100k", "ratings": {"50": 5}, "seen": ["96"], "age": 30, …}`.
 
         Raises ProfileError: not JSON (bytes: in UTF-8), another shape, a film twice, too long.
         """
-        example = 'expected {"dataset": "ml-100k", "ratings": {"50": 5}, "age": 30}'
+        source = source or _("The profile")
+        example = '{"dataset": "ml-100k", "ratings": {"50": 5}, "age": 30}'
         if len(text) > MAX_BYTES:
-            raise ProfileError(f"{source} is longer than {MAX_BYTES:,} bytes; {example}.")
+            raise ProfileError(
+                _("{file} is longer than {size} bytes; expected {example}.").format(
+                    file=source, size=number(MAX_BYTES), example=example
+                )
+            )
         try:
             text = text.decode() if isinstance(text, bytes) else text
             # Some editors put a mark of three bytes before UTF-8.
             told = json.loads(text.removeprefix("\ufeff"), object_pairs_hook=_without_repeats)
         except ProfileError as error:
-            raise ProfileError(f"{source} is ambiguous: {error}") from None
+            raise ProfileError(
+                _("{file} is ambiguous: {error}").format(file=source, error=error)
+            ) from None
         except (ValueError, RecursionError) as error:
-            raise ProfileError(f"{source} is not JSON ({error}); {example}.") from error
+            raise ProfileError(
+                _("{file} is not JSON ({error}); expected {example}.").format(
+                    file=source, error=error, example=example
+                )
+            ) from error
         if not isinstance(told, dict) or not isinstance(told.get("ratings", {}), dict):
-            raise ProfileError(f"{source} has another shape than a profile; {example}.")
+            raise ProfileError(
+                _("{file} has another shape than a profile; expected {example}.").format(
+                    file=source, example=example
+                )
+            )
         unknown = set(told) - {field.name for field in fields(cls)}
         if unknown:
-            raise ProfileError(f"{source} has the unknown entry {short(min(unknown))}; {example}.")
+            raise ProfileError(
+                _("{file} has the unknown entry {entry}; expected {example}.").format(
+                    file=source, entry=short(min(unknown)), example=example
+                )
+            )
         for key in ("seen", "rejected"):
             films = told.get(key, [])
             if not isinstance(films, list) or not all(type(film) in (str, int) for film in films):
-                raise ProfileError(f'{source} has another "{key}" than a list like ["50", "96"].')
+                raise ProfileError(
+                    _('{file} has another "{entry}" than a list like ["50", "96"].').format(
+                        file=source, entry=key
+                    )
+                )
         age = told.get("age")
         if age is not None and (isinstance(age, bool) or not isinstance(age, (int, float))):
-            raise ProfileError(f"{source} has the age {short(age)}; expected years as a number.")
+            raise ProfileError(
+                _("{file} has the age {age}; expected years as a number.").format(
+                    file=source, age=short(age)
+                )
+            )
         for key in ("dataset", "gender", "occupation"):
             value = told.get(key)
             if value is not None and not (isinstance(value, str) and len(value) <= MAX_TEXT):
                 raise ProfileError(
-                    f"{source} has the {key} {short(value)}; expected a short text or null."
+                    _("{file} has the {entry} {value}; expected a short text or null.").format(
+                        file=source, entry=key, value=short(value)
+                    )
                 )
         return cls(**told)
 
@@ -86,7 +116,9 @@ class Profile:
             with open(path, "rb") as file:
                 text = file.read(MAX_BYTES + 1).decode()
         except (OSError, UnicodeDecodeError) as error:
-            raise ProfileError(f"Cannot read the profile {path}: {error}.") from error
+            raise ProfileError(
+                _("Cannot read the profile {path}: {error}.").format(path=path, error=error)
+            ) from error
         return cls.from_json(text, str(path))
 
     def to_json(self) -> str:
@@ -101,14 +133,20 @@ class Profile:
         try:
             write_whole(path, self.to_json().encode())
         except OSError as error:
-            raise ProfileError(f"Cannot write the profile {path}: {error}.") from error
+            raise ProfileError(
+                _("Cannot write the profile {path}: {error}.").format(path=path, error=error)
+            ) from error
 
 
 def _without_repeats(pairs: list[tuple[str, object]]) -> dict:
     counts = Counter(key for key, _ in pairs)
     for key, n in counts.items():
         if n > 1:
-            raise ProfileError(f"{short(key)} stands in it {n} times; each may stand once.")
+            raise ProfileError(
+                _("{entry} stands in it {n} times; each may stand once.").format(
+                    entry=short(key), n=n
+                )
+            )
     return dict(pairs)
 
 
@@ -120,8 +158,9 @@ def check_stars(film: str | int, stars: Any, scale: Scale, dataset: str) -> floa
     is_number = isinstance(stars, (int, float)) and not isinstance(stars, bool)
     if not (is_number and abs(stars) < 1e9 and scale.contains(stars)):
         raise ProfileError(
-            f"{short(stars)} stars for {short(film)} are not on the scale of {dataset}: expected "
-            f"{scale}."
+            _(
+                "{stars} stars for {film} are not on the scale of {dataset}: expected {scale}."
+            ).format(stars=short(stars), film=short(film), dataset=dataset, scale=scale)
         )
     return float(stars)
 
@@ -134,15 +173,19 @@ def encode(profile: Profile, catalogue: Catalogue, bundle: Bundle, *, empty: boo
     """
     if profile.dataset not in (None, bundle.dataset):
         raise ProfileError(
-            f"The profile is of {short(profile.dataset)}, the model of {bundle.dataset}; "
-            "movie_ids differ between releases. Use a model trained on the profile's."
+            _(
+                "The profile is of {dataset}, the model of {other}; movie_ids differ between "
+                "releases. Use a model trained on the profile's."
+            ).format(dataset=short(profile.dataset), other=bundle.dataset)
         )
     stars: dict[int, float] = {}
     for film, value in profile.ratings.items():
         position = catalogue.position(film)
         if position in stars:
             raise ProfileError(
-                f"{catalogue.labels[position]} is rated twice (again as {short(film)})."
+                _("{film} is rated twice (again as {name}).").format(
+                    film=catalogue.labels[position], name=short(film)
+                )
             )
         given = check_stars(film, value, bundle.scale, bundle.dataset)
         stars[position] = given + bundle.scale.offset
@@ -150,16 +193,20 @@ def encode(profile: Profile, catalogue: Catalogue, bundle: Bundle, *, empty: boo
     offered, occupation = bundle.offered, profile.occupation
     if offered and occupation is not None and occupation not in offered.occupations:
         raise ProfileError(
-            f"Occupation {occupation!r:.100} is not in {bundle.dataset}; expected one of "
-            f"{', '.join(offered.occupations)}."
+            _("Occupation {value} is not in {dataset}; expected one of {known}.").format(
+                value=f"{occupation!r:.100}",
+                dataset=bundle.dataset,
+                known=", ".join(offered.occupations),
+            )
         )
     about = bundle.demographics.encode(profile.gender, profile.age, occupation)
     told = [bool(stars), bundle.order is not None and bool(seen)]
     told.append(bundle.liking.uses_demographics and bool(about.any()))
     if not empty and not any(told):
         raise ProfileError(
-            "The profile is empty: rate at least one film"
-            + (", or tell gender, age or occupation." if offered else ".")
+            _("The profile is empty: rate at least one film, or tell gender, age or occupation.")
+            if offered
+            else _("The profile is empty: rate at least one film.")
         )
 
     def row(values: dict[int, float]) -> csr_array:

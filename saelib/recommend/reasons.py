@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from saelib.data.scale import Scale
+from saelib.language import _, ngettext
 from saelib.recommend.profile import Profile
 from saelib.recommend.recommender import Recommender, without_each, worth_leaving_out
+from saelib.recommend.words import listed
 
 LEAST = 0.05  # of P(see) or P(like): what is due to a film by less is no reason that one believes
 
@@ -48,8 +50,13 @@ class Reasons:
         rated = [
             f"{reason.name} ({_given(reason.stars)}, {reason.share:.0%})" for reason in self.like
         ]
-        said = [f"You would come across it: you have seen {_and(seen)}."] if seen else []
-        said += [f"You would like it, going by {_and(rated)}."] if rated else []
+        said = []
+        if seen:
+            why = _("You would come across it: you have seen {films}.")
+            said.append(why.format(films=listed(seen)))
+        if rated:
+            why = _("You would like it, going by {films}.")
+            said.append(why.format(films=listed(rated)))
         return " ".join(said)
 
 
@@ -114,18 +121,16 @@ def caution(films: pd.DataFrame, scale: Scale) -> str:
     if not low:
         return ""
     if low == len(films):
-        return (
-            f"You may like none of these: all are expected below {least:g} stars. Rate some films "
+        return _(
+            "You may like none of these: all are expected below {stars:g} stars. Rate some films "
             "that you liked, and the list can follow them."
-        )
-    which = "One of these is" if low == 1 else f"{low} of these are"
-    return f"{which} expected below {least:g} stars: likely to be seen rather than liked."
+        ).format(stars=least)
+    return ngettext(
+        "One of these is expected below {stars:g} stars: likely to be seen rather than liked.",
+        "{n} of these are expected below {stars:g} stars: likely to be seen rather than liked.",
+        int(low),
+    ).format(stars=least, n=low)
 
 
 def _given(stars: float | None) -> str:
-    return "seen" if stars is None else Scale.spoken(stars)
-
-
-def _and(names: Sequence[str]) -> str:
-    *first, last = names
-    return f"{', '.join(first)} and {last}" if first else last
+    return _("seen") if stars is None else Scale.spoken(stars)

@@ -11,6 +11,7 @@ from scipy.sparse import csr_array, vstack
 
 from saelib.data.people import People
 from saelib.errors import ProfileError
+from saelib.language import _
 from saelib.model.bundle import Bundle
 from saelib.model.seeing import ListOrder
 from saelib.recommend.catalogue import Catalogue
@@ -115,9 +116,13 @@ class Recommender:
         decades that no film has.
         """
         if n < 1:
-            raise ProfileError(f"The number of recommendations must be at least 1; got {n}.")
+            raise ProfileError(
+                _("The number of recommendations must be at least 1; got {n}.").format(n=n)
+            )
         if not 0 <= well_known <= 1:
-            raise ProfileError(f"well_known goes from 0 to 1; got {well_known:g}.")
+            raise ProfileError(
+                _("well_known goes from 0 to 1; got {value:g}.").format(value=well_known)
+            )
         catalogue, order = self.catalogue, self.bundle.order
         wanted = catalogue.matching(genres, decades)
         wanted &= catalogue.films["n_ratings"].to_numpy() > 0

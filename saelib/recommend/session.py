@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection, Hashable, Iterator
+import time
+from collections.abc import Callable, Collection, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from saelib.errors import ProfileError
+from saelib.language import _
 from saelib.recommend.changes import Changes
 from saelib.recommend.play import what_if
 from saelib.recommend.profile import Profile
@@ -19,6 +21,8 @@ from saelib.recommend.reasons import Reasons, reasons
 from saelib.recommend.recommender import Recommender
 
 ABOUT = ("gender", "age", "occupation")
+# Seconds: keys pressed one after the other come sooner; who looks at the list in between, later.
+PAUSE = 1.0
 
 
 @dataclass
@@ -38,12 +42,15 @@ class Session:
     is made: where it is refused with a ProfileError, nothing has changed.
     """
 
-    def __init__(self, recommender: Recommender):
+    def __init__(self, recommender: Recommender, clock: Callable[[], float] = time.monotonic):
+        """clock: tells the seconds that part one gesture from the next."""
         self.recommender = recommender
+        self._clock = clock
         self._state = _State(Profile(dataset=recommender.dataset))
         self._past: list[_State] = []
         self._surprises: list[str] = []  # those drawn so far
-        self._gesture: Hashable | None = None  # that the last change was part of
+        # Which the last change was part of, and when that was.
+        self._gesture: tuple[Hashable, float] | None = None
 
     @property
     def profile(self) -> Profile:
@@ -190,20 +197,21 @@ class Session:
     def undo(self) -> None:
         """Take back the last change, or gesture. Raises ProfileError where there is none."""
         if not self._past:
-            raise ProfileError("There is nothing to undo.")
+            raise ProfileError(_("There is nothing to undo."))
         self._state, self._gesture = self._past.pop(), None
 
     @contextmanager
     def gesture(self, name: Hashable) -> Iterator[None]:
-        """All changes within are one for `undo`, and one with those of the same name right before.
+        """All changes within are one for `undo`, and one with those of this name right before.
 
         `with session.gesture(("stars", "80")): session.rate("80", 4)`, five times while somebody
-        presses a key five times, is one change. A gesture that ends where it began is none. Where
-        one of its changes is refused, all of them in this block are.
+        presses a key five times, is one change; after PAUSE seconds without one, a new one begins.
+        A gesture after which the profile is as before is none. Where one of its changes is
+        refused, all of them in this block are.
         """
-        start, n_past, before = self._state, len(self._past), self._gesture
-        going_on = before is not None and before == name
-        start = copy.deepcopy(start)
+        n_past, before = len(self._past), self._gesture
+        going_on = before is not None and before[0] == name and self._clock() - before[1] < PAUSE
+        start = copy.deepcopy(self._state)
         try:
             yield
         except BaseException:
@@ -212,8 +220,8 @@ class Session:
             raise
         if len(self._past) > n_past:
             del self._past[n_past if going_on else n_past + 1 :]
-            self._gesture = name
-            if self._past[-1] == self._state:
+            self._gesture = (name, self._clock())
+            if self._past[-1].profile == self._state.profile:
                 self._past.pop()
                 self._gesture = None
 
