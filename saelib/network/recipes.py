@@ -116,8 +116,8 @@ CHOOSING = {
 RECIPES: dict[str, Recipe] = {
     **{name: Recipe((config,)) for name, config in RUNGS.items()},
     "both": Recipe((PEOPLE, FILMS)),
-    # For tens of millions of ratings: half the memory, and a list of more than EASE's 10,000 films.
-    "large": Recipe((replace(FILMS, hidden=(500,)),), seeing="elsa"),
+    # For tens of millions of ratings: half the memory.
+    "large": Recipe((replace(FILMS, hidden=(500,)),)),
     **{name: Recipe((replace(BARE, **change),)) for name, (_, change) in FAMILY.items()},
     "choice": Recipe((CHOICE,)),
     "choice-variational": Recipe((CHOICE_VARIATIONAL,)),
