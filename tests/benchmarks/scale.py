@@ -244,7 +244,7 @@ def ask(name: str) -> None:
 def alone(*call: str, n_processes: int = 0) -> None:
     """A measurement in a process of its own, or in several."""
     torchrun = ["-m", "torch.distributed.run", "--nproc-per-node", str(n_processes)]
-    start = [sys.executable, *(torchrun if n_processes else []), __file__, "--", *call]
+    start = [sys.executable, *(torchrun if n_processes else []), __file__, "alone", *call]
     done = subprocess.run(start, stdout=subprocess.PIPE, text=True)
     print(done.stdout, end="", flush=True)
     if done.returncode:
@@ -278,8 +278,8 @@ PARTS: dict[str, Callable[[], None]] = {
 }
 
 if __name__ == "__main__":
-    if "--" in sys.argv:
-        function, *arguments = sys.argv[sys.argv.index("--") + 1 :]
+    if sys.argv[1:2] == ["alone"]:
+        function, *arguments = sys.argv[2:]
         globals()[function](*arguments)
     else:
         for part in sys.argv[1:] or [name for name in PARTS if name != "als"]:
