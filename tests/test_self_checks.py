@@ -176,9 +176,10 @@ WRONG: dict[str, dict[int, list[str]]] = {
     "10": {
         1: [
             "widest = widest - 1",
-            "widest = int(8e9) // (60 * n_people)",  # GB, not GiB
-            "widest = 8 * 2**30 // (4 * 3 * 4 * n_people)",  # one copy forgotten
-            "widest = 8 * 2**30 / (60 * n_people)",
+            "widest = int(8e9) // (52 * n_people)",  # GB, not GiB
+            "widest = 8 * 2**30 // (4 * 3 * 4 * n_people)",  # the gradient forgotten
+            "widest = 8 * 2**30 // (5 * 3 * 4 * n_people)",  # all gradients at once
+            "widest = 8 * 2**30 / (52 * n_people)",
         ],
         2: [
             "def score_in_parts(codes, vectors, rows, columns, at_a_time):\n"  # all at once
