@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -21,6 +21,7 @@ import torch
 from conftest import PRINTED_MINUTES, RunningTimes, too_slow
 
 from saelib.compare import REFERENCE, paired
+from saelib.data.releases import RELEASES
 from saelib.network.recipes import CHOOSING, FAMILY, LADDER, RECIPES
 from saelib.network.training import _set_pace
 
@@ -56,7 +57,7 @@ def prose(path: Path) -> str:
 def test_there_are_notebooks_with_solutions_and_exercises():
     names = [path.name for path in SERIES]
     assert names
-    assert [name[:2] for name in names] == [f"{i:02}" for i in range(10)]
+    assert [name[:2] for name in names] == [f"{i:02}" for i in range(11)]
     assert [p.name for p in SOLUTIONS] == [p.name for p in EXERCISES] == names
 
 
@@ -284,6 +285,22 @@ def test_the_table_of_depth_is_that_of_its_grid():
     assert sorted(re.findall(r"0\.8\d{3}|0\.9\d{3}", table)) == [
         f"{mean:.4f}" for mean in sorted(tried["mean"])
     ]
+
+
+def test_the_measurements_that_notebook_10_reads_are_whole():
+    rows = pd.read_json(NOTEBOOKS / "scale.jsonl", lines=True)
+    epochs = rows[rows["part"] == "epoch"].set_index(["rows", "shape"])
+    shapes = ["ml-1m", "ml-10m", "ml-32m"]
+    assert sorted(epochs.index) == sorted(product(("people", "films"), shapes))
+    assert not epochs[["ratings", "seconds", "peak_gib"]].isna().any(axis=None)
+    for (_, shape), row in epochs.iterrows():
+        assert row["ratings"] == RELEASES[shape].counts.ratings
+        assert row["ns_per_rating"] == pytest.approx(
+            1e9 * row["seconds"] / row["ratings"], rel=1e-3
+        )
+    shared = rows[rows["part"] == "processes"].set_index(["rows", "processes"])
+    assert sorted(shared.index) == sorted(product(("people", "films"), (1, 2)))
+    assert set(rows["part"]) <= {"epoch", "processes", "dense", "train", "list"}
 
 
 def test_the_winner_on_one_page_is_one_page_without_the_package():

@@ -173,6 +173,46 @@ WRONG: dict[str, dict[int, list[str]]] = {
             "once = once.assign(**{'ndcg@10': found.mean(axis=1).max()})",
         ],
     },
+    "10": {
+        1: [
+            "widest = widest - 1",
+            "widest = int(8e9) // (52 * n_people)",  # GB, not GiB
+            "widest = 8 * 2**30 // (4 * 3 * 4 * n_people)",  # the gradient forgotten
+            "widest = 8 * 2**30 // (5 * 3 * 4 * n_people)",  # all gradients at once
+            "widest = 8 * 2**30 / (52 * n_people)",
+        ],
+        2: [
+            "def score_in_parts(codes, vectors, rows, columns, at_a_time):\n"  # all at once
+            "    return (codes[rows] * vectors[columns]).sum(1)",
+            "whole = score_in_parts\n"  # without the last, shorter part
+            "def score_in_parts(codes, vectors, rows, columns, n):\n"
+            "    some = len(rows) // n * n\n"
+            "    return whole(codes, vectors, rows[:some], columns[:some], n)",
+            "def score_in_parts(codes, vectors, rows, columns, n):\n"  # dense
+            "    return (codes @ vectors.T)[rows, columns]",
+        ],
+        3: [
+            "def slope_of_vectors(vectors, slopes):\n"  # as if there were no ReLU
+            "    parts = cells.stars[:, None] * slopes[cells.rows]\n"
+            "    return torch.zeros_like(vectors).index_add_(0, cells.columns, parts)",
+            "def slope_of_vectors(vectors, slopes):\n"  # without the stars
+            "    through = slopes * (cells.add_up(cells.stars, vectors) > 0)\n"
+            "    return torch.zeros_like(vectors).index_add_(\n"
+            "        0, cells.columns, through[cells.rows])",
+        ],
+        4: [
+            "even = 500 * counts.films; n_batches = counts.ratings / even",
+            "even = 3 * 500 * counts.people; n_batches = counts.ratings / even",
+            "n_batches = even / counts.ratings",
+            "n_batches = 1",
+        ],
+        5: [
+            "took = took[['dense']]",
+            "took = took.loc[[0.001, 0.5]]",
+            "took = took.assign(cells=took['dense'])",
+            "took = took.drop(0.5)",
+        ],
+    },
 }
 
 
