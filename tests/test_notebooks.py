@@ -300,7 +300,16 @@ def test_the_measurements_that_notebook_10_reads_are_whole():
         )
     shared = rows[rows["part"] == "processes"].set_index(["rows", "processes"])
     assert sorted(shared.index) == sorted(product(("people", "films"), (1, 2)))
-    assert set(rows["part"]) <= {"epoch", "processes", "dense", "train", "list"}
+    assert set(rows["part"]) == {"epoch", "processes", "dense", "train", "list", "als"}
+    table = (NOTEBOOKS.parent / "models" / "README.md").read_text(encoding="utf-8")
+    for shape in shapes:
+        cells = f"| {shape} | {RELEASES[shape].counts.ratings:,} |"
+        [line] = [line for line in table.splitlines() if line.startswith(cells)]
+        for kind in ("people", "films"):
+            measured = epochs.loc[(kind, shape)]
+            assert f"| {measured['ns_per_rating']:,.0f} ns |" in line
+            assert f"{measured['peak_gib']:.1f}" in line
+            assert f"| {measured['seconds']:.1f} s |" in line
 
 
 def test_the_winner_on_one_page_is_one_page_without_the_package():

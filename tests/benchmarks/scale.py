@@ -1,6 +1,6 @@
 """Time and memory against the number of ratings, on made-up data of the releases' shapes.
 
-    python tests/benchmarks/scale.py [epochs] [dense] [processes] [train] [list]
+    python tests/benchmarks/scale.py [epochs] [dense] [processes] [train] [list] [plot]
     python tests/benchmarks/scale.py als          # needs implicit, of the extra `peers`
 
 epochs: one epoch of the network over people and of that over films, both 500 wide, for each shape
@@ -8,6 +8,7 @@ in turn. dense: the same network over people as one would write it first, a scor
 of ml-10m's shape ten batches are timed, and the epoch is what all of them would take. als: one
 epoch of implicit's alternating least squares. processes: one process against two, a thread each.
 train: `train` of the recipe `large` for one epoch, whole. list: its model is loaded, and asked.
+plot: draws notebooks/figures/scale.png from notebooks/scale.jsonl.
 Every measurement is a process of its own and prints one JSON object; seconds are those of the
 second epoch, since the first one also loads parts of torch.
 
@@ -27,9 +28,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
+from scipy.sparse import csr_matrix
 from torch import nn
 
 from saelib.data.dataset import Dataset
@@ -44,6 +47,7 @@ from saelib.network.training import Oriented, build, fit, orient
 from saelib.recommend.profile import Profile
 from saelib.recommend.recommender import Recommender
 
+ROOT = Path(__file__).resolve().parents[2]
 FOLDER = Path(tempfile.gettempdir()) / "saelib-scale"
 # The network over people, and that over films; made-up people tell nothing of themselves.
 PEOPLE = RUNGS["genres"]
@@ -204,9 +208,11 @@ def dense(name: str) -> None:
 def als(name: str) -> None:
     from implicit.als import AlternatingLeastSquares
 
-    ratings = matrix_like(name).csr
-    model = AlternatingLeastSquares(128, iterations=1, use_gpu=False, num_threads=2)
-    model.fit(ratings[:600], show_progress=False)
+    ratings = csr_matrix(matrix_like(name).csr)
+    first, model = (
+        AlternatingLeastSquares(128, iterations=1, use_gpu=False, num_threads=2) for _ in range(2)
+    )
+    first.fit(ratings[:600], show_progress=False)
     took = seconds(lambda: model.fit(ratings, show_progress=False))
     _report(part="als", shape=name, seconds=took, ns_per_rating=1e9 * took / ratings.nnz)
 
@@ -268,6 +274,22 @@ def in_processes() -> None:
             alone("one_of", "ml-10m", rows, n_processes=n)
 
 
+def plot() -> None:
+    """Seconds and memory of an epoch against the number of ratings, both axes logarithmic."""
+    lines = pd.read_json(ROOT / "notebooks" / "scale.jsonl", lines=True)
+    by_cells = lines[lines["part"] == "dense"]
+    figure, (time_axes, memory_axes) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
+    for rows, of_rows in lines[lines["part"] == "epoch"].groupby("rows"):
+        time_axes.loglog(of_rows["ratings"], of_rows["seconds"], "o-", label=f"{rows} as rows")
+        memory_axes.loglog(of_rows["ratings"], of_rows["peak_gib"], "o-", label=f"{rows} as rows")
+    n_ratings = by_cells["shape"].map(lambda name: SHAPES[name][0])
+    time_axes.loglog(n_ratings, by_cells["seconds"], "s--", label="a score for every cell")
+    time_axes.set(xlabel="ratings", ylabel="seconds an epoch")
+    memory_axes.set(xlabel="ratings", ylabel="peak memory, GiB")
+    time_axes.legend()
+    figure.savefig(ROOT / "notebooks" / "figures" / "scale.png", dpi=100)
+
+
 PARTS: dict[str, Callable[[], None]] = {
     "epochs": epochs,
     "dense": densely,
@@ -275,6 +297,7 @@ PARTS: dict[str, Callable[[], None]] = {
     "processes": in_processes,
     "train": lambda: alone("whole", "ml-32m"),
     "list": lambda: alone("ask", "ml-32m"),
+    "plot": plot,
 }
 
 if __name__ == "__main__":
@@ -282,5 +305,5 @@ if __name__ == "__main__":
         function, *arguments = sys.argv[2:]
         globals()[function](*arguments)
     else:
-        for part in sys.argv[1:] or [name for name in PARTS if name != "als"]:
+        for part in sys.argv[1:] or [name for name in PARTS if name not in ("als", "plot")]:
             PARTS[part]()
