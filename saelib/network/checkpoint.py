@@ -63,7 +63,9 @@ class Checkpoint:
                 tensors[f"optimizer.{name}:{key}"] = (name, value)
         arrays = {}
         for label, (name, own) in tensors.items():
-            arrays[label] = bring_together(name, own, network).cpu().numpy()
+            whole = bring_together(name, own, network)
+            if rank() == 0:
+                arrays[label] = whole.cpu().numpy()
         if rank() == 0:
             metadata = {"format": FORMAT, "history": json.dumps(asdict(history)), **self.belongs}
             write_tensors(self.path, arrays, metadata)

@@ -12,8 +12,8 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 def find_device(name: str = "cpu") -> torch.device:
     """The device of that name; 'auto' is the fastest kind that is there.
 
-    The processor is the default, since the same seed gives the same weights only on the same kind
-    of device. Raises SaelibError for a device that is not there, naming those that are.
+    The processor is the default: the same seed gives the same weights only on the same machine,
+    and nearly the same ones on other processors. Raises SaelibError for a device that is not there, naming those that are.
     """
     there = ["cpu"]
     if torch.backends.mps.is_available():

@@ -15,7 +15,7 @@ PER_RATING = 40  # bytes: the sparse matrix in both orders, and what is made of 
 
 
 def training_bytes(config: NetworkConfig, n_rows: int, n_columns: int, n_ratings: int) -> int:
-    """What training one network adds to the memory that its ratings already take, in each process.
+    """What training one network adds to the memory that its ratings already take.
 
     What counts is that a column has a vector of `hidden[0]` numbers for each input, and one in the
     decoder. A softmax over all columns needs some numbers for every cell of a batch besides.
@@ -26,8 +26,9 @@ def training_bytes(config: NetworkConfig, n_rows: int, n_columns: int, n_ratings
     cells = 0
     if config.head == "multinomial":
         cells = 4 * 6 * n_columns * (n_rows // config.n_batches + 1)
-    shared = weights if size() > 1 else 0  # the whole network, beside the share of it
-    return (COPIES * weights + gradient) // size() + shared + cells + PER_RATING * n_ratings
+    # Of several processes, the first one brings the shares together for each checkpoint.
+    whole = COPIES * weights if size() > 1 else 0
+    return (COPIES * weights + gradient) // size() + whole + cells + PER_RATING * n_ratings
 
 
 def check_memory(config: NetworkConfig, matrix: RatingMatrix) -> None:
@@ -46,6 +47,5 @@ def check_memory(config: NetworkConfig, matrix: RatingMatrix) -> None:
     raise SaelibError(
         f"Training {config.hidden[0]} hidden units on {n_rows:,} {config.rows} and "
         f"{matrix.csr.nnz:,} ratings takes about {needed / GIB:.1f} GiB of memory, and "
-        f"{free / GIB:.1f} are free. {advice} (the recipe `large` has 500); or share the units out "
-        "among machines by torchrun."
+        f"{free / GIB:.1f} are free. {advice} (the recipe `large` has 500)."
     )

@@ -4,9 +4,10 @@
 
 A score is a sum over the hidden units. So each process keeps the weights of its own units, with
 what Adam remembers of them, and computes its part of every score; the parts are added up over the
-processes, and all go on with the same sums. That sends 4 bytes for each rating of a batch. The
-usual division of the rows (DistributedDataParallel) would send a gradient of every weight at every
-step: for ml-10m's people a hundred times as much.
+processes, and all go on with the same sums. A step so sends 4 bytes for each rating of its batch.
+The usual division of the rows (DistributedDataParallel) would send a gradient of every weight at
+every step: for ml-10m's people a hundred times as much. Only a checkpoint needs the whole, after
+each epoch; so what is shared out is the time, not the memory of the first process.
 """
 
 from __future__ import annotations
