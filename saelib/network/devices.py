@@ -13,7 +13,9 @@ def find_device(name: str = "cpu") -> torch.device:
     """The device of that name; 'auto' is the fastest kind that is there.
 
     The processor is the default: the same seed gives the same weights only on the same machine,
-    and nearly the same ones on other processors. Raises SaelibError for a device that is not there, naming those that are.
+    and nearly the same ones on other processors.
+
+    Raises SaelibError for a device that is not there, naming those that are.
     """
     there = ["cpu"]
     if torch.backends.mps.is_available():
