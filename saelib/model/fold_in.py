@@ -159,6 +159,10 @@ class FoldIn(InArrays):
         covariance = np.linalg.inv(np.eye(rated.shape[1]) + (rated.T * curvature) @ rated)
         return Posterior(scores, covariance, self.film_codes, self._link.sharpness(scores))
 
+    def expected(self, people: People, films: Films = ALL) -> np.ndarray:
+        """(n, n_items): scores of people like these, before their vectors are known."""
+        return self.average[films] + self._features(people) @ self.by_feature[films].T
+
     def scores(self, people: People, films: Films = ALL) -> np.ndarray:
         """(n, n_items) scores for n people. films: positions of those wanted, by default all."""
         features = self._features(people)
