@@ -190,6 +190,8 @@ WRONG: dict[str, dict[int, list[str]]] = {
             "    return whole(codes, vectors, rows[:some], columns[:some], n)",
             "def score_in_parts(codes, vectors, rows, columns, n):\n"  # dense
             "    return (codes @ vectors.T)[rows, columns]",
+            "def score_in_parts(codes, vectors, rows, columns, n):\n"  # all at once, otherwise said
+            "    return (codes.index_select(0, rows) * vectors.index_select(0, columns)).sum(1)",
         ],
         3: [
             "def slope_of_vectors(vectors, slopes):\n"  # as if there were no ReLU
@@ -211,6 +213,27 @@ WRONG: dict[str, dict[int, list[str]]] = {
             "took = took.loc[[0.001, 0.5]]",
             "took = took.assign(cells=took['dense'])",
             "took = took.drop(0.5)",
+            "took = took.rename(columns={'dense': 'cells', 'cells': 'dense'})",
+        ],
+    },
+}
+
+# Right answers other than the solution, by notebook and exercise.
+RIGHT: dict[str, dict[int, list[str]]] = {
+    "10": {
+        2: [
+            "def score_in_parts(codes, vectors, rows, columns, n):\n"  # slices of the places
+            "    c, v = codes[:], vectors[0:]\n"
+            "    starts = range(0, len(rows), n)\n"
+            "    parts = [(c[rows[i : i + n]] * v[columns[i : i + n]]).sum(1) for i in starts]\n"
+            "    return torch.cat(parts)",
+            "def score_in_parts(codes, vectors, rows, columns, n):\n"  # one by one
+            "    return torch.stack([codes[r] @ vectors[c] for r, c in zip(rows, columns)])",
+            "def score_in_parts(codes, vectors, rows, columns, n):\n"
+            "    places = zip(rows.split(n), columns.split(n))\n"
+            "    chosen = ((codes.index_select(0, r), torch.index_select(vectors, 0, c))\n"
+            "              for r, c in places)\n"
+            "    return torch.cat([(a * b).sum(1) for a, b in chosen])",
         ],
     },
 }
@@ -258,3 +281,7 @@ def test_a_self_check_passes_on_the_solution_only(number, monkeypatch):
         for known, answer in wrong:
             exec(answer, known)
             assert not passes(check, known), f"exercise {exercise}: the check lets pass\n{answer}"
+        for answer in RIGHT.get(number, {}).get(exercise, []):
+            known = dict(names)
+            exec(answer, known)
+            exec(check, known)  # says where it fails
