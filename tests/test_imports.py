@@ -29,7 +29,7 @@ from saelib.recommend.matching import Matcher
 from saelib.recommend.profile import Profile
 from saelib.recommend.recommender import Recommender
 from saelib.recommend.session import Session
-from saelib.recommend.titles import names
+from saelib.recommend.titles import key, names
 
 # The first lines as the services write them.
 LETTERBOXD = "Date,Name,Year,Letterboxd URI,Rating\n"
@@ -256,6 +256,19 @@ def test_the_rule_of_stars():
 def test_spellings_of_one_film(catalogue, title, year, movie_id):
     found = Matcher(catalogue.films, "ml-100k").find(Row(2, title, year))
     assert catalogue.films["movie_id"][found.position] == movie_id
+
+
+@pytest.mark.parametrize(
+    ("british", "american"),
+    [
+        ("three colours red", "three colors red"),
+        ("the neighbour", "the neighbor"),
+        ("a matter of honour", "a matter of honor"),
+    ],
+)
+def test_british_and_american_spelling_are_one(british, american):
+    assert key(british) == key(american)
+    assert key("amour") != key("amor") and key("the hours") != key("the hors")
 
 
 @pytest.mark.parametrize(

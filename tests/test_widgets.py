@@ -467,6 +467,7 @@ def test_ratings_made_elsewhere_are_added_to_what_was_told(panel, monkeypatch):
     assert "1 found by title and year" in report
     rows[2] = "2024-01-01,No such film,2022,https://boxd.it/b,3"
     panel.watch.undo.click()
+    assert panel.report.value == "", "the file was undone"
     upload(panel, "\n".join(rows), "ratings.csv")
     later = "1 of the films are of 1999 or later, after ml-100k ends; ml-32m reaches to 2023."
     assert later in panel.report.value

@@ -57,6 +57,7 @@ class RatingPanel(ipw.VBox):
             description=_("Load profile"), tooltip=_("Load profile"), accept=".json,.csv,.zip"
         )
         self.report = ipw.HTML()  # what became of each film of a file of elsewhere
+        self._unread = ""  # what was told before that file, as JSON
         self.restart = ipw.Button(description=_("Start again"))
         self.in_page = InPage(
             uploads=[self.upload, self.play.night.upload],
@@ -143,6 +144,8 @@ class RatingPanel(ipw.VBox):
         self.rate.show()
         self.play.show()
         told = profile.to_json()
+        if told == self._unread:  # the file was undone
+            self.report.value = ""
         self.save.value = download(_("Save profile"), f"profile-{dataset}.json", told)
         self.in_page.kept = told if profile != Profile(dataset=dataset) else ""
         return said
@@ -166,7 +169,9 @@ class RatingPanel(ipw.VBox):
         if not found.of_elsewhere:
             self._take(found.profile)
             return None
+        before = self.session.profile.to_json()
         self.session.add_profile(found.profile)
+        self._unread = before if before != self.session.profile.to_json() else ""
         heading = _("What became of each film of {file}").format(file=file["name"])
         self.report.value = report(heading, found.report(N_REPORTED))
         return f"{file['name']}: {found.summary()}"

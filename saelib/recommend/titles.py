@@ -26,6 +26,7 @@ _AKA = re.compile(r"\s*\ba\.?k\.?a\.?\b:?\s*", re.IGNORECASE)
 _LAST_ARTICLE = re.compile(r"^(.*),\s*([^\W\d]{1,3})(?:'|’)?$")
 _PARTS = re.compile(r":\s+|\s+[-–—]\s+")
 _OWNED = re.compile(r"^[^:]+\s[^:\s]+(?:['’]s|s['’])\s+(.+)$")
+_BRITISH = re.compile(r"(?<=arm|col|fav|hon|hum|lab|rum|vap)our|(?<=flav|harb)our|(?<=neighb)our")
 _FRACTION = re.compile(r"(?<=\d)(?=[¼-¾⅐-⅞])")
 
 
@@ -59,7 +60,11 @@ def with_digits(words: str) -> str:
 
 
 def key(words: str) -> str:
-    """What two spellings of a name have in common: no article, numbers as digits, no gaps."""
+    """What two spellings of a name have in common: no article, numbers as digits, no gaps.
+
+    American ones, too: 'three colours red' -> '3colorsred'.
+    """
+    words = _BRITISH.sub("or", words) if "our" in words else words
     return with_digits(without_article(words)).replace(" ", "")
 
 
