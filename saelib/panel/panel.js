@@ -46,7 +46,8 @@ const nameControls = (root, marks, words) => {
     button.removeAttribute("aria-pressed");
   }
   for (const tick of root.querySelectorAll(".saelib-ticks input")) {
-    const film = tick.closest(".widget-checkbox").textContent.trim();
+    // ipywidgets begins an empty label with a space of no width, which trim() leaves.
+    const film = tick.closest(".widget-checkbox").textContent.replace(/\u200b/g, "").trim();
     set(tick, "aria-label", fill(words.seen, { film }));
   }
   for (const button of root.querySelectorAll("button[title]:not([title=''])")) {
