@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 from saelib import __version__
 from saelib.errors import CheckpointError, ProfileError, SaelibError
 from saelib.language import ENGLISH, LANGUAGES, _, speak, speaking
+from saelib.network.config import DEVICES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -159,7 +160,7 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--device",
         default="cpu",
-        choices=["auto", "cpu", "cuda", "mps"],
+        choices=DEVICES,
         help="where the networks are trained; auto: on a graphics card if there is one",
     )
 
@@ -444,7 +445,9 @@ def _train(options: argparse.Namespace) -> None:
         progress=sys.stderr.isatty(),
         device=options.device,
     )
-    if processes.rank() > 0:
+    first = processes.rank() == 0
+    processes.stop()
+    if not first:
         return
     if bundle.interrupted:
         output = _free_path(output)  # a finished model is not replaced by half a training

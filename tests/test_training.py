@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -160,6 +161,14 @@ def test_another_trainings_checkpoint_is_refused(known, tmp_path):
 def test_a_training_that_diverges_says_so(known):
     with pytest.raises(SaelibError, match=r"diverged. Lower the learning rate"):
         fitted(known, config=replace(SMALL, inputs="stars", activation="relu", learning_rate=1e30))
+
+
+def test_a_held_out_loss_that_is_no_number_ends_it(known, monkeypatch, tmp_path):
+    """The losses of training may still be numbers; no epoch would ever be the best."""
+    monkeypatch.setattr(training, "network_loss", lambda *_: math.nan)
+    with pytest.raises(SaelibError, match=r"The loss is nan after epoch 1: .* diverged"):
+        fitted(known, validation=known.csr, checkpoint=tmp_path / "x")
+    assert not list(tmp_path.iterdir())
 
 
 def test_too_few_ratings_are_called_so(known, data):

@@ -12,6 +12,7 @@ INPUTS = ("stars", "residuals", "residuals+mask", "mask")
 ACTIVATIONS = ("relu", "tanh", "sigmoid", "linear")
 HEADS = ("squared", "ordered", "multinomial")
 SEEING = ("ease", "elsa")
+DEVICES = ("auto", "cpu", "cuda", "mps")  # where a network is trained, see `find_device`
 # The members of the autoencoder family: module and class of each. Linear, denoising and trained
 # layer by layer are settings of the first; the others add something to its code or its loss.
 MEMBERS = {

@@ -6,8 +6,6 @@ import torch
 
 from saelib.errors import SaelibError
 
-DEVICES = ("auto", "cpu", "cuda", "mps")
-
 
 def find_device(name: str = "cpu") -> torch.device:
     """The device of that name; 'auto' is the fastest kind that is there.

@@ -158,20 +158,21 @@ def fit(
                     loss, error = network.loss(cells, known, done)
                     loss.backward()  # and a step, see `_step_in_backward`
                     total += error / n_batches
-            if not math.isfinite(total):
+            unseen = 0.0 if validation is None else network_loss(network, oriented, validation)
+            if not math.isfinite(total + unseen):
                 if any(ratings[chosen].nnz == 0 for chosen in batches):
                     raise SaelibError(
                         f"There are too few ratings to train on: {ratings.nnz} in {n_rows} rows, "
                         f"so that one of {n_batches} batches has none. Take more ratings."
                     )
                 raise SaelibError(
-                    f"The loss is {total} after epoch {epoch + 1}: training has diverged. Lower "
-                    f"the learning rate ({config.learning_rate:g})."
+                    f"The loss is {total + unseen} after epoch {epoch + 1}: training has diverged. "
+                    f"Lower the learning rate ({config.learning_rate:g})."
                 )
             history.train_loss.append(total)
             losses = history.validation_loss
             if validation is not None:
-                losses.append(network_loss(network, oriented, validation))
+                losses.append(unseen)
             if validation is None or losses[-1] == min(losses):
                 history.best_epoch = epoch + 1
                 for name, tensor in network.state_dict().items():
