@@ -26,6 +26,13 @@ def test_the_estimate_counts_the_vectors_of_the_columns():
     assert training_bytes(stars, 10, 100, 0) == (2 * 4 + 1) * 4 * 500 * 100
 
 
+def test_of_several_processes_the_first_one_holds_the_whole_once_more(monkeypatch):
+    """While it writes a checkpoint: half of all copies and of the gradient, and four whole."""
+    monkeypatch.setattr(memory, "size", lambda: 2)
+    config = NetworkConfig(hidden=(500,), inputs="stars")
+    assert training_bytes(config, 10, 100, 0) == (2 * 4 + 1) * 4 * 500 * 50 + 2 * 4 * 4 * 500 * 100
+
+
 def test_a_training_that_does_not_fit_is_refused_with_what_would(data, monkeypatch, tmp_path):
     matrix, default = RatingMatrix.from_dataset(data), RECIPES["default"].networks[0]
     needed = training_bytes(default, 40, 60, matrix.csr.nnz)

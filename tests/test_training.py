@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import count
 
 import numpy as np
 import pytest
@@ -142,6 +143,27 @@ def test_a_resumed_training_ends_as_an_uninterrupted_one(known, tmp_path, monkey
     )
     assert weights_of(resumed) == weights_of(whole)
     assert continued == history
+
+
+def test_a_resumed_training_remembers_the_best_epoch_before_it(known, tmp_path, monkeypatch):
+    """Here that is the first one: from then on, held-out ratings are said to be further off."""
+
+    def rise(first: float) -> None:
+        losses = count(first)
+        monkeypatch.setattr(training, "network_loss", lambda *_: next(losses))
+
+    checkpoint = tmp_path / "training.checkpoint"
+    rise(1.0)
+    whole, history = fitted(known, validation=known.csr)
+    assert history.best_epoch == 1
+    rise(1.0)
+    with monkeypatch.context() as patch:
+        _Interrupt(patch, epoch=4)
+        fitted(known, validation=known.csr, checkpoint=checkpoint)
+    rise(4.0)
+    resumed, continued = fitted(known, validation=known.csr, checkpoint=checkpoint, resume=True)
+    assert continued == history
+    assert weights_of(resumed) == weights_of(whole)
 
 
 def test_another_trainings_checkpoint_is_refused(known, tmp_path):

@@ -107,8 +107,8 @@ class Cells:
 
 
 def hide_inputs(cells: Cells, input_dropout: tuple[float, float]) -> Cells:
-    """Hide a random share, drawn for each row from U(low, high), of the ratings shown."""
-    return replace(cells, shown=cells.shown * draw_shown(len(cells), cells.rows, input_dropout))
+    """Hide a random share, drawn for each row from U(low, high), of the ratings."""
+    return replace(cells, shown=draw_shown(len(cells), cells.rows, input_dropout))
 
 
 def draw_shown(n_rows: int, rows: Tensor, input_dropout: tuple[float, float]) -> Tensor:
