@@ -1,23 +1,26 @@
 """Stacked autoencoder recommender, step by step: the package beside the notebooks.
 
-The way of the data is the way through the rooms; each imports only from those before it:
+It reads in the order of the lessons; each file imports only from those above it.
 
-    data/       files -> tables -> a matrix of ratings, and what is known of people and films
-    network/    the lessons' core: baseline, autoencoder, its loss, recipes, training
-    model/      from networks to one file that answers two questions: will you see it, how will
-                you like it?
-    recommend/  a person in, films out, without widgets
-    panel/      what people touch: sliders, the page, the terminal
+    data, movielens     files -> tables, on any scale of ratings
+    matrix              tables -> a sparse matrix of stars, people and films as numbers, splits
+    baseline            what is known without a network
+    evaluation          protocols and metrics
+    recipes             what is chosen before a network is trained
+    cells, heads        two products at the cost of the rated cells; what a score means
+    autoencoder         the network, and the family of it
+    training            the loop
+    fold_in             how a new person is found
+    model               one file that answers two questions: will you see it, how will you like it?
+    plots               figures, and figures that follow sliders
 
-Beside them: language (what people read, in English and Spanish), evaluation (protocols and
-metrics), compare (the ladder and the family), plots, live (figures that follow sliders), checks,
-and the command line.
+Two rooms hold the application: recommend (a person in, films out) and panel (what people touch).
 """
 
 import os
 from importlib import import_module
 
-__version__ = "0.1.0"  # pyproject.toml reads it from here
+__version__ = "0.2.0"  # pyproject.toml reads it from here
 
 # Threads that wait for one another should sleep, not spin: where another program keeps a core
 # busy, spinning makes a training fifteen times slower. It must be set before torch is imported.
@@ -25,28 +28,25 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # Imported at first use, so that `python -m saelib --help` does not wait for torch.
 _HOME = {
-    "data.dataset": ("Dataset", "encode_demographics"),
-    "data.releases": ("load",),
-    "data.own": ("from_csv", "from_frame"),
-    "data.scale": ("Scale",),
-    "data.people": ("People",),
-    "data.features": ("encode_person",),
-    "data.matrix": ("RatingMatrix", "split_ratings", "split_users"),
-    "network.baseline": ("BiasBaseline",),
-    "network.heads": ("masked_loss",),
-    "network.autoencoder": ("StackedAutoencoder",),
-    "network.history": ("History",),
-    "network.config": ("NetworkConfig", "Recipe"),
-    "network.recipes": ("RECIPES",),
-    "network.training": ("fit",),
-    "model.bundle": ("Bundle",),
-    "model.learn": ("train",),
+    "errors": ("SaelibError",),
+    "scale": ("Scale",),
+    "data": ("Dataset", "from_csv", "from_frame"),
+    "movielens": ("load",),
+    "matrix": ("People", "RatingMatrix", "encode_films", "encode_people", "split", "split_rows"),
+    "baseline": ("BiasBaseline", "Ease"),
+    "evaluation": ("History", "evaluate"),
+    "recipes": ("Config", "LADDER", "RECIPES"),
+    "heads": ("masked_loss",),
+    "autoencoder": ("StackedAutoencoder",),
+    "training": ("build", "fit"),
+    "fold_in": ("FoldIn",),
+    "model": ("Model", "train"),
+    "plots": ("Live",),
     "recommend.profile": ("Profile",),
     "recommend.recommender": ("Recommender",),
     "recommend.session": ("Session",),
-    "panel.widgets": ("RatingPanel",),
-    "evaluation": ("evaluate",),
-    "errors": ("CheckpointError", "DataError", "DownloadError", "ProfileError", "SaelibError"),
+    "panel.sliders": ("RatingSliders",),
+    "panel.widget": ("RatingPanel",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 __all__ = sorted(_MODULE_OF)

@@ -1,6 +1,5 @@
-"""`python -m saelib`."""
+"""python -m saelib"""
 
 from saelib.cli import main
 
-if __name__ == "__main__":
-    main()
+main()

@@ -1,19 +1,22 @@
-"""The figures of the series. Each draws what it is given and returns the matplotlib axes."""
+"""The figures of the series: each draws what it is given and returns the matplotlib axes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import base64
+import io
+from collections.abc import Callable, Sequence
+from functools import cache
+from html import escape
 from typing import Any
 
+import ipywidgets as widgets
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from saelib.model.taste import EDGE, TasteMap
-from saelib.network.history import History
+from saelib.evaluation import History
 
 # Okabe and Ito's colours, told apart by colour-blind readers; mid-tones stand on light and dark.
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#7F7F7F"
@@ -53,7 +56,7 @@ def plot_history(
 ) -> Axes:
     """Training and validation error of each epoch, in stars (RMSE).
 
-    baseline: RMSE of a simple model on the same held-out ratings, drawn as a line.
+    baseline: RMSE of a simple model on the same validation ratings, drawn as a line.
     """
     with plt.rc_context(STYLE):
         ax = ax or plt.subplots(layout="constrained")[1]
@@ -61,7 +64,7 @@ def plot_history(
         ax.plot(epochs, np.sqrt(history.train_loss), color=BLUE, label="training ratings")
         if history.validation_loss:
             errors = np.sqrt(history.validation_loss)
-            ax.plot(epochs, errors, color=ORANGE, label="held-out ratings")
+            ax.plot(epochs, errors, color=ORANGE, label="validation ratings")
             best = history.best_epoch
             lowest = f"lowest: {errors[best - 1]:.3f} in epoch {best}"  # a box would hide the curve
             ax.plot(best, errors[best - 1], "o", color=ORANGE, label=lowest)
@@ -70,20 +73,6 @@ def plot_history(
         ax.set(xlabel="epoch", ylabel="RMSE in stars", title="Error while training")
         ax.legend()
     return ax
-
-
-def plot_histories(histories: Sequence[History], *, baseline: float | None = None) -> Figure:
-    """`plot_history` of several networks, side by side."""
-    with plt.rc_context(STYLE):
-        size = (6 * len(histories), 4)
-        figure, axes = plt.subplots(
-            1, len(histories), figsize=size, sharey=True, squeeze=False, layout="constrained"
-        )
-        for number, (history, ax) in enumerate(zip(histories, axes[0]), start=1):
-            plot_history(history, baseline=baseline, ax=ax)
-            if len(histories) > 1:
-                ax.set_title(f"Error while training network {number} of {len(histories)}")
-    return figure
 
 
 def plot_errors(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
@@ -95,8 +84,8 @@ def plot_errors(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
         ax = ax or plt.subplots(layout="constrained")[1]
         place = np.arange(len(table))[::-1]
         for column, shift, colour, name in [
-            ("rmse_seen", 0.2, GREY, "ratings it was fed (flattering)"),
-            ("rmse", -0.2, ORANGE, "unseen ratings (honest)"),
+            ("rmse_seen", 0.2, GREY, "ratings shown (flattering)"),
+            ("rmse", -0.2, ORANGE, "test ratings (honest)"),
         ]:
             bars = ax.barh(place + shift, table[column], 0.38, color=colour, label=name)
             ax.bar_label(bars, fmt="%.2f", padding=3)
@@ -153,28 +142,66 @@ def plot_cells(
     return ax
 
 
-def plot_taste(
-    taste_map: TasteMap, place: tuple[float, float] | None = None, ax: Axes | None = None
-) -> Axes:
-    """The people of a `TasteMap`, the genres liked here and there, and one more person's place."""
-    with plt.rc_context(STYLE):
-        ax = ax or plt.subplots(figsize=(7, 6), layout="constrained")[1]
-        dots = taste_map.people.clip(-EDGE, EDGE)
-        size = 6 + 3000 / max(len(dots), 200)
-        ax.scatter(
-            dots[:, 0], dots[:, 1], s=size, color=BLUE, alpha=0.4, linewidths=0, label="a person"
-        )
-        for name, (x, y) in zip(taste_map.names, taste_map.places):
-            back = {"boxstyle": "round,pad=0.2", "fc": "white", "ec": "none", "alpha": 0.8}
-            ax.text(x, y, name, ha="center", va="center", color="black", weight="bold", bbox=back)
-        if place is not None:
-            x, y = np.clip(place, -EDGE, EDGE)
-            ax.scatter(
-                x, y, s=320, color=ORANGE, marker="*", edgecolors="black", zorder=4, label="you"
+# -- Figures that follow sliders --------------------------------------------------------------
+
+
+class Live(widgets.VBox):
+    """Sliders, and under them the figure that `draw` makes of their values.
+
+    draw: draws the current matplotlib figure, and returns what it shows in words. It may take
+    seconds, such as a training: meanwhile a line says so, and what was drawn once is remembered.
+    start: the values at first, by name. choices: for each slider, the values it can have.
+    """
+
+    def __init__(self, draw: Callable[..., str], start: dict, **choices: Sequence):
+        self.words, self.moving = "", False
+        self.picture_of = cache(lambda *values: _picture(draw, dict(zip(choices, values))))
+        self.status, self.figure = widgets.HTML(), widgets.HTML()
+        self.controls = {
+            name: widgets.SelectionSlider(
+                options=[(f"{value:g}", value) for value in values],
+                value=start[name],
+                description=name.replace("_", " "),
+                continuous_update=False,
+                style={"description_width": "initial"},
             )
-        edge = EDGE + 0.1
-        ax.set(xlim=(-edge, edge), ylim=(-edge, edge), aspect="equal")
-        ax.set(xticks=[], yticks=[], title="People of similar taste stand close together")
-        ax.set(xlabel="first axis of the code layer", ylabel="second axis")
-        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.06), ncols=2)
-    return ax
+            for name, values in choices.items()
+        }
+        for control in self.controls.values():
+            control.observe(lambda change: self.follow(), "value")
+        super().__init__([*self.controls.values(), self.status, self.figure])
+        self.follow()
+
+    def set(self, **values: float) -> str:
+        """Move sliders, all at once, and return what the figure then shows in words."""
+        self.moving = True  # nothing is drawn for the values between
+        try:
+            for name, value in values.items():
+                self.controls[name].value = value
+        finally:
+            self.moving = False
+        self.follow()
+        return self.words
+
+    def follow(self) -> None:
+        """Draw the figure of the sliders' values, or show it again."""
+        if self.moving:
+            return
+        self.status.value = "One moment …"
+        try:
+            self.words, self.figure.value = self.picture_of(
+                *(c.value for c in self.controls.values())
+            )
+        except Exception as error:
+            self.status.value = escape(f"{type(error).__name__}: {error}")
+            raise
+        self.status.value = escape(self.words)
+
+
+def _picture(draw: Callable[..., str], values: dict) -> tuple[str, str]:
+    """What `draw` says of its figure, and the figure in HTML."""
+    words, image = draw(**values), io.BytesIO()
+    plt.gcf().savefig(image, format="png")
+    plt.close()
+    code = base64.b64encode(image.getvalue()).decode()
+    return words, f'<img alt="{escape(words)}" src="data:image/png;base64,{code}">'

@@ -1,0 +1,235 @@
+"""The stacked autoencoder: from the known ratings of a row to a score for every column.
+
+A row is a person and the columns are films, or the other way round: the same network reads both
+orientations of the matrix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Self
+
+import numpy as np
+import torch
+from scipy.sparse import csr_array
+from torch import Tensor, nn
+
+from saelib.baseline import BiasBaseline, fingerprints
+from saelib.cells import Add, Cells, Score
+from saelib.heads import HEADS
+from saelib.matrix import ALL, Films, People, RatingMatrix, unit_masks
+from saelib.recipes import Config
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "relu": torch.relu,
+    "tanh": torch.tanh,
+    "sigmoid": torch.sigmoid,
+    "linear": lambda hidden: hidden,
+}
+BATCH = 512  # rows that are predicted at a time
+
+
+def lay_out(config: Config, matrix: RatingMatrix) -> tuple[csr_array, np.ndarray | None]:
+    """The ratings (n_rows, n_columns) as the network reads them; what is known of rows, or None."""
+    if config.rows == "people":
+        return matrix.csr, matrix.about if config.demographics else None
+    return csr_array(matrix.csr.T), matrix.facts if config.facts else None
+
+
+class StackedAutoencoder(nn.Module):
+    """Encoder and decoder as stacks of layers, mirrored around the code.
+
+    n_columns: length of a row of ratings. n_levels: of the scale. n_row_features: of a further
+    input, such as who the person is. n_column_features: of what is known of each column; a
+    column's vector in the decoder is one of its own plus a linear map of these.
+    """
+
+    mean: Tensor
+    column_bias: Tensor
+    directions: np.ndarray | None = None  # of the fingerprints, the first of the column features
+
+    def __init__(
+        self,
+        config: Config,
+        n_columns: int,
+        n_levels: int = 5,
+        n_row_features: int = 0,
+        n_column_features: int = 0,
+    ):
+        super().__init__()
+        self.config, width = config, config.hidden[0]
+        self.sizes = (n_columns, n_levels, n_row_features, n_column_features)
+        self.activation = ACTIVATIONS[config.activation]
+        self.head = HEADS[config.head](n_levels)
+        self.register_buffer("mean", torch.zeros(()))
+        self.register_buffer("column_bias", torch.zeros(n_columns))
+        n_inputs = 2 if config.inputs == "residuals+mask" else 1
+        bound = (n_columns * n_inputs) ** -0.5  # as nn.Linear begins
+
+        def weights(*shape: int) -> nn.Parameter:
+            return nn.Parameter(torch.empty(shape).uniform_(-bound, bound))
+
+        self.rating_inputs, self.input_bias = weights(n_columns, width), weights(width)
+        if n_inputs == 2:
+            self.mask_inputs = weights(n_columns, width)
+        if n_row_features:
+            self.row_inputs = nn.Linear(n_row_features, width, bias=False)
+        self.encoder = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(config.hidden))
+        self.decoder = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(config.hidden[::-1]))
+        self.dropout = nn.Dropout(config.dropout)
+        self.outputs = nn.Linear(width, n_columns)
+        if n_column_features:
+            self.register_buffer("column_features", torch.zeros(n_columns, n_column_features))
+            self.column_map = nn.Parameter(torch.zeros(n_column_features, width))
+
+    @classmethod
+    def start(cls, config: Config, matrix: RatingMatrix, seed: int = 0) -> Self:
+        """A network with fresh weights from `seed`, and with the biases of its training ratings."""
+        config = config.for_ratings(matrix.csr.nnz)
+        ratings, row_features = lay_out(config, matrix)
+        known, weight = matrix.facts, config.facts
+        seen = matrix.seen
+        if config.rows == "films":
+            known, weight, seen = matrix.about, config.demographics, csr_array(seen.T)
+        directions, features = None, []
+        if config.raters:
+            directions = fingerprints(seen)
+            features.append(config.raters * (unit_masks(csr_array(seen.T)) @ directions))
+        if weight and known is not None:
+            features.append(weight * known)
+        n_row_features = 0 if row_features is None else row_features.shape[1]
+        n_features = sum(part.shape[1] for part in features)
+        sizes = (ratings.shape[1], matrix.scale.n_levels, n_row_features, n_features)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            network = cls(config, *sizes)
+        baseline = BiasBaseline.fit(ratings, config.shrinkage)
+        network.mean.fill_(baseline.mean)
+        network.column_bias.copy_(torch.from_numpy(baseline.column_bias))
+        network.head.start_from(ratings.data)
+        if features:
+            network.column_features.copy_(torch.from_numpy(np.hstack(features)))
+        network.directions = directions
+        return network
+
+    # -- What is computed of a batch of rows ------------------------------------------------------
+
+    def encode(
+        self, cells: Cells, row_features: Tensor | None = None, shown: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """The rows' biases (n_rows,) and codes (n_rows, hidden[-1]).
+
+        row_features: (n_rows, n_row_features). shown: (n,) 1 for a cell that the encoder sees, 0
+        for one that is hidden from it; by default it sees all.
+        """
+        shown = torch.ones_like(cells.stars) if shown is None else shown
+        n = cells.sum_by_row(shown)
+        residuals = cells.stars - self.mean - self.column_bias[cells.columns]
+        bias = cells.sum_by_row(shown * residuals) / (n + self.config.shrinkage)
+        # Divided by the root of their number, few and many ratings drive the network alike.
+        size = shown * 3 / n.clamp(min=1).sqrt()[cells.rows]
+        read = shown * cells.stars
+        if self.config.inputs != "stars":
+            read = (residuals - bias[cells.rows]) * size
+        first = self.input_bias + Add.apply(read, self.rating_inputs, cells)
+        if self.config.inputs == "residuals+mask":
+            first = first + Add.apply(size, self.mask_inputs, cells)
+        if row_features is not None and hasattr(self, "row_inputs"):
+            config = self.config
+            weight = config.demographics if config.rows == "people" else config.facts
+            first = first + weight * self.row_inputs(row_features)
+        return bias, self.code_of(self.activation(first))
+
+    def code_of(self, hidden: Tensor) -> Tensor:
+        """(n_rows, hidden[-1]): the code, of the first layer (n_rows, hidden[0])."""
+        for layer in self.encoder:
+            hidden = self.activation(layer(hidden))
+        return hidden
+
+    def last_layer(self, code: Tensor) -> Tensor:
+        """(n_rows, hidden[0]): what the columns' vectors are multiplied by."""
+        for layer in self.decoder:
+            code = self.activation(layer(code))
+        return code
+
+    def score(self, bias: Tensor, last: Tensor, columns: Films = ALL) -> Tensor:
+        """(n_rows, n) scores of these columns, from the rows' biases and their last layer."""
+        scores = last @ self.outputs.weight[columns].T + self.outputs.bias[columns]
+        if hasattr(self, "column_map"):
+            # The columns' vectors are never written out: this is the cheaper order to multiply.
+            scores = scores + last @ self.column_map.T @ self.column_features[columns].T
+        return self._corrected(scores, bias[:, None] + self.column_bias[columns])
+
+    def score_cells(self, bias: Tensor, code: Tensor, cells: Cells) -> Tensor:
+        """(n,) the scores of these cells, at the cost of these."""
+        last = self.last_layer(code)
+        scores = Score.apply(last, self.outputs.weight, cells) + self.outputs.bias[cells.columns]
+        if hasattr(self, "column_map"):
+            scores = scores + Score.apply(last @ self.column_map.T, self.column_features, cells)
+        return self._corrected(scores, bias[cells.rows] + self.column_bias[cells.columns])
+
+    def _corrected(self, scores: Tensor, biases: Tensor) -> Tensor:
+        """A network that reads residuals corrects the bias baseline; one of stars says it all."""
+        if self.config.inputs == "stars":
+            return self.activation(scores)
+        return scores + self.head.offset(self.mean, biases)
+
+    def forward(self, ratings: Tensor | Cells, row_features: Tensor | None = None) -> Tensor:
+        """(n_rows, n_columns) scores; `head.stars` makes stars of them.
+
+        ratings: the rated cells, or stars (n_rows, n_columns) in which 0 is 'not rated'.
+        """
+        cells = ratings if isinstance(ratings, Cells) else Cells(ratings, self.mean.device)
+        bias, code = self.encode(cells, row_features)
+        return self.score(bias, self.last_layer(self.dropout(code)))
+
+    def loss(self, cells: Cells, row_features: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """What a training step minimises, and the scores (n,) of the cells.
+
+        A part of the ratings is hidden from the encoder, and all of them are asked for.
+        """
+        share = cells.stars.new_empty(cells.shape[0]).uniform_(*self.config.hide)
+        shown = torch.rand_like(cells.stars) >= share[cells.rows]
+        bias, code = self.encode(cells, row_features, shown.float())
+        scores = self.score_cells(bias, self.dropout(code), cells)
+        return self.head.loss(scores, cells.stars) + self.penalty(code, cells), scores.detach()
+
+    def penalty(self, code: Tensor, cells: Cells) -> Tensor | float:
+        """What a member of the family adds to the loss."""
+        return 0.0
+
+    # -- What is asked of a trained network -------------------------------------------------------
+
+    @torch.no_grad()
+    def apply_to(
+        self,
+        what: Callable[[Cells, Tensor | None], Tensor],
+        ratings: csr_array,
+        row_features: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """`what(cells, row_features)` of all rows, a batch at a time, dropout off."""
+        self.eval()
+        device, found = self.mean.device, []
+        for start in range(0, ratings.shape[0], BATCH):
+            part = slice(start, start + BATCH)
+            known = None
+            if row_features is not None:
+                known = torch.from_numpy(row_features[part]).to(device)
+            found.append(what(Cells(ratings[part], device), known).cpu().numpy())
+        return np.concatenate(found)
+
+    def predict(self, people: People) -> np.ndarray:
+        """(n, n_items) expected stars, of a network over people."""
+        return self.apply_to(lambda *row: self.head.stars(self(*row)), people.stars, people.about)
+
+    def distribution(self, people: People, films: Films = ALL) -> np.ndarray:
+        """(n, n_films, n_levels): how likely each level is, of a network over people.
+
+        The head must be 'ordered'. films: their positions, by default all.
+        """
+
+        def distributed(cells: Cells, about: Tensor | None) -> Tensor:
+            return self.head.distribution(self(cells, about)[:, films])
+
+        return self.apply_to(distributed, people.stars, people.about)

@@ -1,0 +1,96 @@
+"""Two products at the cost of the rated cells.
+
+A first layer multiplies a row of ratings by a matrix, and a last layer gives every column a score.
+Nearly all ratings of a row are missing, so both are computed for the rated cells alone. Each of the
+two is the other's derivative; they stand side by side below.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import torch
+from scipy.sparse import csr_array
+from torch import Tensor
+from torch.nn.functional import embedding_bag
+
+# torch says once that its sparse tensors may still change; a reader of a notebook need not know.
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    torch.zeros(1, 1).to_sparse_csr()
+
+
+class Cells:
+    """The n rated cells of a batch of rows, row by row, and where they stand column by column.
+
+    shape: (n_rows, n_columns). stars, rows, columns: (n,), of each cell. ends: (n_rows + 1,), where
+    a row's cells begin and end. turn: (n,), the cells in the order of their columns; turned_rows,
+    turned_starts: their rows in that order, and where each column begins in it.
+    """
+
+    def __init__(self, ratings: csr_array | Tensor, device: torch.device | str = "cpu"):
+        """Of ratings (n_rows, n_columns), sparse or a dense tensor in which 0 is 'not rated'."""
+        if isinstance(ratings, Tensor):
+            ratings = csr_array(ratings.cpu().numpy())
+        self.shape, n = ratings.shape, np.diff(ratings.indptr)
+        turned = csr_array((np.arange(ratings.nnz), ratings.indices, ratings.indptr), self.shape)
+        turned = turned.tocsc()
+
+        def on_device(numbers: np.ndarray) -> Tensor:
+            return torch.from_numpy(numbers.astype(np.int64)).to(device)
+
+        self.stars = torch.from_numpy(ratings.data).to(device)
+        self.ends, self.columns = on_device(ratings.indptr), on_device(ratings.indices)
+        self.rows = on_device(np.repeat(np.arange(len(n)), n))
+        self.turn, self.turned_rows = on_device(turned.data), on_device(turned.indices)
+        self.turned_starts = on_device(turned.indptr[:-1])
+
+    def by_row(self, values: Tensor, vectors: Tensor) -> Tensor:
+        """(n_rows, width): of each row, the sum of value * vector of the column."""
+        return bag(values, vectors, self.columns, self.ends[:-1])
+
+    def by_column(self, values: Tensor, vectors: Tensor) -> Tensor:
+        """(n_columns, width): of each column, the sum of value * vector of the row."""
+        return bag(values[self.turn], vectors, self.turned_rows, self.turned_starts)
+
+    def sum_by_row(self, values: Tensor) -> Tensor:
+        """(n_rows,): of each row, the sum of one value for each cell."""
+        return values.new_zeros(self.shape[0]).index_add_(0, self.rows, values)
+
+
+def bag(values: Tensor, vectors: Tensor, index: Tensor, starts: Tensor) -> Tensor:
+    """Sums of value * vector[index] over the spans that begin at `starts`."""
+    return embedding_bag(index, vectors, starts, mode="sum", per_sample_weights=values)
+
+
+class Add(torch.autograd.Function):
+    """The first layer: of each row, the sum of value * vector of the column."""
+
+    @staticmethod
+    def forward(ctx, values: Tensor, vectors: Tensor, cells: Cells) -> Tensor:
+        ctx.values, ctx.cells = values, cells
+        return cells.by_row(values, vectors)
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor):
+        return None, ctx.cells.by_column(ctx.values, gradient), None
+
+
+class Score(torch.autograd.Function):
+    """The last layer: of each cell, code of the row . vector of the column."""
+
+    @staticmethod
+    def forward(ctx, codes: Tensor, vectors: Tensor, cells: Cells) -> Tensor:
+        ctx.save_for_backward(codes, vectors)
+        ctx.cells, zeros = cells, torch.zeros_like(cells.stars)
+        at = torch.sparse_csr_tensor(
+            cells.ends, cells.columns, zeros, cells.shape, check_invariants=False
+        )
+        return torch.sparse.sampled_addmm(at, codes, vectors.T).values()
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor):
+        codes, vectors = ctx.saved_tensors
+        of_vectors = ctx.cells.by_column(gradient, codes) if ctx.needs_input_grad[1] else None
+        return ctx.cells.by_row(gradient, vectors), of_vectors, None

@@ -1,0 +1,242 @@
+"""A network over films, ready for people whom it does not know; numpy alone.
+
+Such a network learns one decoder vector a person. Somebody new gets theirs from their stars: the
+most probable one, if vectors are draws from a Gaussian like that of the people in training.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.special import expit, log_expit
+from threadpoolctl import threadpool_limits
+
+from saelib.baseline import BiasBaseline, half
+from saelib.errors import SaelibError
+from saelib.matrix import ALL, Films, People, RatingMatrix, level, unit_masks
+
+if TYPE_CHECKING:
+    from saelib.autoencoder import StackedAutoencoder
+
+RANK = 200  # directions in which people differ that are kept
+SPREAD, BIAS_SPREAD = 1.4, 1.1  # trained vectors and biases, held back by decay, vary too little
+DOUBT = 20  # films seen after which a new person's fingerprint is half trusted
+BLOCK = 2**20  # numbers in the codes of people who are folded in together: they fit in a cache
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """What is known of one person, and how surely.
+
+    scores: (n_items,), the most probable ones. covariance: (rank, rank), of the person's vector.
+    codes: (n_items, rank); a score moves by the film's code times what the vector moves. sharpness:
+    (n_items,), how sharply the stars of a film would tell its score.
+    """
+
+    scores: np.ndarray
+    covariance: np.ndarray
+    codes: np.ndarray
+    sharpness: np.ndarray
+
+
+@dataclass(frozen=True)
+class FoldIn:
+    """score = what is expected of anyone like this person + code of the film . their vector.
+
+    codes: (n_items, rank + 1), in coordinates in which vectors are draws from N(0, I); the last
+    coordinate is the person's bias. average: (n_items,) scores of an average person. by_feature:
+    (n_items, n_features), what a person's features add: a fingerprint, then who they are.
+    thresholds: (n_levels - 1,). directions: (n_items, …) of the fingerprints. usual: (n_features,)
+    of an average person. groups: where each group of demographics begins, and the end. raters,
+    demographics: the weights of the features.
+    """
+
+    codes: np.ndarray
+    average: np.ndarray
+    by_feature: np.ndarray
+    thresholds: np.ndarray
+    directions: np.ndarray
+    usual: np.ndarray
+    groups: np.ndarray
+    raters: float
+    demographics: float
+
+    @classmethod
+    def of(
+        cls, network: StackedAutoencoder, matrix: RatingMatrix, spread: float = SPREAD
+    ) -> FoldIn:
+        """From a trained network over films, with what it was trained on.
+
+        spread: by what the trained vectors' standard deviations are multiplied. Raises SaelibError
+        for a network whose scores are no distribution over stars.
+        """
+        from saelib.autoencoder import lay_out  # torch, which only a training needs
+
+        config = network.config
+        if config.head != "ordered":
+            raise SaelibError("Where rows are films, the head must be 'ordered': people fold in.")
+        weights = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
+        vectors = np.hstack([weights["outputs.weight"], weights["outputs.bias"][:, None]])
+        usual = vectors.mean(axis=0, dtype=np.float64)
+        vectors -= usual.astype(np.float32)
+        covariance = vectors.T @ vectors / max(len(vectors) - 1, 1)
+        variances, directions = np.linalg.eigh(covariance.astype(np.float64))  # ascending
+        basis = directions[:, -RANK:] * spread * np.sqrt(variances[-RANK:].clip(min=0))
+        ratings, facts = lay_out(config, matrix)
+        last = network.apply_to(
+            lambda *row: network.last_layer(network.encode(*row)[1]), ratings, facts
+        )
+        slope, people = weights["head.slope"], weights["column_bias"].astype(np.float64)
+        film = BiasBaseline(float(weights["mean"]), people, config.shrinkage).row_bias(ratings)
+        bias = np.full((len(last), 1), BIAS_SPREAD * slope * people.std())
+        basis = basis.astype(np.float32)
+        nothing = np.zeros((len(last), 0), np.float32)
+        told = config.demographics > 0 and matrix.about is not None
+        by_feature, mean_features = nothing, np.zeros(0)
+        if "column_map" in weights:
+            by_feature = last @ weights["column_map"].T
+            mean_features = weights["column_features"].mean(axis=0)
+        return cls(
+            codes=half(np.hstack([last @ basis[:-1] + basis[-1], bias])),
+            average=(last @ usual[:-1] + usual[-1] + slope * (film + people.mean())).astype("f4"),
+            by_feature=half(by_feature),
+            thresholds=network.head.thresholds().detach().numpy(),
+            directions=half(nothing if network.directions is None else network.directions),
+            usual=mean_features.astype(np.float32),
+            groups=np.cumsum([0, *(map(len, matrix.groups.values()) if told else [])]),
+            raters=config.raters,
+            demographics=config.demographics,
+        )
+
+    def expected(self, people: People) -> np.ndarray:
+        """(n, n_items) scores of people like these, before their stars are used."""
+        return self.average + self._features(people) @ self.by_feature.T
+
+    def _features(self, people: People) -> np.ndarray:
+        """(n, n_features): what is known of people beside their stars.
+
+        The fewer films somebody has seen, the more their fingerprint is taken to be the usual one;
+        what somebody does not tell is taken to be average.
+        """
+        width, n = self.directions.shape[1], np.diff(people.seen.indptr)[:, None]
+        features = np.tile(self.usual, (len(people), 1))
+        found = self.raters * (unit_masks(people.seen) @ self.directions)
+        features[:, :width] += n / (n + DOUBT) * (found - features[:, :width])
+        if people.about is not None:
+            for start, stop in zip(self.groups[:-1], self.groups[1:]):
+                told = people.about[:, start:stop].any(axis=1)
+                group = self.demographics * people.about[told, start:stop]
+                features[told, width + start : width + stop] = group
+        return features
+
+    def vectors(self, people: People) -> np.ndarray:
+        """(n, rank + 1) the most probable vectors of people, their biases last."""
+        n, stars, features = np.diff(people.stars.indptr), people.stars, self._features(people)
+        lower, upper = self._edges(stars.data)
+        vectors = np.zeros((len(n), self.codes.shape[1]))
+        rows = np.argsort(n, kind="stable")[(n == 0).sum() :]
+        # Many small products, on which threads would only wait for one another.
+        with threadpool_limits(1, user_api="blas"):
+            while len(rows):  # people with about as many ratings each, as many as fill a block
+                size = n[rows[:BLOCK]] * np.arange(1, len(rows[:BLOCK]) + 1) * vectors.shape[1]
+                block, rows = np.split(rows, [max(np.searchsorted(size, BLOCK, "right"), 1)])
+                at = stars.indptr[block, None] + np.arange(n[block[-1]])
+                there = at < stars.indptr[block + 1, None]
+                at = np.where(there, at, stars.indptr[block, None])
+                films = stars.indices[at]
+                below = np.where(there, lower[at], -np.inf)  # what is not there says nothing
+                above = np.where(there, upper[at], np.inf)
+                alike = (self.by_feature[films] @ features[block][:, :, None])[..., 0]
+                expected = self.average[films] + alike
+                vectors[block] = most_probable(self.codes[films], below, above, expected)
+        return vectors
+
+    def _edges(self, stars: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(n,) each: the thresholds below and above each number of stars."""
+        edges = np.concatenate([[-np.inf], self.thresholds, [np.inf]])
+        at = level(stars, len(self.thresholds) + 1).astype(int)
+        return edges[at], edges[at + 1]
+
+    def scores(self, people: People, films: Films = ALL) -> np.ndarray:
+        """(n, n_films) scores of films at these positions, by default of all."""
+        features, vectors = self._features(people), self.vectors(people).astype(np.float32)
+        alike = features @ self.by_feature[films].T
+        return self.average[films] + alike + vectors @ self.codes[films].T
+
+    def distribution(self, people: People, films: Films = ALL) -> np.ndarray:
+        """(n, n_films, n_levels): how likely each level is."""
+        above = expit(self.scores(people, films)[..., None] - self.thresholds)
+        return -np.diff(above, axis=-1, prepend=1, append=0)
+
+    def predict(self, people: People) -> np.ndarray:
+        """(n, n_items) expected stars."""
+        scores = self.scores(people)
+        exceeded = sum(expit(scores - threshold) for threshold in self.thresholds)
+        return 1 + 4 / len(self.thresholds) * exceeded
+
+    def posterior(self, person: People) -> Posterior:
+        """What is known of one person, by Laplace's approximation."""
+        scores = self.scores(person)[0].astype(np.float64)
+        lower, upper = self._edges(person.stars.data)
+        at = scores[person.stars.indices]
+        least, more = expit(at - lower), expit(at - upper)
+        rated = self.codes[person.stars.indices].astype(np.float64)
+        weight = least * (1 - least) + more * (1 - more)
+        covariance = np.linalg.inv(np.eye(rated.shape[1]) + (rated.T * weight) @ rated)
+        above = expit(scores[:, None] - self.thresholds)
+        slopes = np.pad(above * (1 - above), ((0, 0), (1, 1)))
+        chances = -np.diff(above, axis=1, prepend=1, append=0)
+        sharpness = (chances * (slopes[:, :-1] + slopes[:, 1:])).sum(axis=1)
+        return Posterior(scores, covariance, self.codes, sharpness)
+
+
+def most_probable(
+    codes: np.ndarray, below: np.ndarray, above: np.ndarray, expected: np.ndarray
+) -> np.ndarray:
+    """(b, rank) for each of b people, the v that maximises log P(stars | scores) - |v|² / 2.
+
+    Their scores are expected + codes v. Newton's method climbs for all people at once; each step
+    solves curvature . step = gradient by conjugate gradients, for which no curvature is written
+    down (Nocedal and Wright 2006, algorithm 7.1).
+
+    codes: (b, n, rank). below, above: (b, n), the thresholds around each rating. expected: (b, n).
+    """
+
+    def forward(v: np.ndarray) -> np.ndarray:
+        return (codes @ v.astype(np.float32)[..., None])[..., 0]
+
+    def backward(w: np.ndarray) -> np.ndarray:
+        return (w.astype(np.float32)[:, None] @ codes)[:, 0]
+
+    def posterior(v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        scores = expected + forward(v)
+        log_p = log_expit(scores - below) + log_expit(above - scores)
+        return log_p.sum(axis=1) - (v * v).sum(axis=1) / 2, scores
+
+    v = np.zeros((codes.shape[0], codes.shape[2]))
+    reached, scores = posterior(v)
+    for _ in range(30):
+        least, more = expit(scores - below), expit(scores - above)
+        gradient = backward(1 - least - more) - v
+        weight = least * (1 - least) + more * (1 - more)
+        step, rest, size = np.zeros_like(v), gradient, (gradient**2).sum(axis=1, keepdims=True)
+        way, enough = rest, size * np.minimum(1e-2, np.sqrt(size))
+        while (size > enough).any():
+            turned = way + backward(weight * forward(way))
+            pace = size / (way * turned).sum(axis=1, keepdims=True).clip(1e-30)
+            step, rest, before = step + pace * way, rest - pace * turned, size
+            size = (rest**2).sum(axis=1, keepdims=True)
+            way = rest + size / before.clip(1e-30) * way
+        length = np.ones((len(v), 1))
+        for _ in range(30):  # a step that overshoots is halved
+            now, scores = posterior(v + length * step)
+            worse = now < reached - 1e-6
+            if not worse.any():
+                break
+            length[worse] /= 2
+        v, reached = v + length * step, now
+        if (gradient * step).sum(axis=1).max() < 1e-6:
+            break
+    return v

@@ -1,1 +1,0 @@
-"""The lessons' core: baseline, autoencoder, loss, recipes, training."""
