@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import sys
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -208,10 +209,11 @@ def _evaluate(options: argparse.Namespace) -> None:
         parts["parts"] = tuple(read_split(f"{options.split}.{part}") for part in ("base", "test"))
     for seed in options.seeds:
         for name, learn in learners.items():  # one by one, so that what is measured is shown
+            began = time.process_time()  # of training and scoring
             table = evaluate(data, options.protocol, {name: learn}, seed, **parts)
-            tables.append(table)
+            tables.append(table.assign(seconds=round(time.process_time() - began, 1)))
             if options.json:
-                _print_json(row | extra for row in table.to_dict("records"))
+                _print_json(row | extra for row in tables[-1].to_dict("records"))
     if options.json:
         return
     table = pd.concat(tables)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from saelib.autoencoder import StackedAutoencoder
 
 RANK = 200  # directions in which people differ that are kept
-SPREAD, BIAS_SPREAD = 1.4, 1.1  # trained vectors and biases, held back by decay, vary too little
+SPREAD, BIAS_SPREAD = 1.5, 1.1  # trained vectors and biases, held back by decay, vary too little
 DOUBT = 20  # films seen after which a new person's fingerprint is half trusted
 BLOCK = 2**20  # numbers in the codes of people who are folded in together: they fit in a cache
 

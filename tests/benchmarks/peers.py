@@ -4,9 +4,9 @@
     python tests/benchmarks/peers.py --dataset ml-100k --protocol ratings --seeds 0 1 2 3 4
     python tests/benchmarks/peers.py --dataset ml-1m --protocol ranking --seeds 0 --peers ials
 
-Prints JSON lines as `python -m saelib evaluate --json` does; `tables.py` makes tables of both. The
-peers of the ratings protocol only know people of the training, so they are given pairs of user
-and film; those of the ranking protocol meet new people and run through our own protocol.
+Prints JSON lines as `python -m saelib evaluate --json` does. The peers of the protocol `ratings` only
+know people of the training ratings, so they are given pairs of user and film; that of the protocol
+`ranking` meets new people and runs through our own protocol.
 """
 
 from __future__ import annotations
@@ -14,53 +14,43 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from functools import partial
 
 import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array, csr_matrix, hstack
 
-from saelib.data.dataset import Dataset
-from saelib.data.matrix import RatingMatrix, split_ratings
-from saelib.data.people import People, mask
-from saelib.data.releases import fetch, read, read_split
+from saelib import load
+from saelib.data import Dataset
 from saelib.evaluation import evaluate_ranking, rmse
+from saelib.matrix import People, RatingMatrix, mask, split, unit_masks
+from saelib.movielens import read_split
 
 # -- How will you like it? ---------------------------------------------------------------------
-# Each: (training ratings, test ratings, data, seed) -> predicted stars, seconds of training (of
-# processor time).
-
-Stars = tuple[np.ndarray, float]
+# Each: (training ratings, test ratings, data, seed) -> predicted ratings.
 
 
 def surprise_peer(make):
     """A model of scikit-surprise (Hug 2020)."""
 
-    def predict(train: pd.DataFrame, test: pd.DataFrame, data: Dataset, seed: int) -> Stars:
+    def predict(train: pd.DataFrame, test: pd.DataFrame, data: Dataset, seed: int) -> np.ndarray:
         from surprise import Dataset as Ratings
         from surprise import Reader
 
-        started = time.process_time()
         columns = ["user_id", "movie_id", "rating"]
-        reader = Reader(rating_scale=data.scale[:2])
+        reader = Reader(rating_scale=(data.scale.lowest, data.scale.highest))
         trainset = Ratings.load_from_df(train[columns], reader).build_full_trainset()
         model = make(seed).fit(trainset)
-        seconds = time.process_time() - started
         pairs = test[columns].itertuples(index=False, name=None)
-        return np.array([model.predict(user, film).est for user, film, _ in pairs]), seconds
+        return np.array([model.predict(user, film).est for user, film, _ in pairs])
 
     return predict
 
 
-def svd(seed: int):
+def svd(seed: int, **settings):
     from surprise import SVD
 
-    return SVD(n_factors=100, n_epochs=20, random_state=seed)
-
-
-def svd_tuned(seed: int):
-    from surprise import SVD
-
-    return SVD(n_factors=200, n_epochs=100, lr_all=0.005, reg_all=0.1, random_state=seed)
+    return SVD(random_state=seed, **settings)
 
 
 def svdpp(seed: int):
@@ -76,24 +66,24 @@ def knn_baseline(seed: int):
     return KNNBaseline(k=40, sim_options=options, verbose=False)
 
 
-def myfm_peer(side: bool, n_samples: int = 300):
+TUNED = {"n_factors": 200, "n_epochs": 100, "lr_all": 0.005, "reg_all": 0.1}
+
+
+def myfm_peer(side: bool):
     """Bayesian factorisation machines (myFM; Rendle, Zhang and Koren 2019)."""
 
-    def predict(train: pd.DataFrame, test: pd.DataFrame, data: Dataset, seed: int) -> Stars:
+    def predict(train: pd.DataFrame, test: pd.DataFrame, data: Dataset, seed: int) -> np.ndarray:
         import myfm
 
-        started = time.process_time()
         known = RatingMatrix.from_dataset(data, train)
         n_users, n_items = known.csr.shape
-        rated = mask(known.csr).astype(np.float64)
         blocks = {
             "user_id": [np.eye(n_users, dtype=np.float64)],
             "movie_id": [np.eye(n_items, dtype=np.float64)],
         }
         if side:  # who has seen what (SVD++, both ways), genres and decade, who they are
-            for key, seen in (("user_id", rated), ("movie_id", csr_array(rated.T))):
-                n = np.maximum(np.asarray(seen.sum(axis=1)).ravel(), 1)
-                blocks[key].append(seen.multiply(n[:, None] ** -0.5))
+            blocks["user_id"].append(unit_masks(known.csr).astype(np.float64))
+            blocks["movie_id"].append(unit_masks(csr_array(known.csr.T)).astype(np.float64))
             blocks["movie_id"].append(known.facts)
             if known.about is not None:
                 blocks["user_id"].append(known.about)
@@ -115,19 +105,18 @@ def myfm_peer(side: bool, n_samples: int = 300):
             None,
             train["rating"].to_numpy(np.float64),
             X_rel=rows(train),
-            n_iter=n_samples,
-            n_kept_samples=n_samples,
+            n_iter=300,
+            n_kept_samples=300,
             group_shapes=groups,
         )
-        seconds = time.process_time() - started
-        return model.predict(None, rows(test)), seconds
+        return model.predict(None, rows(test))
 
     return predict
 
 
 RATING_PEERS = {
     "surprise-svd": surprise_peer(svd),
-    "surprise-svd-tuned": surprise_peer(svd_tuned),
+    "surprise-svd-tuned": surprise_peer(partial(svd, **TUNED)),
     "surprise-svd++": surprise_peer(svdpp),
     "surprise-knn-baseline": surprise_peer(knn_baseline),
     "myfm-ids": myfm_peer(side=False),
@@ -156,7 +145,7 @@ def ials(matrix: RatingMatrix, seed: int):
 RANKING_PEERS = {"implicit-ials": ials}
 
 
-def main() -> None:
+if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dataset", default="ml-100k")
     parser.add_argument("--protocol", choices=["ratings", "ranking"], default="ratings")
@@ -164,30 +153,19 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--peers", nargs="+", help="by default all of the protocol's")
     options = parser.parse_args()
-    folder = fetch(options.dataset)
-    data = read(folder, options.dataset)
+    data = load(options.dataset)
     peers = RATING_PEERS if options.protocol == "ratings" else RANKING_PEERS
     for seed in options.seeds:
         for name in options.peers or peers:
-            started = time.perf_counter()
-            about = {"dataset": data.name, "protocol": options.protocol, "seed": seed}
+            started = time.process_time()
+            about = {"dataset": data.name, "protocol": options.protocol, "split": options.split}
             if options.protocol == "ranking":
                 [result] = evaluate_ranking(data, {name: peers[name]}, seed).to_dict("records")
             else:
+                parts = [data.ratings.iloc[part] for part in split(len(data.ratings), seed)]
                 if options.split:
-                    parts = [read_split(folder, f"{options.split}.{p}") for p in ("base", "test")]
-                else:
-                    order = split_ratings(len(data.ratings), seed)
-                    parts = [data.ratings.iloc[part] for part in order]
-                stars, _ = peers[name](*parts, data, seed)
-                error = rmse(data.scale.clip(stars), parts[1]["rating"])
-                result = about | {"model": name, "rmse": error}
-            if options.split:
-                result["split"] = options.split
-            print(
-                json.dumps(result | {"seconds": round(time.perf_counter() - started)}), flush=True
-            )
-
-
-if __name__ == "__main__":
-    main()
+                    parts = [read_split(f"{options.split}.{part}") for part in ("base", "test")]
+                found = data.scale.clip(peers[name](*parts, data, seed))
+                result = {"model": name, "rmse": rmse(found, parts[1]["rating"])}
+            seconds = {"seconds": round(time.process_time() - started)}
+            print(json.dumps(about | {"seed": seed} | result | seconds), flush=True)
