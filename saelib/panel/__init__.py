@@ -1,1 +1,1 @@
-"""What people touch: sliders, the page, the terminal."""
+"""Where somebody rates films and sees what to watch next: notebook, page and terminal."""

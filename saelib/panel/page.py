@@ -1,219 +1,195 @@
-"""The rating panel as a page without code, for visitors who have never seen a notebook.
+"""The rating panel as a page: a small server, without Jupyter and without kernels.
 
-Voilà serves it. What is set here beyond its defaults: who may come in (door.py), how many at once
-(`_Kernels`, `_Visit`), and that nothing is fetched from elsewhere (templates/).
+Each open page is one WebSocket and one `Desk`; when it closes, what was told is gone. Whoever has
+the link, whose token is made anew at each start, gets in. Nothing is fetched from another host.
 """
 
 from __future__ import annotations
 
 import asyncio
-import copy
+import hmac
+import json
 import logging
-import os
 import secrets
-import tempfile
+import socket
+import time
 import webbrowser
+from contextlib import suppress
+from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
-import nbformat
-from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
-from tornado.web import HTTPError
-from traitlets import Bool, Integer
-from traitlets.config import Config
-from voila.app import Voila
-from voila.tornado.handler import TornadoVoilaHandler
+import segno
+from tornado import locale
+from tornado.web import Application, HTTPError, RequestHandler, StaticFileHandler
+from tornado.websocket import WebSocketHandler
 
-from saelib.language import _, current, later
-from saelib.panel.door import EVERYWHERE, LOCAL, Door, RefusalError, check_address, own_address
-from saelib.panel.kernels import LANGUAGE, prepare
+from saelib.errors import SaelibError
+from saelib.language import ENGLISH, FOLDER, _, speaking
+from saelib.panel.desk import Desk
+from saelib.recommend.profile import MAX_BYTES
+from saelib.recommend.recommender import Recommender
 
-TEMPLATES = Path(__file__).with_name("templates") / "page"
-VISITORS = 40  # at once, a class and some more: each has a kernel of about 60 MB
-# Seconds after which the kernel of a page that vanished without a word is ended: a telephone that
-# is put away for ten minutes, or a laptop that is carried to another room, finds its panel again.
-IDLE = 600
-# The titles of answers that are not ours, but Jupyter's.
-TITLES = (
-    later("Bad Request"),
-    later("Forbidden"),
-    later("Not Found"),
-    later("Method Not Allowed"),
-    later("Internal Server Error"),
-)
+HERE = Path(__file__).parent
+HEADERS = {  # the browser itself sees to it that nothing is asked of another host
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "connect-src 'self'; img-src data:; frame-ancestors 'none'; base-uri 'none'",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+# A visitor's messages: after a burst, a hasty one waits until so many seconds have passed for each.
+BURST, PAUSE = 40, 0.04
 
 
-def notebook() -> nbformat.NotebookNode:
-    """The notebook behind the page: one cell, the panel over the model of `kernels.prepare`."""
-    code = "from saelib.panel.ready import panel\n\npanel()"
-    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
-    made.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
-    return made
+class Page(RequestHandler):
+    """Lets in who has the token, under a name of this machine, and not from within another site."""
+
+    @property
+    def language(self) -> str:
+        """The language of the server; or, where it has none, that of the visitor's browser."""
+        return self.settings["language"] or self.get_browser_locale(ENGLISH).code
+
+    def prepare(self) -> None:
+        """Raise HTTPError 403 for who may not come in, and 503 where all places are taken."""
+        fetch = [self.request.headers.get(f"Sec-Fetch-{name}") for name in ("Site", "Mode", "Dest")]
+        # Another site may link to the page, but neither frame it nor ask for it behind one's back.
+        ours = fetch[0] in (None, "none", "same-origin") or fetch[1:] == ["navigate", "document"]
+        # A foreign name that leads here (DNS rebinding) would make a foreign page one of ours.
+        name, token = self.request.host_name.lower(), self.get_query_argument("token", "")
+        named = name == self.settings["host"] or is_ours(name)
+        known = hmac.compare_digest(token.encode(), self.settings["token"].encode())
+        if not (ours and named and known):
+            raise HTTPError(403)
+        if len(self.settings["visitors"]) >= self.settings["places"]:
+            raise HTTPError(503)
+
+    def set_default_headers(self) -> None:
+        for name, value in HEADERS.items():
+            self.set_header(name, value)
+
+    def get(self) -> None:
+        """Show the page, which is the same for everybody; its script opens a visit."""
+        self.write_error(200)
+
+    def write_error(self, status_code: int, **kwargs: object) -> None:
+        """Say what there is to say, in the visitor's language."""
+        with speaking(self.language):
+            said = {
+                200: _("One moment …"),
+                403: _("This page opens with the whole link that was printed at its start."),
+                503: _("All places are taken. One is free when somebody closes the page."),
+            }.get(status_code, self._reason)
+            gone = _("Nothing answers. Is the server still running, and is there a place?")
+            texts = {"title": _("What to watch next"), "said": said, "closed": gone}
+            self.render(str(HERE / "page.html"), language=self.language, **texts)
 
 
-def say_around(handler: TornadoVoilaHandler, notebook: nbformat.NotebookNode, cwd: str) -> None:
-    """Put what the page says around the panel into its notebook, in the visitor's language."""
-    notebook.metadata["title"] = _("Rate films, get recommendations")
-    notebook.metadata["patience"] = _("One moment: your panel is being set up …")
+class Visit(WebSocketHandler, Page):  # type: ignore[misc]
+    """An open page. Its place is given back by `on_close`, which follows whatever happens."""
+
+    desk: Desk | None = None
+    due = 0.0  # when the next message may be heard
+
+    def check_origin(self, origin: str) -> bool:
+        return urlsplit(origin).hostname == self.settings["host"] or super().check_origin(origin)
+
+    def open(self) -> None:
+        self.settings["visitors"].add(self)
+
+    async def on_message(self, message: str | bytes) -> None:
+        """Answer one message; the next one is not read before."""
+        now = time.monotonic()
+        self.due = max(self.due, now - BURST * PAUSE) + PAUSE
+        await asyncio.sleep(self.due - now)
+        answer = await asyncio.to_thread(self.answer, message)
+        if self.ws_connection:
+            await self.write_message(answer)
+
+    def answer(self, message: str | bytes) -> dict:
+        """Return what is shown. The desk refuses what is no JSON, as all that it does not know."""
+        try:
+            heard = json.loads(message)
+        except (ValueError, RecursionError):
+            heard = None
+        if self.desk:
+            return {"view": self.desk.hear(heard)}
+        self.desk = Desk(self.settings["recommender"], self.language)
+        return {"words": self.desk.words(), "view": self.desk.hear(heard)}
+
+    def on_close(self) -> None:
+        self.settings["visitors"].discard(self)
+
+
+def application(
+    recommender: Recommender, token: str, *, host: str = "", visitors: int = 40, language: str = ""
+) -> Application:
+    """Return the server's application: the page, a visit's socket, and three files."""
+    locale.set_default_locale(ENGLISH)
+    locale.load_gettext_translations(str(FOLDER), "saelib")
+    files = (r"/(panel\.js|panel\.css|page\.js)", StaticFileHandler, {"path": str(HERE)})
+    settings: Any = {"recommender": recommender, "token": token, "host": host.lower()}
+    settings |= {"places": visitors, "visitors": set(), "language": language}
+    # Without an answer to a ping, which a page that has vanished does not give, a socket is closed.
+    settings |= {"websocket_max_message_size": 2 * MAX_BYTES, "websocket_ping_interval": 30}
+    return Application([(r"/", Page), (r"/visit", Visit), files], **settings)
+
+
+def is_ours(host: str) -> bool:
+    """Tell whether a Host header can mean this machine: by an address, or a name that it has."""
+    try:
+        return bool(ip_address(host.strip("[]")))
+    except ValueError:
+        own = socket.gethostname().lower()
+        return host.lower() in {"localhost", own, f"{own}.local"}
+
+
+def own_address() -> str:
+    """Return this machine's address in its network, or its name where that cannot be told."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # an address for documentation; nothing is sent
+            return probe.getsockname()[0]
+        except OSError:
+            return socket.gethostname()
 
 
 def serve(
-    model: Path,
-    port: int,
+    recommender: Recommender,
+    port: int = 8866,
     *,
+    ip: str = "localhost",
+    host: str = "",
+    visitors: int = 40,
+    language: str = "",
     open_browser: bool = True,
-    dark: bool = False,
-    ip: str = LOCAL,
-    visitors: int = VISITORS,
-    idle: int = IDLE,
-    lang: str | None = None,
 ) -> None:
-    """Serve the panel until it is stopped (Ctrl-C): to this machine, unless `ip` says otherwise.
+    """Serve the panel until Ctrl-C: to this machine, or to every network with ip="0.0.0.0".
 
-    ip: the address to listen at; 0.0.0.0 is every network that this machine is in. The link is
-    printed, with a token without which nobody gets in; where the port (1 to 65535) is in use, it
-    has the next free one. Each visitor has a kernel of their own: nobody sees what
-    another one told. A page that is closed or reloaded ends its kernel, and with it everything
-    that was told is forgotten; where a page could not say so, since the browser has crashed or the
-    network is gone, its kernel ends `idle` seconds after it was last used. The kernel of an open
-    page stays. visitors: how many there may be at once; others are told to come back. lang: the
-    language of the page; None: that of each visitor's browser, English where we do not speak it.
+    host: the name, or the whole address, at which a proxy shows the page. language: by default that
+    of each visitor's browser. Raises SaelibError where nothing can be served there.
     """
-    ip = LOCAL if ip in ("127.0.0.1", "::1") else ip
-    check_address(ip)
-    prepare(model)
-    logging.getLogger("tornado").setLevel(logging.ERROR)  # who is refused is no trouble
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "rate-films.ipynb"
-        nbformat.write(notebook(), path)
-        config = {
-            "Voila": {
-                "notebook_path": str(path),
-                "port": port,
-                "ip": ip,
-                "opens": open_browser,
-                "log_level": "ERROR",
-                "token": secrets.token_urlsafe(),
-                "identity_provider_class": Door,
-                "tornado_settings": {
-                    # `Door` looks at the Host header where other machines may ask, too.
-                    "allow_remote_access": ip != LOCAL,
-                    "xsrf_cookie_kwargs": {"samesite": "Strict"},
-                },
-            },
-            "VoilaConfiguration": {
-                "theme": "dark" if dark else "light",
-                "allow_theme_override": "NO",
-                "allow_template_override": "NO",
-                "file_allowlist": [],
-                "multi_kernel_manager_class": _Kernels,
-                "prelaunch_hook": say_around,
-            },
-            "Door": {"lang": lang or ""},
-            "IdentityProvider": {"cookie_options": {"samesite": "Strict"}},
-            "MappingKernelManager": {
-                "places": visitors,
-                "transport_encryption": "auto",  # else each kernel warns on the terminal
-                "cull_idle_timeout": idle,  # while no page is connected
-                "cull_interval": max(1, idle // 10),
-            },
-            # One that was started again would know nothing of its page.
-            "KernelRestarter": {"restart_limit": 0},
-        }
-        _Page.launch_instance([], config=Config(config), config_file_paths=[])
+    logging.getLogger("tornado").setLevel(logging.CRITICAL)  # who is refused is no trouble
+    token, address = secrets.token_urlsafe(), urlsplit(host if "//" in host else f"//{host}")
+    name, everywhere = address.hostname or "", ip == "0.0.0.0"
+    start = f"http://{name or (own_address() if everywhere else ip)}:{port}"
+    link = f"{host.rstrip('/') if address.scheme else start}/?token={token}"
 
-
-class _Page(Voila):
-    """Voilà with our templates, which says in two lines where it is."""
-
-    opens = Bool(config=True, help="Whether to open the link in a browser.")
-
-    def setup_template_dirs(self) -> None:
-        super().setup_template_dirs()
-        self.template_paths.insert(0, str(TEMPLATES))
-
-    def init_handlers(self) -> list:
-        *others, (path, *_visit, options) = super().init_handlers()
-        return [*others, (path, _Visit, options)]
-
-    def init_settings(self) -> dict:
-        settings = super().init_settings()
-        settings["voila_jinja2_env"].globals.update(_=_, language=current)
-        return settings
-
-    def random_ports(self, port: int, n: int) -> range:
-        return range(port, min(port + n, 2**16))
-
-    def launch_browser(self) -> None:
-        """Say where the page is, now that it has a port, and open it if so wished."""
-        wanted = self.config.Voila.port
-        if self.port != wanted:
-            in_use = _("Port {wanted} is in use; the page has port {port}.")
-            print(in_use.format(wanted=wanted, port=self.port))
-        address = own_address() if self.ip in EVERYWHERE else self.ip
-        link = f"http://{address}:{self.port}/?token={self.identity_provider.token}"
-        if self.ip == LOCAL:
-            print(_("The panel, for browsers on this machine: {link}").format(link=link))
-        else:
-            print(
-                _(
-                    "The panel, for browsers on this network: {link}\n"
-                    "Whoever has this link can open it; what is told there travels the network in "
-                    "the clear.\nNobody else gets in, and no visitor sees what another one told."
-                ).format(link=link)
-            )
-        print(_("Ctrl-C ends it."), flush=True)
-        if self.opens:
+    async def run() -> None:
+        app = application(recommender, token, host=name, visitors=visitors, language=language)
+        app.listen(port, ip, max_body_size=10_000)
+        print(_("The panel opens in a browser with this link: {link}").format(link=link))
+        if everywhere:
+            print(_("Whoever is in this network gets in with the link, by telephone with this:"))
+            segno.make(link, error="l").terminal(compact=True)
+        print(_("No visitor sees what another one told. Ctrl-C ends it."), flush=True)
+        if open_browser:
             webbrowser.open(link)
+        await asyncio.Event().wait()
 
-
-class _Kernels(AsyncMappingKernelManager):
-    """The visitors' kernels."""
-
-    places = Integer(config=True, help="How many visitors there may be at once.")
-
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.expected = 0  # visitors whose kernel is not there yet
-        # One after the other is sooner served than all at the same time.
-        self.turns = asyncio.Semaphore(os.cpu_count() or 1)
-
-    async def start_kernel(self, **kwargs) -> str:  # type: ignore[override]  # as its base does
-        kwargs["env"] = {**kwargs.get("env", os.environ), LANGUAGE: current()}
-        try:
-            return await super().start_kernel(**kwargs)
-        finally:
-            self.expected -= 1
-
-
-class _Visit(TornadoVoilaHandler):
-    """A visitor comes: is there a place?"""
-
-    left = False
-    traitlet_config: Config
-
-    async def get(self, path: str | None = None) -> None:
-        if path:  # Voilà would look for a file
-            raise HTTPError(404, _("The panel has one page only."))
-        kernels = self.kernel_manager
-        if len(kernels) + kernels.expected >= kernels.places:
-            raise RefusalError(
-                503,
-                _("All places are taken"),
-                _(
-                    "The panel has places for so many visitors at once: {n}, since each needs "
-                    "memory. One is free as soon as somebody closes the page."
-                ).format(n=kernels.places),
-            )
-        self.xsrf_token  # noqa: B018 - a cookie; the page needs it to end its kernel
-        self.traitlet_config = copy.deepcopy(self.traitlet_config)
-        self.traitlet_config.HTMLExporter.language_code = current()
-        kernels.expected += 1
-        async with kernels.turns:
-            if self.left:
-                kernels.expected -= 1
-            else:
-                await super().get()
-
-    def on_connection_close(self) -> None:
-        super().on_connection_close()
-        self.left = True
+    try:
+        with speaking(language or ENGLISH), suppress(KeyboardInterrupt):
+            asyncio.run(run())
+    except (OSError, OverflowError) as error:
+        said = _("There is no page at --ip {ip} --port {port} ({error}); try others.")
+        raise SaelibError(said.format(ip=ip, port=port, error=error)) from None
