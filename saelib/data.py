@@ -1,0 +1,261 @@
+"""Ratings, films and people as one `Dataset`, also of tables of one's own.
+
+movielens.py reads the releases of MovieLens into the same three tables.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import zipfile
+import zlib
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+
+from saelib.errors import SaelibError
+from saelib.scale import Scale
+
+PAIR = ["user_id", "movie_id"]
+# What pandas raises of a damaged file, and zipfile of a damaged or encrypted archive.
+UNREADABLE = (OSError, ValueError, OverflowError, RuntimeError, zipfile.BadZipFile, zlib.error)
+OFF = (
+    "Correct it, or the scale; round what lies between two steps. If it means 'seen, not rated', "
+    "say so: not_rated=-1, or --not-rated -1. Counts, such as of plays, are no ratings."
+)
+TWICE = "Leave one of them out, or keep the last: repeated='last', or --repeated last."
+# The names of columns that are understood, in small letters without signs; the first one counts.
+NAMES = {
+    "user_id": "userid user personid person reviewerid username uid",
+    "movie_id": "movieid itemid filmid bookid productid isbn asin movie item film book product iid",
+    "rating": "rating stars score bookrating",
+    "timestamp": "timestamp time date",
+}
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What is known of ratings, films and people.
+
+    ratings: user_id, movie_id, rating and, where it is known, timestamp (seconds since 1970).
+    movies: movie_id, title, year (Int64, <NA> where unknown), genres ('Comedy|Drama', or '').
+    users: user_id, gender, age (years), occupation, empty where somebody did not tell; None where
+    nothing is known of people.
+    seen: user_id, movie_id of films that were seen without being rated; None where there are none.
+
+    Raises SaelibError where fewer than two people have rated or fewer than two films are rated,
+    a film or a person is listed twice, a rating is off the scale, its film or person is not listed,
+    or somebody has rated a film twice.
+    """
+
+    name: str
+    ratings: pd.DataFrame
+    movies: pd.DataFrame
+    users: pd.DataFrame | None
+    scale: Scale
+    seen: pd.DataFrame | None = None
+
+    def __post_init__(self) -> None:
+        n_users, n_films = (self.ratings[key].nunique() for key in PAIR)
+        if min(n_users, n_films) < 2:
+            raise SaelibError(
+                f"{self.name}: people who rated: {n_users}, films rated: {n_films}. Expected two "
+                "or more of both. The list of one person belongs into `python -m saelib import`."
+            )
+        off = ~self.scale.contains(self.ratings["rating"])
+        self._refuse(self.ratings, off, f"is not on the scale of {self.scale}. {OFF}")
+        pairs = self.ratings if self.seen is None else pd.concat([self.ratings, self.seen])
+        for key, table in zip(PAIR, (self.users, self.movies)):
+            if table is not None:
+                for twice in table.loc[table[key].duplicated(), key]:
+                    raise SaelibError(f"{self.name}: {key} {twice} is listed twice. Keep one row.")
+                unlisted = ~pairs[key].isin(table[key])
+                self._refuse(
+                    pairs, unlisted, f"has a {key} that its table does not list. Add it there."
+                )
+        self._refuse(pairs, pairs.duplicated(PAIR), f"is the second one of this pair. {TWICE}")
+
+    def _refuse(self, table: pd.DataFrame, wrong: pd.Series, problem: str) -> None:
+        """Raise SaelibError that shows the first wrong row of a table, if there is one."""
+        if wrong.any():
+            user, film, rating = (table[key][wrong].iloc[0] for key in [*PAIR, "rating"])
+            raise SaelibError(
+                f"{self.name}: rating {rating:g} by user {user!s:.40} of film {film!s:.40} "
+                f"{problem} Rows like that: {wrong.sum():,}."
+            )
+
+    def check_predictable(self) -> None:
+        """Raise SaelibError where all ratings are the same, so that none needs a prediction."""
+        if self.ratings["rating"].nunique() < 2:
+            raise SaelibError(
+                f"{self.name}: all ratings are the same, so there is none to predict. Use the "
+                "ranking protocol, which measures what people see."
+            )
+
+
+def from_frame(
+    ratings: pd.DataFrame,
+    scale: Scale | Sequence[float],
+    items: pd.DataFrame | None = None,
+    people: pd.DataFrame | None = None,
+    *,
+    name: str = "own",
+    not_rated: float | None = None,
+    repeated: Literal["error", "last"] = "error",
+) -> Dataset:
+    """Make a data set of one's own tables: `from_frame(ratings, scale=(1, 10))`.
+
+    ratings: user, item, rating and, if known, timestamp (seconds, or '2005-04-02 23:53:47'); other
+    usual names are understood, such as userId or film. A row whose rating is empty, or is the
+    number `not_rated`, is of a film that was seen. scale: (lowest, highest[, step]). items: item
+    and, if known, title, year, genres. people: user and, if known, gender, age (years), occupation.
+    repeated: 'last' keeps the last of several ratings of a film by the same person.
+
+    Raises SaelibError for a missing column or id, for a cell that is no number where one belongs,
+    and for whatever `Dataset` refuses.
+    """
+    table = _texts("ratings", ratings, [*PAIR, "rating"], ["timestamp"])
+    movies = table[["movie_id"]].drop_duplicates() if items is None else items
+    movies = _texts("items", movies, ["movie_id"], ["title", "year", "genres"])
+    users = table[["user_id"]] if people is None else people
+    users = _texts("people", users, ["user_id"], ["gender", "age", "occupation"])
+    for key, listed in zip(PAIR, (users, movies)):
+        # Numbers only where all of them are: '7' is one, '007' is a name.
+        if all(ids[key].str.fullmatch(r"0|-?[1-9]\d{0,17}").all() for ids in (table, listed)):
+            table[key], listed[key] = table[key].astype("int64"), listed[key].astype("int64")
+    if items is None:
+        movies = movies.sort_values("movie_id", ignore_index=True)
+    movies["title"] = movies["title"].where(movies["title"] != "", movies["movie_id"].astype(str))
+    movies["year"] = _numbers(movies["year"], -9999, 9999, "a year").round().astype("Int64")
+    users["age"] = _numbers(users["age"], 1, 120, "1 to 120 years")
+    users = users.replace({"gender": {"": None}, "occupation": {"": None}})
+    if repeated == "last":
+        table = table.drop_duplicates(PAIR, keep="last")
+    if (table["timestamp"] == "").all():
+        del table["timestamp"]
+    else:
+        times = _seconds(table["timestamp"])
+        expected = "seconds since 1970, or a time such as 2005-04-02 23:53:47"
+        table["timestamp"] = _numbers(times, -1e15, 1e15, expected).astype("int64")
+    stars = pd.to_numeric(table["rating"], errors="coerce")
+    unrated = table["rating"].str.lower().isin(["", "na", "nan", "none", "null"])
+    unrated |= stars == not_rated
+    for text in table.loc[stars.isna() & ~unrated, "rating"]:
+        raise SaelibError(f"{name}: the rating {text!r:.40} is no number. {OFF}")
+    rated = table.assign(rating=stars.astype("float32"))[~unrated].reset_index(drop=True)
+    seen = table.loc[unrated, PAIR].reset_index(drop=True) if unrated.any() else None
+    return Dataset(name, rated, movies, None if people is None else users, Scale.of(scale), seen)
+
+
+def from_csv(
+    ratings: Path | str,
+    scale: Scale | Sequence[float],
+    items: Path | str | None = None,
+    people: Path | str | None = None,
+    *,
+    not_rated: float | None = None,
+    repeated: Literal["error", "last"] = "error",
+) -> Dataset:
+    """Make a data set of files that hold the tables of `from_frame`; it has the first one's name.
+
+    The first line of each names its columns; commas, semicolons, tabs or '::' stand between.
+    Raises SaelibError, also where a file cannot be read.
+    """
+    tables = [None if path is None else _read(Path(path)) for path in (ratings, items, people)]
+    name = Path(ratings).stem
+    return from_frame(
+        tables[0], scale, *tables[1:], name=name, not_rated=not_rated, repeated=repeated
+    )
+
+
+def read_table(path, encoding: str = "utf-8", **options) -> pd.DataFrame:
+    """Read a file, or one in an archive, by `pandas.read_csv`; what is not UTF-8 is Latin-1.
+
+    Raises SaelibError where it cannot be read, or a line has more cells than there are columns.
+    """
+    try:
+        with path.open("rb") as file:
+            table = pd.read_csv(file, encoding=encoding, keep_default_na=False, **options)
+        if not isinstance(table.index, pd.RangeIndex):  # which is where pandas puts such cells
+            raise ValueError("a line has more cells than there are columns")
+    except UnicodeDecodeError:
+        return read_table(path, "latin-1", **options)
+    except UNREADABLE as error:
+        raise SaelibError(f"{path} cannot be read: {str(error).strip()}.") from error
+    return table
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file so that it holds all of the bytes or is as it was. Raises SaelibError."""
+    part = path.with_name(f"{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(data)
+        os.replace(part, path)
+    except OSError as error:
+        with suppress(OSError):
+            part.unlink()
+        raise SaelibError(
+            f"{path} cannot be written: {error}. Free space, or go elsewhere."
+        ) from error
+
+
+def _read(path: Path) -> pd.DataFrame:
+    """All cells of a file as texts: '007' and '7' may be two people, and 'None' a title."""
+    header = ""
+    with suppress(OSError), path.open(encoding="latin-1") as file:  # read_table raises it
+        header = file.readline()
+    sep = max((",", ";", "\t", "::"), key=header.count)
+    engine = "python" if sep == "::" else "c"
+    table = read_table(path, sep=sep, engine=engine, dtype=str, skipinitialspace=True)
+    # Where semicolons stand between cells, 3,5 is a number.
+    return table.replace(r"^(-?\d+),(\d+)$", r"\1.\2", regex=True) if sep == ";" else table
+
+
+def _texts(kind: str, table: pd.DataFrame, needed: list[str], others: list[str]) -> pd.DataFrame:
+    """The columns under our names, all cells as texts: '' where there is none, '33' for 33.0.
+
+    Raises SaelibError where a needed column or an id is missing, or a column is there twice.
+    """
+    names = [re.sub(r"[\W_]", "", str(column)).lower() for column in table]
+    found = {}
+    for key in [*needed, *others]:
+        known = [name for name in NAMES.get(key, key).split() if name in names][:1]
+        n = sum(name in known for name in names)
+        if n > 1 or (key in needed and n == 0):
+            raise SaelibError(
+                f"The table of {kind} has the columns {', '.join(map(str, table))}. Expected one "
+                f"for the {key} under a usual name, such as user, item, rating, in the first line."
+            )
+        cells = table.iloc[:, names.index(known[0])] if known else pd.Series("", table.index)
+        texts = cells.astype(object).where(cells.notna(), "").astype(str).str.strip()
+        found[key] = texts.str.replace(r"^(-?\d+)\.0+$", r"\1", regex=True).reset_index(drop=True)
+        if key in PAIR and (found[key] == "").any():
+            row = int((found[key] == "").argmax()) + 1
+            raise SaelibError(
+                f"Row {row} of the {kind} has no {key}. Name it, or leave the row out."
+            )
+    return pd.DataFrame(found)
+
+
+def _numbers(texts: pd.Series, lowest: float, highest: float, expected: str) -> pd.Series:
+    """The numbers that texts are, NaN for ''. Raises SaelibError for anything else."""
+    numbers = pd.to_numeric(texts, errors="coerce")
+    wrong = (texts != "") & ~numbers.between(lowest, highest)
+    if wrong.any():
+        row = int(wrong.argmax())
+        told = f"{texts.iloc[row]!r:.40}"
+        raise SaelibError(f"Row {row + 1}: the {texts.name} is {told}. Expected {expected}.")
+    return numbers
+
+
+def _seconds(times: pd.Series) -> pd.Series:
+    """Texts such as '2005-04-02 23:53:47' as seconds since 1970, others as they are; all texts."""
+    dates = times.where(times.str.contains(r"\d-\d"))
+    dates = pd.to_datetime(dates, format="ISO8601", utc=True, errors="coerce")
+    seconds = (dates - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1)
+    return times.replace("", "missing").where(dates.isna(), seconds.astype(str))

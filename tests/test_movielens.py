@@ -1,0 +1,425 @@
+"""Every release in the same three tables; whatever goes wrong is named, and nothing half-done."""
+
+from __future__ import annotations
+
+import datetime
+import io
+import ssl
+import subprocess
+import threading
+import zipfile
+from hashlib import md5, sha256
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import trustme
+from conftest import FILES, write_release
+
+from saelib import movielens
+from saelib.errors import SaelibError
+from saelib.movielens import RELEASES, fetch, films_at_hand, links_at_hand, load, locate, read_split
+from saelib.releases import Release
+
+COUNTS = (3, 2, 2)  # of FILES: ratings, people, films
+
+
+@pytest.fixture
+def tiny(monkeypatch, tmp_path):
+    """Register a small release of the name 'tiny', in an empty project folder; return the name."""
+    monkeypatch.delenv("SAELIB_DATA", raising=False)
+    monkeypatch.delenv("SAELIB_MIRROR", raising=False)
+    monkeypatch.setattr(movielens, "PROJECT", tmp_path)
+
+    def register(layout: str = "csv", counts=COUNTS, body: bytes | None = b"") -> str:
+        digest = None if body is None else md5(body).hexdigest()
+        release = Release("tiny", layout.removeprefix("ml-"), *counts, 2000, digest)
+        monkeypatch.setitem(RELEASES, "tiny", release)
+        monkeypatch.setitem(RELEASES, "ml-100k", Release("", "100k", *counts, 1998, "0"))
+        return "tiny"
+
+    return register
+
+
+def archive(layout: str = "csv", folder: str = "tiny", **changed: bytes | None) -> bytes:
+    """The bytes of a zip file with a release in it."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as zipped:
+        for name, content in (FILES[layout] | changed).items():
+            if content is not None:
+                zipped.writestr(zipfile.ZipInfo(f"{folder}/{name}"), content)
+    return buffer.getvalue()
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+
+
+def same(one, other) -> None:
+    pd.testing.assert_frame_equal(one.ratings, other.ratings)
+    pd.testing.assert_frame_equal(one.movies, other.movies)
+
+
+# -- Tables -----------------------------------------------------------------------------------
+
+RATINGS = {"user_id": [1, 2, 1], "movie_id": [20, 10, 10], "rating": [4, 5, 3]}
+RATINGS |= {"timestamp": [880000001, 880000002, 880000003]}
+TYPES = {"user_id": "int32", "movie_id": "int32", "rating": "float32", "timestamp": "int64"}
+LES = (10, "Misérables, Les", 1995, "Comedy|Drama")
+UNKNOWN, ODYSSEY = (20, "unknown", 0, ""), (20, "2001: A Space Odyssey", 1968, "Sci-Fi")
+USERS = [(1, "M", 24, "technician"), (2, "F", 53, "other")]
+USERS_1M = [(1, "M", 18, "technician/engineer"), (2, "F", 50, "other")]
+EXPECTED = {
+    "ml-100k": (4, UNKNOWN, USERS),
+    "recbole": (4, UNKNOWN, USERS),
+    "ml-1m": (4, ODYSSEY, USERS_1M),
+    "ml-10m": (4.5, ODYSSEY, None),
+    "csv": (4.5, (*ODYSSEY[:3], ""), None),
+}
+
+
+@pytest.mark.parametrize("layout", EXPECTED)
+@pytest.mark.parametrize("ends", [b"\n", b"\r\n", b"\n\n"])
+def test_each_layout_becomes_the_same_tables(layout, ends, tiny, tmp_path):
+    first, other, users = EXPECTED[layout]
+    name = "ml-100k" if layout == "recbole" else "tiny"
+    tiny(layout)
+    changed = {file: raw.replace(b"\n", ends) for file, raw in FILES[layout].items()}
+    write_release(tmp_path / "data" / name, layout, **changed)
+    data = load(name)
+    ratings = pd.DataFrame(RATINGS | {"rating": [first, 5, 3]}).astype(TYPES)
+    pd.testing.assert_frame_equal(data.ratings, ratings)
+    assert list(data.movies) == ["movie_id", "title", "year", "genres"]
+    films = data.movies.assign(year=data.movies["year"].fillna(0))
+    assert list(films.itertuples(index=False, name=None)) == [LES, other]
+    if users is None:
+        assert data.users is None and str(data.scale) == "0.5 to 5 in steps of 0.5"
+    else:
+        assert list(data.users) == ["user_id", "gender", "age", "occupation"]
+        assert list(data.users.itertuples(index=False, name=None)) == users
+    pd.testing.assert_frame_equal(films_at_hand(name), data.movies)
+
+
+@pytest.mark.parametrize(
+    ("written", "title", "year"),
+    [
+        ("Land Before Time III (1995) (V)", "Land Before Time III", 1995),
+        ("Blow-Up (Blowup) (1966) ", "Blow-Up (Blowup)", 1966),
+        ("Death Note: Desu nôto (2006–2007)", "Death Note: Desu nôto", 2006),
+        ("Fawlty Towers (1975-1979)", "Fawlty Towers", 1975),
+        ("Black Mirror (2011– )", "Black Mirror", 2011),
+        ("(1995)", "(1995)", 1995),
+        ("None", "None", 0),
+        ('Say ""Ja"" (2000)', 'Say "Ja"', 2000),
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1"])
+def test_title_and_year_are_parted_in_either_encoding(
+    written, title, year, encoding, tiny, tmp_path
+):
+    if encoding == "latin-1":
+        written = written.replace("–", "-")
+    line = f'movieId,title,genres\n10,"{written}",Café\n20,X,Drama\n'
+    write_release(tmp_path / "data" / tiny(), "csv", **{"movies.csv": line.encode(encoding)})
+    film = films_at_hand("tiny").fillna({"year": 0}).iloc[0]
+    assert tuple(film) == (10, title, year, "Café")
+
+
+# -- Faults in files --------------------------------------------------------------------------
+
+CSV, DAT = FILES["csv"]["ratings.csv"], FILES["ml-1m"]["movies.dat"]
+FILMS = b"movieId,title,genres\n"
+FAULTS = [
+    ("ml-100k", "u.data", b"1\t20\t4\t880000001\n2\t10\t5\n", r"u\.data cannot be read"),
+    ("ml-100k", "u.data", b"1\t20\tfour\t880000001\n", r"u\.data cannot be read"),
+    ("ml-100k", "u.data", b"\x00\xff" * 50, r"u\.data cannot be read"),
+    ("ml-100k", "u.data", b"1\t20\t4\t8\n", r"holds \(1, 1, 2\) ratings, .*, not \(3, 2, 2\)"),
+    ("ml-100k", "u.data", b"", r"holds \(0, 0, 2\) ratings, people and films"),
+    ("ml-100k", "u.user", None, r"holds u\.data, u\.item\..*expected u\.data, u\.item, u\.user"),
+    ("ml-100k", "u.user", b"one|24|M|writer|1\n", r"u\.user cannot be read"),
+    ("ml-1m", "users.dat", b"1::M::18::17::1\n", "has a user_id that its table does not list"),
+    ("ml-1m", "ratings.dat", b"1::20::9::1\n2::10::5::1\n1::10::3::1\n", "rating 9 by user 1 of"),
+    ("ml-1m", "movies.dat", DAT * 2, r"\(3, 2, 4\)"),
+    ("csv", "ratings.csv", b"userId,movieId,timestamp\n1,2,3\n", r"ratings\.csv cannot be read"),
+    ("csv", "ratings.csv", CSV.replace(b"880000001", b"2005-04-02 23:53:47"), "cannot be read"),
+    ("csv", "ratings.csv", CSV.replace(b"1,10,3", b"1,20,3"), "is the second one of this pair"),
+    ("csv", "ratings.csv", CSV.replace(b"20", b"99999999999"), r"ratings\.csv cannot be read"),
+    ("csv", "movies.csv", FILMS + b"10,X,\n10,Y,\n", "movie_id 10 is listed twice"),
+    ("csv", "movies.csv", FILMS + b"10,A,B,C\n20,A,B,C\n", r"movies\.csv cannot be read"),
+    (
+        "csv",
+        "ratings.csv",
+        None,
+        r"holds movies\.csv\. Either .* another copy of tiny; expected rat",
+    ),
+]
+
+
+@pytest.mark.parametrize(("layout", "file", "content", "message"), FAULTS)
+def test_a_fault_is_named_and_nobody_is_told_to_delete_what_they_brought(
+    layout, file, content, message, tiny, tmp_path
+):
+    write_release(tmp_path / "data" / tiny(layout), layout, **{file: content})
+    with pytest.raises(SaelibError, match=message) as caught:
+        load("tiny")
+    assert "elete" not in str(caught.value)
+
+
+def test_a_name_that_is_unknown_is_told_those_that_are_not():
+    with pytest.raises(SaelibError, match="Unknown data set 'ml-2m'; choose one of ml-100k, ml-1m"):
+        load("ml-2m")
+    assert films_at_hand("own") is None and links_at_hand("own") is None
+
+
+# -- Where files are found --------------------------------------------------------------------
+
+
+def test_a_release_is_found_in_its_folder_in_one_below_or_in_its_archive(
+    tiny, tmp_path, monkeypatch
+):
+    name = tiny(body=archive())
+    (tmp_path / "data").mkdir()
+    assert locate(name) is None
+    (tmp_path / "data" / "tiny.zip").write_bytes(archive())
+    found = [load(name)]
+    (tmp_path / "data" / "tiny").mkdir()
+    found.append(load(name))
+    below = write_release(tmp_path / "data" / "tiny" / "tiny", "csv")
+    assert locate(name) == below
+    elsewhere = tmp_path / "elsewhere"
+    monkeypatch.setenv("SAELIB_DATA", str(elsewhere))
+    assert locate(name) == below, "a SAELIB_DATA without the release is passed over"
+    there = write_release(elsewhere / "tiny", "csv")
+    assert locate(name) == fetch(name) == there
+    for data in found:
+        same(data, load(name))
+
+
+def test_links_are_those_of_any_release_but_ml_100k(tiny, tmp_path):
+    name = tiny()
+    folder = write_release(tmp_path / "data" / name, "csv")
+    assert links_at_hand(name) is None
+    (folder / "links.csv").write_text("movieId,imdbId,tmdbId\n10,0114709,862\n20,113497,\n")
+    for release in (name, "ml-1m"):
+        links = links_at_hand(release)
+        assert links["movie_id"].tolist() == [10, 20]
+        assert links["imdb_id"].tolist() == ["tt0114709", "tt0113497"]
+        assert links["tmdb_id"].isna().tolist() == [False, True] and links["tmdb_id"][0] == 862
+    assert links_at_hand("ml-100k") is None
+
+
+def test_a_published_split_is_read_where_it_is(tiny, tmp_path):
+    tiny()
+    folder = write_release(tmp_path / "data" / "ml-100k", "ml-100k")
+    with pytest.raises(SaelibError, match=r"u1\.base is not there.*leave --split out"):
+        read_split("u1.base")
+    (folder / "u1.base").write_bytes(FILES["ml-100k"]["u.data"])
+    pd.testing.assert_frame_equal(read_split("u1.base"), load("ml-100k").ratings)
+
+
+# -- Downloads --------------------------------------------------------------------------------
+
+
+class Server(ThreadingHTTPServer):
+    """A local GroupLens whose behaviour a test sets: whole, cut, stalled or 404."""
+
+    def __init__(self, context: ssl.SSLContext | None = None):
+        self.body, self.mode, self.asked, self.released = archive(), "whole", [], threading.Event()
+        super().__init__(("127.0.0.1", 0), Handler)
+        if context is not None:
+            self.socket = context.wrap_socket(self.socket, server_side=True)
+        self.url = f"http{'s' if context else ''}://localhost:{self.server_port}"
+        threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
+
+    def close(self):
+        self.released.set()
+        self.shutdown()
+        self.server_close()
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        body, mode = self.server.body, self.server.mode
+        self.server.asked.append(self.path)
+        self.send_response(404 if mode == "404" else 200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body if mode == "whole" else body[: len(body) // 2])
+        if mode == "stalled":
+            self.server.released.wait(10)
+
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture
+def server(monkeypatch):
+    made = Server()
+    monkeypatch.setattr(movielens, "GROUPLENS", made.url)
+    yield made
+    made.close()
+
+
+def test_a_download_is_verified_and_used_again(server, tiny, tmp_path, capsys):
+    name = tiny(body=server.body)
+    same(load(name), load(name))
+    assert server.asked == ["/tiny.zip"] and names_in(tmp_path / "data") == ["tiny.zip"]
+    said = capsys.readouterr().err
+    assert f"fetching {server.url}/tiny.zip" in said and "100%" in said, "a progress bar"
+    assert "changes over time" not in said
+
+
+def test_another_host_is_asked_and_what_it_gives_is_verified(server, tiny, tmp_path, monkeypatch):
+    name, whole = tiny(body=server.body), server.body
+    monkeypatch.setattr(movielens, "GROUPLENS", "http://localhost:9")
+    monkeypatch.setenv("SAELIB_MIRROR", f"{server.url}/copies/")
+    server.body = archive(**{"ratings.csv": b"evil"})
+    with pytest.raises(SaelibError, match="hash of downloaded file"):
+        load(name)
+    assert names_in(tmp_path / "data") == []
+    server.body = whole
+    assert len(load(name).ratings) == 3
+    assert server.asked == ["/copies/tiny.zip"] * 2
+
+
+def test_a_release_that_changes_is_read_and_that_is_said(server, tiny, capsys):
+    name = tiny(counts=(0, 0, 0), body=None)
+    for _ in range(2):  # from the server, then from the disk
+        assert len(load(name).ratings) == 3
+        assert "tiny changes over time, so no checksum" in capsys.readouterr().err
+    assert RELEASES["ml-latest"].checksum is None and RELEASES["ml-latest"].layout == "csv"
+
+
+@pytest.mark.parametrize("verified", [True, False])
+@pytest.mark.parametrize(
+    ("mode", "message"),
+    [("404", "404"), ("cut", "IncompleteRead|hash of"), ("stalled", "timed out")],
+)
+def test_a_failed_download_leaves_nothing_and_the_next_one_recovers(
+    mode, message, verified, server, tiny, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(movielens, "TIMEOUT", 0.5)
+    name, server.mode = tiny(body=server.body if verified else None), mode
+    with pytest.raises(SaelibError, match=message) as caught:
+        load(name)
+    assert "Try again later, let SAELIB_MIRROR name another host" in str(caught.value)
+    assert names_in(tmp_path / "data") == []
+    server.mode = "whole"
+    assert len(load(name).ratings) == 3
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (archive()[:200], r"tiny\.zip cannot be read: File is not a zip file"),
+        (b"<html>Please sign in</html>", r"tiny\.zip cannot be read"),
+        (archive(**{"movies.csv": None}), r"tiny\.zip lacks files.*expected ratings\.csv, movies"),
+    ],
+)
+def test_what_comes_and_is_not_the_release_is_not_kept_what_was_brought_is(
+    body, message, server, tiny, tmp_path
+):
+    name, server.body, path = tiny(body=None), body, tmp_path / "data" / "tiny.zip"
+    with pytest.raises(SaelibError, match=f"could not be had.*{message}"):
+        load(name)
+    assert not path.exists()
+    path.write_bytes(body)
+    with pytest.raises(SaelibError, match=f"^.*{message}"):
+        load(name)
+    with pytest.raises(SaelibError, match="has not the checksum md5:"):
+        load(tiny(body=server.body + b"!"))
+    assert path.read_bytes() == body and len(server.asked) == 1
+
+
+def test_an_expired_certificate_is_explained_and_never_accepted(tiny, tmp_path, monkeypatch):
+    authority = trustme.CA()
+    yesterday = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
+    certificate = authority.issue_cert("localhost", not_after=yesterday)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate.configure_cert(context)
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
+    server = Server(context)
+    monkeypatch.setattr(movielens, "GROUPLENS", server.url)
+    try:
+        with pytest.raises(
+            SaelibError, match=r"certificate has expired.*let its certificate expire"
+        ):
+            load(tiny(body=server.body))
+    finally:
+        server.close()
+    assert server.asked == [] and names_in(tmp_path / "data") == []
+
+
+def test_a_folder_that_cannot_be_is_named(server, tiny, tmp_path, monkeypatch):
+    (tmp_path / "data").write_text("a file where the folder should be")
+    with pytest.raises(SaelibError, match=f"Not a directory.*{tmp_path / 'data'}"):
+        load(tiny(body=server.body))
+    monkeypatch.setenv("SAELIB_DATA", "x" * 300)
+    with pytest.raises(SaelibError, match=r"File name too long.*Let SAELIB_DATA name a folder"):
+        load("tiny")
+
+
+@pytest.fixture
+def pip(server, tiny, monkeypatch):
+    """GroupLens is out of reach, and pip puts a wheel of made-up films where it is told to."""
+    wheel = archive("recbole", "recbole/dataset_example/ml-100k")
+    tiny()
+    server.mode = "404"
+
+    def download(command, **options):
+        if download.fails:
+            return subprocess.CompletedProcess(command, 1, "", "ERROR: No matching distribution")
+        folder = Path(command[command.index("--dest") + 1])
+        (folder / movielens.WHEEL).write_bytes(download.wheel)
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    download.wheel, download.fails = wheel, False
+    monkeypatch.setattr(subprocess, "run", download)
+    monkeypatch.setattr(movielens, "WHEEL_CHECKSUM", f"sha256:{sha256(wheel).hexdigest()}")
+    return download
+
+
+def test_ml_100k_comes_from_the_wheel_where_grouplens_fails(pip, server, tmp_path, capsys):
+    assert len(load("ml-100k").ratings) == 3
+    assert names_in(tmp_path / "data") == [movielens.WHEEL]
+    assert f"fetching {movielens.WHEEL}" in capsys.readouterr().err
+    load("ml-100k")
+    assert server.asked == ["/ml-100k.zip"], "what is there is used again"
+    with pytest.raises(SaelibError, match="published splits are in GroupLens's archive alone"):
+        read_split("u1.base")
+
+
+def test_where_the_wheel_fails_too_both_are_told(pip, tmp_path):
+    pip.wheel = b"other bytes"
+    with pytest.raises(SaelibError, match=f"404.*{movielens.WHEEL} has not the checksum sha256:"):
+        load("ml-100k")
+    pip.fails = True
+    with pytest.raises(
+        SaelibError, match=r"404.*pip could not download .*No matching distribution"
+    ):
+        load("ml-100k")
+    assert names_in(tmp_path / "data") == []
+
+
+# -- What is known of the releases ------------------------------------------------------------
+
+
+def test_the_readme_of_the_data_says_the_same_of_each_release():
+    free = {name for name, release in RELEASES.items() if "redistributed" in release.licence}
+    assert free == {"ml-latest-small", "ml-latest", "ml-32m"}, "as their READMEs say"
+    readme = Path(movielens.__file__).parents[1] / "data" / "README.md"
+    lines = readme.read_text(encoding="utf-8").splitlines()
+    for name, release in RELEASES.items():
+        size, licence = [line for line in lines if line.startswith("|") and f"`{name}`" in line]
+        counts = f"{release.n_ratings:,} | {release.n_people:,} | {release.n_films:,}"
+        assert (counts if release.md5 else "changes over time") in size
+        assert f"| {release.licence} |" in licence
+
+
+def test_ml_100k_is_what_its_readme_says(ml_100k):
+    assert len(ml_100k.ratings) == 100_000
+    assert ml_100k.movies.query("movie_id == 267")["title"].item() == "unknown"
+    assert ml_100k.movies["year"].isna().sum() == 1
+    assert ml_100k.users["occupation"].nunique() == 21
