@@ -125,7 +125,8 @@ def from_frame(
     users = _texts("people", users, ["user_id"], ["gender", "age", "occupation"])
     for key, listed in zip(PAIR, (users, movies)):
         # Numbers only where all of them are: '7' is one, '007' is a name.
-        if all(ids[key].str.fullmatch(r"0|-?[1-9]\d{0,17}").all() for ids in (table, listed)):
+        ids = pd.Series(pd.concat([table[key], listed[key]]).unique())
+        if ids.str.fullmatch(r"0|-?[1-9]\d{0,17}").all():
             table[key], listed[key] = table[key].astype("int64"), listed[key].astype("int64")
     if items is None:
         movies = movies.sort_values("movie_id", ignore_index=True)
@@ -217,7 +218,7 @@ def _read(path: Path) -> pd.DataFrame:
 
 
 def _texts(kind: str, table: pd.DataFrame, needed: list[str], others: list[str]) -> pd.DataFrame:
-    """The columns under our names, all cells as texts: '' where there is none, '33' for 33.0.
+    """The columns under our names, all cells as texts: '' for none; the id 33.0 is '33'.
 
     Raises SaelibError where a needed column or an id is missing, or a column is there twice.
     """
@@ -232,8 +233,11 @@ def _texts(kind: str, table: pd.DataFrame, needed: list[str], others: list[str])
                 f"for the {key} under a usual name, such as user, item, rating, in the first line."
             )
         cells = table.iloc[:, names.index(known[0])] if known else pd.Series("", table.index)
-        texts = cells.astype(object).where(cells.notna(), "").astype(str).str.strip()
-        found[key] = texts.str.replace(r"^(-?\d+)\.0+$", r"\1", regex=True).reset_index(drop=True)
+        codes, cells = pd.factorize(cells, use_na_sentinel=False)  # few are different
+        texts = pd.Series(cells, dtype=object).where(pd.notna(cells), "").astype(str).str.strip()
+        if key in PAIR:
+            texts = texts.str.replace(r"^(-?\d+)\.0+$", r"\1", regex=True)
+        found[key] = texts.take(codes).reset_index(drop=True)
         if key in PAIR and (found[key] == "").any():
             row = int((found[key] == "").argmax()) + 1
             raise SaelibError(
