@@ -1,9 +1,4 @@
-"""The language in which somebody is spoken to: English, or one that saelib/locale/ has texts of.
-
-`_("Undo")` is the text as whoever reads it now shall see it, looked up when it is shown: a server
-or a notebook speaks to several people, so the language is a context variable. The catalogues are
-gettext's; tests/texts.py brings them up to date.
-"""
+"""The language in which somebody is spoken to: English, or one that saelib/locale/ has texts of."""
 
 from __future__ import annotations
 
@@ -19,9 +14,7 @@ from saelib.errors import SaelibError
 ENGLISH = "en"  # the language of the texts in the code
 FOLDER = Path(__file__).with_name("locale")
 LANGUAGES = (ENGLISH, *sorted(path.parts[-3] for path in FOLDER.glob("*/*/saelib.mo")))
-# Stars have a decimal point in every language; so a comma would be mistaken for another one.
-BETWEEN_THOUSANDS = {ENGLISH: ","}
-
+# A server speaks to several people at once, each of whom has a context of their own.
 _spoken: ContextVar[str] = ContextVar("language", default=ENGLISH)
 
 
@@ -30,35 +23,26 @@ def current() -> str:
     return _spoken.get()
 
 
-def speak(name: str) -> None:
-    """Speak a language from now on, in this thread or task. Raises SaelibError for an unknown one.
-
-    What was made before keeps its texts.
-    """
-    if name not in LANGUAGES:
-        raise SaelibError(f"Unknown language {name!r}; choose one of {', '.join(LANGUAGES)}.")
-    _spoken.set(name)
-
-
 @contextmanager
 def speaking(name: str) -> Iterator[None]:
-    """Speak a language within a block. Raises SaelibError for an unknown one."""
-    before = current()
-    speak(name)
+    """Speak a language within a block. Raises SaelibError for one that there is not."""
+    if name not in LANGUAGES:
+        raise SaelibError(f"Unknown language {name!r}; choose one of {', '.join(LANGUAGES)}.")
+    before = _spoken.set(name)
     try:
         yield
     finally:
-        _spoken.set(before)
+        _spoken.reset(before)
+
+
+@cache
+def _texts(name: str) -> gettext.NullTranslations:
+    return gettext.translation("saelib", FOLDER, [name], fallback=name == ENGLISH)
 
 
 def _(text: str) -> str:
     """A text of the code, in the language that is spoken now."""
     return _texts(current()).gettext(text)
-
-
-def later(text: str) -> str:
-    """The text itself: it is one of the catalogue's, and `_` is asked where it is shown."""
-    return text
 
 
 def ngettext(one: str, several: str, n: int) -> str:
@@ -72,12 +56,5 @@ def pgettext(context: str, text: str) -> str:
 
 
 def number(n: int) -> str:
-    """A whole number, its thousands told apart: '1,682'."""
-    return f"{n:,}".replace(",", BETWEEN_THOUSANDS.get(current(), "\N{NARROW NO-BREAK SPACE}"))
-
-
-@cache
-def _texts(name: str) -> gettext.NullTranslations:
-    if name == ENGLISH:
-        return gettext.NullTranslations()
-    return gettext.translation("saelib", FOLDER, [name])
+    """A whole number, its thousands told apart: '1,682'; in Spanish by a narrow space."""
+    return f"{n:,}".replace(",", "," if current() == ENGLISH else "\N{NARROW NO-BREAK SPACE}")

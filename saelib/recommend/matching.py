@@ -1,109 +1,85 @@
-"""Which film of a data set is it? By its number elsewhere, or by title and year."""
+"""Which film of a catalogue is it? By its number elsewhere, or by title and year."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator
+from typing import Any
 
-import pandas as pd
+import numpy as np
 
-from saelib.data.links import OWN_NUMBERS
-from saelib.data.releases import RELEASES
-from saelib.recommend.exports import Row
-from saelib.recommend.titles import key, names, parts, plain
+from saelib.language import _
+from saelib.movielens import links_at_hand
+from saelib.recommend.catalogue import Catalogue
+from saelib.recommend.search import key, names, parts, plain
 
-BY_NUMBER = ("movie_id", "imdbId", "tmdbId")
-SURE = (*BY_NUMBER, "title and year")  # ways to find a film that need no second look
+FILM_KINDS = (  # as TMDB says it, and IMDb in several languages
+    " movie film tvmovie tvspecial short tvshort video feature featurefilm shortfilm documentary "
+    "pelicula peliculadetv cortometraje filme filmeparatv curtametragem fernsehfilm kurzfilm "
+    "telefilm courtmetrage filmtv cortometraggio"
+).split(" ")
 
 
-@dataclass(frozen=True)
-class Found:
-    """What came of one film: its column, or several that it could be; and how it was found."""
+def squashed(text: str) -> str:
+    """Without case, blanks and signs: 'Title Type' and 'title_type' are one."""
+    return plain(text).replace(" ", "").replace("_", "")
 
-    position: int | None
-    options: tuple[int, ...] = ()
-    how: str = ""
+
+def _number(cell: str) -> int | None:
+    """An id, which may stand in a link: 'tt0114709', '862.0', '…/movie/862-toy-story'."""
+    found = re.search(r"(?:tt|movie/)0*(\d{1,9})|^0*(\d{1,9})(?:\.0)?$", cell)
+    return int(found[1] or found[2]) if found else None
 
 
 class Matcher:
-    """Finds films of other services in a data set, by number, or by title and year."""
+    """Finds films of other services, told as the columns of `elsewhere.COLUMNS`."""
 
-    def __init__(self, films: pd.DataFrame, dataset: str, known: pd.DataFrame | None = None):
-        """films: movie_id, title, year, as `Dataset.movies`. known: of `links`, or None."""
-        self.titles = films["title"].tolist()
-        self.years = [None if pd.isna(year) else int(year) for year in films["year"]]
-        self._n_ratings = films.get("n_ratings", films["movie_id"] * 0).tolist()
-        self._ids = {movie_id: i for i, movie_id in enumerate(films["movie_id"])}
-        self._numbered = dataset in RELEASES and dataset not in OWN_NUMBERS
-        self._of: dict[str, dict[int, int]] = {"imdb_id": {}, "tmdb_id": {}}
-        self._imdb: dict[int, int] = {}  # position -> imdb_id
-        if known is not None:
-            for column, positions in self._of.items():
-                for movie_id, number in (
-                    known[["movie_id", column]].dropna().itertuples(index=False)
-                ):
-                    if movie_id in self._ids:
-                        positions.setdefault(int(number), self._ids[movie_id])
-            self._imdb = {position: number for number, position in self._of["imdb_id"].items()}
-        self._named: dict[str, list[int]] = defaultdict(list)
-        self._partly: dict[str, list[int]] = defaultdict(list)
-        self._names = [names(title) for title in self.titles]
-        for position, title in enumerate(self.titles):
-            for name in {key(name) for name in self._names[position]}:
-                self._named[name].append(position)
-            for part in {key(part) for part in parts(title)}:
-                self._partly[part].append(position)
+    def __init__(self, catalogue: Catalogue):
+        self._catalogue, films = catalogue, catalogue.films
+        self._years = films["year"].to_numpy(float, na_value=np.nan)
+        ids = {movie_id: position for position, movie_id in enumerate(films["movie_id"].tolist())}
+        self._at: dict[str, dict[int | None, int]] = {"movie_id": ids, "imdb_id": {}, "tmdb_id": {}}
+        links = links_at_hand(catalogue.dataset)
+        if links is not None:
+            links = links[links["movie_id"].isin(ids)]
+            for column in ("imdb_id", "tmdb_id"):
+                there = links.dropna(subset=column)
+                numbers = there[column].astype(str).map(_number)
+                self._at[column] = dict(zip(numbers, there["movie_id"].map(ids)))
+        self._imdb = {position: number for number, position in self._at["imdb_id"].items()}
 
-    def find(self, row: Row) -> Found:
-        """The film of a row of an export."""
-        if (by_number := self._by_number(row)) is not None:
-            return by_number
-        asked = [name for title in (row.title, row.original) if title for name in names(title)]
-        same = self._named_so(row, asked)
-        exact = [i for i in same if set(self._names[i]) & set(asked)]
-        whole = [i for i in exact if plain(self.titles[i]) == plain(row.title)]
-        for apart, how in ((0, "title and year"), (1, "title, one year apart")):
-            for some in (whole, exact, same):
-                if fits := [i for i in some if self._apart(row, i) == apart]:
-                    return self._one_of(fits, how)
-        if unsure := [i for i in whole or exact or same if self._apart(row, i) is None]:
-            return self._one_of(unsure, "title, no year")
-        candidates = {i for name in asked for i in self._partly.get(key(name), [])}
-        candidates |= {i for part in parts(row.title) for i in self._named.get(key(part), [])}
-        if fits := [i for i in self._allowed(row, candidates) if self._apart(row, i) == 0]:
-            return self._one_of(fits, "a part of the title, and year")
-        return Found(None, tuple(same), "another year" if same else "")
+    def find(self, row: dict[str, Any]) -> tuple[str, str]:
+        """The movie_id of a film as text, and ''; or '', and why it is not taken."""
+        films, labels = self._catalogue.films, self._catalogue.labels
+        fits = list(next(filter(None, self._fitting(row)), set[int]()))
+        if len(set(labels[fits])) == 1:  # perhaps under two ids: the one with more ratings
+            return str(films["movie_id"][max(fits, key=lambda film: films["n_ratings"][film])]), ""
+        if fits:
+            return "", _("Could be several: {films}").format(films="; ".join(sorted(labels[fits])))
+        if squashed(row["kind"]) not in FILM_KINDS:
+            return "", _("Not known to be a film")
+        return "", _("Not in {dataset}").format(dataset=self._catalogue.dataset)
 
-    def _by_number(self, row: Row) -> Found | None:
-        if self._numbered and row.movie_id in self._ids:
-            position = self._ids[row.movie_id]
-            alike = {*names(row.title)} & {*self._names[position]}
-            if alike or self._apart(row, position) in (0, 1, None):
-                return Found(position, how="movie_id")
-        for column, positions in self._of.items():
-            if (found := positions.get(getattr(row, column))) is not None:
-                return Found(found, how=column.replace("_id", "Id"))
-        return None
-
-    def _named_so(self, row: Row, asked: list[str]) -> list[int]:
-        return self._allowed(row, {i for name in asked for i in self._named.get(key(name), [])})
-
-    def _allowed(self, row: Row, positions: Iterable[int]) -> list[int]:
-        """Without films that links.csv knows to be another one of IMDb."""
-        wanted = row.imdb_id
-        return [i for i in sorted(positions) if not wanted or self._imdb.get(i, wanted) == wanted]
-
-    def _apart(self, row: Row, position: int) -> int | None:
-        """Years between; None where one of them is not known."""
-        year = self.years[position]
-        return None if year is None or row.year is None else abs(year - row.year)
-
-    def _one_of(self, fits: list[int], how: str) -> Found:
-        """The film, where all that fit are the same one: some stand in a release under two ids.
-
-        Of these, the one with most ratings.
-        """
-        if len({(self.titles[i], self.years[i]) for i in fits}) == 1:
-            return Found(max(fits, key=lambda i: self._n_ratings[i]), how=how)
-        return Found(None, tuple(fits), "several")
+    def _fitting(self, row: dict[str, Any]) -> Iterator[set[int]]:
+        """The films that it could be, the surest first."""
+        numbers = {column: _number(row[column]) for column in self._at}
+        at = {c: {self._at[c][n]} if n in self._at[c] else set[int]() for c, n in numbers.items()}
+        yield at["imdb_id"]
+        if squashed(row["kind"]) not in FILM_KINDS:  # TMDB gives series numbers of films, too
+            return
+        yield at["tmdb_id"]
+        keys = {key(name) for title in (row["title"], row["original"]) for name in names(title)}
+        index, imdb = self._catalogue.titles, numbers["imdb_id"]
+        named = {film for name in keys - {""} for film in index.named.get(name, [])}
+        named = {film for film in named if imdb is None or self._imdb.get(film, imdb) == imdb}
+        partly = {film for name in keys - {""} for film in index.partly.get(name, [])}
+        partly |= {film for part in parts(row["title"]) for film in index.named.get(key(part), [])}
+        there = row["year"] or np.nan
+        apart = {film: abs(self._years[film] - there) for film in named | partly | at["movie_id"]}
+        # ml-100k has numbers of its own: those of MovieLens.org are of other films there.
+        trusted = not row["title"] or self._catalogue.dataset != "ml-100k"
+        yield {f for f in at["movie_id"] if f in named or (trusted and not apart[f] > 1)}
+        yield {film for film in named if apart[film] == 0}
+        yield {film for film in named if apart[film] == 1}
+        yield {film for film in named if np.isnan(apart[film])}
+        yield {film for film in partly if apart[film] == 0}

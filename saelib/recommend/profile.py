@@ -3,36 +3,35 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field
+from numbers import Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy.sparse import csr_array
 
-from saelib.data.people import People, mask
-from saelib.data.scale import Scale
-from saelib.errors import ProfileError
+from saelib.data import write_whole
+from saelib.errors import SaelibError
 from saelib.language import _, number
-from saelib.network.storage import write_whole
+from saelib.matrix import People, encode_people, mask
+from saelib.model import Model
 from saelib.recommend.catalogue import MAX_TEXT, Catalogue, short
+from saelib.scale import Scale
 
-if TYPE_CHECKING:
-    from saelib.model.bundle import Bundle
-
-MAX_BYTES = 5_000_000  # sockets of Jupyter break at 10 MiB; all ratings of a person are far fewer
+MAX_BYTES = 5_000_000  # all ratings of a person are far fewer
+EXAMPLE = '{"dataset": "ml-100k", "ratings": {"50": 5}, "seen": ["96"], "age": 30}'
+FILMS, ABOUT = ("seen", "rejected", "watchlist"), ("gender", "age", "occupation")
 
 
 @dataclass
 class Profile:
-    """What a person told: stars by film, films seen, and who they are if they like.
+    """What a person told.
 
-    ratings: film -> stars; a film is named by its movie_id ('50' or 50) or by its title, with or
-    without the year ('Star Wars (1977)'). A text that is the movie_id of one film and the title of
-    another names neither: 'id:300' and '300 (2007)' do. dataset: the release the movie_ids are
-    of. seen: films that the person has seen, whether or not they gave stars; rated ones need not
-    stand there. rejected: films that the person is not interested in; they are never recommended.
+    ratings: film to stars, on the data set's scale; a film is named by movie_id ('50') or by title
+    ('Fargo (1996)'). dataset: the one whose movie_ids these are. age: years. seen: films seen,
+    with or without stars. rejected: films never to recommend. watchlist: films to see one day.
     """
 
     ratings: dict[str, float] = field(default_factory=dict)
@@ -42,170 +41,127 @@ class Profile:
     occupation: str | None = None
     seen: list[str] = field(default_factory=list)
     rejected: list[str] = field(default_factory=list)
+    watchlist: list[str] = field(default_factory=list)
 
     @classmethod
     def from_json(cls, text: str | bytes, source: str | None = None) -> Profile:
-        """Read `{"dataset": "ml-100k", "ratings": {"50": 5}, "seen": ["96"], "age": 30, …}`.
-
-        Raises ProfileError: not JSON (bytes: in UTF-8), another shape, a film twice, too long.
-        """
-        source = source or _("The profile")
-        example = '{"dataset": "ml-100k", "ratings": {"50": 5}, "age": 30}'
-        if len(text) > MAX_BYTES:
-            raise ProfileError(
-                _("{file} is longer than {size} bytes; expected {example}.").format(
-                    file=source, size=number(MAX_BYTES), example=example
-                )
-            )
+        """Read what `to_json` writes. source: its name in a message. Raises SaelibError."""
         try:
+            if len(text) > MAX_BYTES:
+                raise ValueError(_("longer than {n} bytes").format(n=number(MAX_BYTES)))
             text = text.decode() if isinstance(text, bytes) else text
-            # Some editors put a mark of three bytes before UTF-8.
-            told = json.loads(text.removeprefix("\ufeff"), object_pairs_hook=_without_repeats)
-        except ProfileError as error:
-            raise ProfileError(
-                _("{file} is ambiguous: {error}").format(file=source, error=error)
-            ) from None
+            # Some editors put a mark before UTF-8.
+            return cls(**_checked(json.loads(text.removeprefix("\ufeff"), object_pairs_hook=_once)))
         except (ValueError, RecursionError) as error:
-            raise ProfileError(
-                _("{file} is not JSON ({error}); expected {example}.").format(
-                    file=source, error=error, example=example
-                )
-            ) from error
-        if not isinstance(told, dict) or not isinstance(told.get("ratings", {}), dict):
-            raise ProfileError(
-                _("{file} has another shape than a profile; expected {example}.").format(
-                    file=source, example=example
-                )
-            )
-        unknown = set(told) - {field.name for field in fields(cls)}
-        if unknown:
-            raise ProfileError(
-                _("{file} has the unknown entry {entry}; expected {example}.").format(
-                    file=source, entry=short(min(unknown)), example=example
-                )
-            )
-        for key in ("seen", "rejected"):
-            films = told.get(key, [])
-            if not isinstance(films, list) or not all(type(film) in (str, int) for film in films):
-                raise ProfileError(
-                    _('{file} has another "{entry}" than a list like ["50", "96"].').format(
-                        file=source, entry=key
-                    )
-                )
-        age = told.get("age")
-        if age is not None and (isinstance(age, bool) or not isinstance(age, (int, float))):
-            raise ProfileError(
-                _("{file} has the age {age}; expected years as a number.").format(
-                    file=source, age=short(age)
-                )
-            )
-        for key in ("dataset", "gender", "occupation"):
-            value = told.get(key)
-            if value is not None and not (isinstance(value, str) and len(value) <= MAX_TEXT):
-                raise ProfileError(
-                    _("{file} has the {entry} {value}; expected a short text or null.").format(
-                        file=source, entry=key, value=short(value)
-                    )
-                )
-        return cls(**told)
+            message = _("{file} is no profile: {problem}; expected JSON such as {example}.")
+            shown = {"file": source or _("The file"), "problem": error, "example": EXAMPLE}
+            raise SaelibError(message.format(**shown)) from None
 
     @classmethod
     def load(cls, path: Path) -> Profile:
-        """Read a profile file. Raises ProfileError, also where it cannot be read."""
+        """Read a profile file. Raises SaelibError, also where it cannot be read."""
         try:
             with open(path, "rb") as file:
-                text = file.read(MAX_BYTES + 1).decode()
-        except (OSError, UnicodeDecodeError) as error:
-            raise ProfileError(
-                _("Cannot read the profile {path}: {error}.").format(path=path, error=error)
-            ) from error
-        return cls.from_json(text, str(path))
+                return cls.from_json(file.read(MAX_BYTES + 1), str(path))
+        except OSError as error:
+            raise SaelibError(_("Cannot read the profile: {error}.").format(error=error)) from error
 
     def to_json(self) -> str:
-        """The profile as JSON, as `from_json` reads it."""
-        told: dict[str, object] = {"dataset": self.dataset, "ratings": self.ratings}
-        told |= {key: getattr(self, key) for key in ("gender", "age", "occupation")}
-        told |= {"seen": self.seen or None, "rejected": self.rejected or None}
-        return json.dumps({k: v for k, v in told.items() if v is not None}, indent=2) + "\n"
+        """The profile as JSON, without what was not told."""
+        told = {"dataset": self.dataset} | asdict(self)
+        return json.dumps({k: v for k, v in told.items() if v not in (None, [])}, indent=2) + "\n"
 
     def save(self, path: Path) -> None:
-        """Write the profile as JSON, whole or not at all. Raises ProfileError."""
-        try:
-            write_whole(path, self.to_json().encode())
-        except OSError as error:
-            raise ProfileError(
-                _("Cannot write the profile {path}: {error}.").format(path=path, error=error)
-            ) from error
+        """Write the profile as JSON, whole or not at all. Raises SaelibError."""
+        write_whole(Path(path), self.to_json().encode())
 
 
-def _without_repeats(pairs: list[tuple[str, object]]) -> dict:
-    counts = Counter(key for key, _ in pairs)
-    for key, n in counts.items():
-        if n > 1:
-            raise ProfileError(
-                _("{entry} stands in it {n} times; each may stand once.").format(
-                    entry=short(key), n=n
-                )
-            )
-    return dict(pairs)
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON. Raises ValueError where an entry stands in it twice."""
+    told = dict(pairs)
+    if len(told) < len(pairs):
+        keys = [key for key, _value in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(_("{entry} stands in it twice").format(entry=short(twice)))
+    return told
 
 
-# -- Checked against what a model knows ---------------------------------------------------------
+def _checked(told: Any) -> dict[str, Any]:
+    """The entries of a profile. Raises ValueError where one is unknown or of another kind."""
+    if not isinstance(told, dict):
+        raise ValueError(_("it has no entries"))
+    for entry, value in told.items():
+        if entry == "ratings":
+            fits = isinstance(value, dict)
+        elif entry in FILMS:
+            fits = isinstance(value, list) and all(type(film) in (str, int) for film in value)
+        elif entry == "age":
+            fits = value is None or type(value) in (int, float)
+        else:
+            is_text = isinstance(value, str) and len(value) <= MAX_TEXT
+            fits = entry in ("dataset", *ABOUT) and (value is None or is_text)
+        if not fits:
+            problem = _("it has {entry}: {value}")
+            raise ValueError(problem.format(entry=short(entry), value=short(value)))
+    return told
 
 
-def check_stars(film: str | int, stars: Any, scale: Scale, dataset: str) -> float:
-    """The stars as a number on the data set's scale. Raises ProfileError."""
-    is_number = isinstance(stars, (int, float)) and not isinstance(stars, bool)
-    if not (is_number and abs(stars) < 1e9 and scale.contains(stars)):
-        raise ProfileError(
-            _(
-                "{stars} stars for {film} are not on the scale of {dataset}: expected {scale}."
-            ).format(stars=short(stars), film=short(film), dataset=dataset, scale=scale)
-        )
-    return float(stars)
+def check_stars(film: str | int, stars: Any, scale: Scale) -> float:
+    """The stars as a number. Raises SaelibError where they are not on the data set's scale."""
+    # Beyond 1e9 an integer may be more than a float can hold.
+    is_number = isinstance(stars, Real) and not isinstance(stars, bool) and abs(stars) < 1e9
+    if not (is_number and scale.contains(stars)):
+        message = _("{stars} stars for {film} are not on the scale: expected {scale}.")
+        raise SaelibError(message.format(stars=short(stars), film=short(film), scale=scale))
+    return int(stars) if stars == int(stars) else float(stars)  # 4, as people write it, not 4.0
 
 
-def encode(profile: Profile, catalogue: Catalogue, bundle: Bundle, *, empty: bool) -> People:
+def encode_about(told: dict[str, Any], groups: dict[str, list]) -> np.ndarray | None:
+    """(1, width) who somebody is, see `encode_people`; None where a model knows nothing of people.
+
+    told: values of ABOUT, age in years. Raises SaelibError for a gender or an occupation that is
+    not in its group, or an age that nobody has.
+    """
+    age = told["age"]
+    if age is not None and not (isinstance(age, Real) and 1 <= age <= 120):
+        message = _("Age {age} is out of range; expected years from 1 to 120.")
+        raise SaelibError(message.format(age=short(age)))
+    for key in ("gender", "occupation"):
+        if groups and told[key] is not None and told[key] not in groups[key]:
+            message, known = _("{value} is not known; expected one of {known}."), groups[key]
+            raise SaelibError(message.format(value=short(told[key]), known=", ".join(known)))
+    return encode_people(pd.DataFrame([told]), groups) if groups else None
+
+
+def tells(profile: Profile, model: Model) -> bool:
+    """Whether anything is told that the model can go by."""
+    seen = model.ease is not None and profile.seen
+    about = model.knows_people and any(getattr(profile, key) is not None for key in ABOUT)
+    return bool(profile.ratings or seen or about)
+
+
+def encode(profile: Profile, catalogue: Catalogue, model: Model, *, empty: bool = False) -> People:
     """What a model reads of one person. empty: whether there may be nothing to go by.
 
-    Raises ProfileError: another data set's profile, unknown or repeated films, stars off the
-    scale, demographics outside their lists, nothing to go by.
+    Raises SaelibError: another data set's profile, unknown or repeated films, stars off the scale,
+    demographics outside their groups, nothing to go by.
     """
-    if profile.dataset not in (None, bundle.dataset):
-        raise ProfileError(
-            _(
-                "The profile is of {dataset}, the model of {other}; movie_ids differ between "
-                "releases. Use a model trained on the profile's."
-            ).format(dataset=short(profile.dataset), other=bundle.dataset)
-        )
+    if profile.dataset not in (None, model.dataset):
+        message = _("The profile is of {dataset}, the model of {other}: their movie_ids differ.")
+        shown = {"dataset": short(profile.dataset), "other": model.dataset}
+        raise SaelibError(message.format(**shown))
     stars: dict[int, float] = {}
-    for film, value in profile.ratings.items():
+    for film, given in profile.ratings.items():
         position = catalogue.position(film)
         if position in stars:
-            raise ProfileError(
-                _("{film} is rated twice (again as {name}).").format(
-                    film=catalogue.labels[position], name=short(film)
-                )
-            )
-        given = check_stars(film, value, bundle.scale, bundle.dataset)
-        stars[position] = given + bundle.scale.offset
+            raise SaelibError(_("{film} is rated twice.").format(film=catalogue.labels[position]))
+        stars[position] = model.scale.stars(check_stars(film, given, model.scale))
     seen = {catalogue.position(film) for film in profile.seen} | set(stars)
-    offered, occupation = bundle.offered, profile.occupation
-    if offered and occupation is not None and occupation not in offered.occupations:
-        raise ProfileError(
-            _("Occupation {value} is not in {dataset}; expected one of {known}.").format(
-                value=f"{occupation!r:.100}",
-                dataset=bundle.dataset,
-                known=", ".join(offered.occupations),
-            )
-        )
-    about = bundle.demographics.encode(profile.gender, profile.age, occupation)
-    told = [bool(stars), bundle.order is not None and bool(seen)]
-    told.append(bundle.liking.uses_demographics and bool(about.any()))
-    if not empty and not any(told):
-        raise ProfileError(
+    about = encode_about({key: getattr(profile, key) for key in ABOUT}, model.groups)
+    if not (empty or tells(profile, model)):
+        raise SaelibError(
             _("The profile is empty: rate at least one film, or tell gender, age or occupation.")
-            if offered
+            if model.knows_people
             else _("The profile is empty: rate at least one film.")
         )
 
@@ -214,4 +170,4 @@ def encode(profile: Profile, catalogue: Catalogue, bundle: Bundle, *, empty: boo
         data = np.array([values[i] for i in columns], dtype=np.float32)
         return csr_array((data, columns, [0, len(columns)]), shape=(1, len(catalogue)))
 
-    return People(row(stars), mask(row(dict.fromkeys(seen, 1.0))), about[None, :])
+    return People(row(stars), mask(row(dict.fromkeys(seen, 1.0))), about)

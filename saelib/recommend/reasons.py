@@ -7,14 +7,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import csr_array, vstack
 
-from saelib.data.scale import Scale
 from saelib.language import _, ngettext
+from saelib.matrix import People
 from saelib.recommend.profile import Profile
-from saelib.recommend.recommender import Recommender, without_each, worth_leaving_out
-from saelib.recommend.words import listed
+from saelib.recommend.recommender import Recommender
+from saelib.scale import Scale
 
 LEAST = 0.05  # of P(see) or P(like): what is due to a film by less is no reason that one believes
+LEFT_OUT = 40  # films at most, one at a time, to see what each of them does
 
 
 @dataclass(frozen=True)
@@ -33,31 +35,10 @@ class Reason:
 
 @dataclass(frozen=True)
 class Reasons:
-    """Of one film. see: why the person would come across it; like: why they would like it.
-
-    Where it is expected below `middle` stars, nothing is said of liking.
-    """
+    """Of one film. see: why the person would come across it; like: why they would like it."""
 
     see: list[Reason] = field(default_factory=list)
     like: list[Reason] = field(default_factory=list)
-
-    def in_words(self) -> str:
-        """'You would come across it: you have seen Fargo (1996) (31%). You would like it, …'
-
-        '' where no film of the person's own counts for LEAST.
-        """
-        seen = [f"{reason.name} ({reason.share:.0%})" for reason in self.see]
-        rated = [
-            f"{reason.name} ({_given(reason.stars)}, {reason.share:.0%})" for reason in self.like
-        ]
-        said = []
-        if seen:
-            why = _("You would come across it: you have seen {films}.")
-            said.append(why.format(films=listed(seen)))
-        if rated:
-            why = _("You would like it, going by {films}.")
-            said.append(why.format(films=listed(rated)))
-        return " ".join(said)
 
 
 def reasons(
@@ -66,45 +47,57 @@ def reasons(
     """For each film, up to n films of the person's own for each of the two questions.
 
     Each film told, rated or ticked, is left out in turn; what P(see) and P(like) lose by it is what
-    it did (of many, those are tried of `worth_leaving_out`). Films that the person
+    it did (of more than LEFT_OUT, those are tried that pull most at P(see)). Films that the person
     liked come first, then ticked ones, then the others, each by share; no share is below LEAST.
-    Models that know only stars give reasons for these alone. Raises ProfileError.
+    Where a film is expected below `middle` stars, nothing is said of liking. Models that know only
+    stars give reasons for these alone. Raises SaelibError.
     """
-    catalogue, scale = recommender.catalogue, recommender.scale
-    person, order = recommender.encode(profile), recommender.bundle.order
+    catalogue, scale, ease = recommender.catalogue, recommender.scale, recommender.model.ease
+    person = recommender.encode(profile, empty=True)
     positions = [catalogue.position(film) for film in films]
-    told = np.union1d(person.stars.indices, person.seen.indices if order else []).astype(int)
+    told = (person.stars if ease is None else person.seen).indices
     if not positions or not len(told):
-        return [Reasons() for _ in positions]
-    told = worth_leaving_out(order, told, positions, n)
-    people = without_each(person, told)
-    liking = recommender.bundle.liking
-    see, distribution = None, liking.distribution(people, positions)
-    if order is None or distribution is None:
-        like = liking.predict(people)[:, positions]
-        expected = like[-1] - scale.offset
-    else:
-        see, like = order.see(people, positions), order.like(distribution)
-        expected = distribution[-1] @ scale.levels
-    given = dict(zip(person.stars.indices.tolist(), person.stars.data.tolist()))
+        return [Reasons() for _film in positions]
+    if ease is not None and len(told) > LEFT_OUT:
+        pull = ease.pull(told, np.array(positions))  # (n_told, n_films)
+        of_each = np.argsort(-pull, axis=0, kind="stable")[: max(LEFT_OUT // len(positions), n)]
+        told = told[np.unique(of_each)]
+    answers = recommender.answers(_without_each(person, told), positions)
+    given = {catalogue.position(film): stars for film, stars in profile.ratings.items()}
 
-    def best(scores: np.ndarray | None, film: int, ticks: bool) -> list[Reason]:
-        if scores is None or (scores is like and expected[film] < middle(scale)):
-            return []
-        shares = 1 - scores[:-1, film] / scores[-1, film]
+    def best(chances: np.ndarray, film: int) -> list[Reason]:
         found = []
-        for position, share in zip(told.tolist(), shares.tolist()):
-            stored = given.get(position)
-            stars = None if stored is None else stored - scale.offset
-            if share >= LEAST and (ticks or stars is not None):
+        for position, share in zip(told.tolist(), 1 - chances[:-1, film] / chances[-1, film]):
+            if share >= LEAST:
+                stars = given.get(position)
                 liked = stars is not None and stars >= scale.liked
-                found.append(Reason(catalogue.labels[position], stars, share, liked))
+                found.append(Reason(catalogue.labels[position], stars, float(share), liked))
         return sorted(found, key=lambda r: (not r.liked, r.stars is not None, -r.share))[:n]
 
+    like = answers.stars if answers.like is None else answers.like
+    pleases = answers.stars[-1] >= middle(scale)
     return [
-        Reasons(best(see, film, ticks=True), best(like, film, ticks=order is not None))
+        Reasons(
+            [] if answers.see is None else best(answers.see, film),
+            best(like, film) if pleases[film] else [],
+        )
         for film in range(len(positions))
     ]
+
+
+def _without_each(person: People, films: np.ndarray) -> People:
+    """The person once without each of the films, neither rated nor seen; last, as they are."""
+
+    def rows(row: csr_array) -> csr_array:
+        every = csr_array(vstack([row] * (len(films) + 1)))
+        at = np.repeat(np.arange(len(films) + 1), row.nnz)
+        kept = every.indices != np.append(films, -1)[at]
+        ends = np.bincount(at[kept], minlength=len(films) + 1).cumsum()
+        entries = (every.data[kept], every.indices[kept], np.append(0, ends))
+        return csr_array(entries, shape=every.shape)
+
+    about = None if person.about is None else np.repeat(person.about, len(films) + 1, axis=0)
+    return People(rows(person.stars), rows(person.seen), about)
 
 
 def middle(scale: Scale) -> float:
@@ -117,20 +110,16 @@ def caution(films: pd.DataFrame, scale: Scale) -> str:
 
     films: as of `Recommender.recommend`.
     """
-    least, low = middle(scale), (films["stars"] < middle(scale)).sum() if len(films) else 0
-    if not low:
-        return ""
-    if low == len(films):
+    least = middle(scale)
+    low = int((films["stars"] < least).sum())
+    if low and low == len(films):
         return _(
             "You may like none of these: all are expected below {stars:g} stars. Rate some films "
             "that you liked, and the list can follow them."
         ).format(stars=least)
-    return ngettext(
+    said = ngettext(
         "One of these is expected below {stars:g} stars: likely to be seen rather than liked.",
         "{n} of these are expected below {stars:g} stars: likely to be seen rather than liked.",
-        int(low),
-    ).format(stars=least, n=low)
-
-
-def _given(stars: float | None) -> str:
-    return _("seen") if stars is None else Scale.spoken(stars)
+        low,
+    )
+    return said.format(stars=least, n=low) if low else ""

@@ -1,109 +1,110 @@
-"""Find a film by what somebody types: parts of words, numbers either way, typing errors."""
+"""One film, many spellings of its title: found by what somebody types, or by its exact name."""
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
-from rapidfuzz import process
-from rapidfuzz.distance import OSA
+from rapidfuzz import fuzz, process
 
-from saelib.recommend.titles import ARTICLES, NUMERALS, key, names, plain, with_digits
+ARTICLES = frozenset(
+    "the a an le la les l un une der die das ein eine el los las lo il gli i o os as".split()
+)
+LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe"})
+ROMAN = "ii iii iv v vi vii viii ix x xi xii xiii".split()
+SAID = "one two three four five six seven eight nine ten eleven twelve".split()
+DIGITS = {word: str(n) for n, word in enumerate(ROMAN, start=2)}
+DIGITS |= {word: str(n) for n, word in enumerate(SAID, start=1)}
+YEAR = re.compile(r"\s*\(\d{4}\)\s*$")
+BRACKETS = re.compile(r"(?<=\s)\(([^()]{3,})\)")
+AKA = re.compile(r"\s*\ba\.?k\.?a\.?\b:?\s*", re.IGNORECASE)
+LAST_ARTICLE = re.compile(r"^(.*),\s*([^\W\d]{1,3})['’]?$")
+PARTS = re.compile(r":\s+|\s+[-–—]\s+")
+ALIKE = 75  # of 100: below this, what is typed is another title
+BONUS = 20  # for a title that begins so, and again for one that is typed in full
 
-ENOUGH = 0.62  # of the letters of a search must be right, where words are misspelled or foreign
+
+@lru_cache(maxsize=100_000)
+def plain(text: str) -> str:
+    """Words without case, accents and punctuation: 'Amélie & I!' becomes 'amelie and i'."""
+    text = unicodedata.normalize("NFKD", text.casefold()).translate(LETTERS)
+    text = "".join(c for c in text if not unicodedata.combining(c))
+    return " ".join(re.findall(r"\w+", re.sub(r"['’`´]", "", text).replace("&", " and ")))
 
 
-def errors_allowed(word: str) -> int:
-    """How many letters may be wrong, missing, too many or swapped with the next."""
-    return 0 if len(word) < 4 else 1 if len(word) < 8 else 2
+def key(words: str) -> str:
+    """What two spellings have in common: no first article, numbers as digits, no gaps."""
+    first, *rest = words.split() or [""]
+    if rest and first in ARTICLES:
+        first, *rest = rest
+    first = DIGITS.get(first, first) if len(first) > 1 else first  # 'v for vendetta' has no 5
+    return "".join([first, *(DIGITS.get(word, word) for word in rest)])
+
+
+def names(title: str) -> list[str]:
+    """Every name in a title, plain, its article in front, the main one first.
+
+    'Crimson Rivers, The (Rivières pourpres, Les)' has 'the crimson rivers' and 'les rivieres
+    pourpres'. Other names stand in brackets, some after 'a.k.a.'.
+    """
+    title = YEAR.sub("", title)
+    found = [BRACKETS.sub(" ", title), *BRACKETS.findall(title)]
+    forms = [_article_first(part) for name in found for part in AKA.split(name)]
+    return [form for form in dict.fromkeys(forms) if form] or [plain(title)]
+
+
+def parts(title: str) -> list[str]:
+    """What a colon or a dash parts, plain: 'Star Wars: Episode IV' gives 'star wars', …"""
+    found = PARTS.split(BRACKETS.sub(" ", YEAR.sub("", title)))
+    return [_article_first(part) for part in found] if len(found) > 1 else []
+
+
+def _article_first(name: str) -> str:
+    found = LAST_ARTICLE.match(name.strip())
+    if found and plain(found[2]) in ARTICLES:
+        name = f"{found[2]} {found[1]}"
+    return plain(name)
 
 
 class TitleSearch:
-    """All titles, taken apart once."""
+    """All titles of a catalogue, taken apart once.
+
+    named, partly: positions of the films by the `key` of each name, and of each part of a title.
+    """
 
     def __init__(self, titles: Sequence[str], labels: Sequence[str], n_ratings: np.ndarray):
-        """titles, labels: as of `Catalogue`. n_ratings: (n_items,), to sort films alike."""
+        """titles, labels: (n_items,), without and with the year. n_ratings: (n_items,)."""
         self._labels, self._n_ratings = labels, n_ratings
-        self._names = [[*names(title), plain(title)] for title in titles]
-        self._keys = [[key(name) for name in of_film] for of_film in self._names]
-        self._with: dict[str, set[int]] = defaultdict(set)  # word -> films
-        for position, label in enumerate(labels):
-            for name in (plain(label), *self._names[position]):
-                for word in {*name.split(), *with_digits(name).split()}:
-                    self._with[word].add(position)
-        self._words = list(self._with)
+        self._names: list[str] = []
+        self._films: list[int] = []  # to which each name belongs
+        self.named: dict[str, list[int]] = defaultdict(list)
+        self.partly: dict[str, list[int]] = defaultdict(list)
+        for film, (title, label) in enumerate(zip(titles, labels)):
+            of_film = names(title)
+            spelled = {*of_film, plain(title), plain(label)}
+            self._names += spelled
+            self._films += [film] * len(spelled)
+            for name in {key(name) for name in of_film}:
+                self.named[name].append(film)
+            for part in {key(part) for part in parts(title)}:
+                self.partly[part].append(film)
 
-    def find(self, text: str) -> list[int]:
-        """Positions of all films that fit, the best first; of several with one label, one.
+    def find(self, text: str, n: int = 20) -> list[int]:
+        """Positions of at most n films, best first; of several with one label, the most rated.
 
-        Best is a title typed in full, then one that begins so, then one that has the words in this
-        order, then in any, then words that begin so; where there is none, words that are spelled
-        nearly so. Among equals, the most rated. Case, accents, punctuation, first articles and how
-        numbers are written do not matter.
+        A title typed in full is best, then one that begins so, then whatever is spelled alike.
         """
-        typed = plain(text)
-        words = [word for word in typed.split() if word not in ARTICLES] or typed.split()
-        if not words:
-            return []
-        whole = set.intersection(*(self._exactly(word) for word in words))
-        begun = set.intersection(*(self._beginning(word) for word in words))
-        joined = {i for i, keys in enumerate(self._keys) if any(map(_begins(key(typed)), keys))}
-        rank = {i: 5.0 for i in begun}
-        rank |= {i: 4.0 for i in whole}
-        for i in begun | whole | joined:
-            rank[i] = min(rank.get(i, 5.0), self._in_order(typed, i))
-        found = rank or self._misspelled(words)
-        order = sorted(found, key=lambda i: (found[i], -self._n_ratings[i], i))
-        return list({self._labels[i]: i for i in reversed(order)}.values())[::-1]
-
-    def _in_order(self, typed: str, position: int) -> float:
-        if typed in self._names[position] or typed == plain(self._labels[position]):
-            return 0
-        wanted, keys = key(typed), self._keys[position]
-        if wanted in keys:
-            return 1
-        if any(map(_begins(wanted), keys)):
-            return 2
-        return 3 if any(f" {typed} " in f" {name} " for name in self._names[position]) else 5
-
-    def _exactly(self, word: str) -> set[int]:
-        digits = NUMERALS.get(word, word) if len(word) > 1 else word
-        return self._with.get(word, set()) | self._with.get(digits, set())
-
-    def _beginning(self, word: str) -> set[int]:
-        return self._exactly(word).union(
-            *(self._with[w] for w in self._words if w.startswith(word))
-        )
-
-    def _misspelled(self, words: list[str]) -> dict[int, float]:
-        """Films with nearly these words -> how far they are from them, counted on from 6.
-
-        Distance: optimal string alignment, also to the beginnings of words. Lesser the better.
-        """
-        likeness: dict[int, float] = defaultdict(float)
-        for word in words:
-            best: dict[int, float] = defaultdict(float)
-            near = [(w, 1.0) for w in self._words if w.startswith(word)] + self._near(word)
-            for other, alike in near:
-                for position in self._with[other]:
-                    best[position] = max(best[position], alike)
-            for position, alike in best.items():
-                likeness[position] += alike * len(word) / sum(map(len, words))
-        return {i: 7 - round(alike, 6) for i, alike in likeness.items() if alike >= ENOUGH}
-
-    def _near(self, word: str) -> list[tuple[str, float]]:
-        """Words spelled nearly so, or beginning nearly so, and how alike they are, below 1."""
-        most = errors_allowed(word)
-        if not most:
-            return []
-        near = []
-        begun = [w[: len(word)] for w in self._words] if len(word) > 4 else []
-        for words, worth in ((self._words, 1.0), (begun, 0.9)):
-            found = process.extract(word, words, scorer=OSA.distance, score_cutoff=most, limit=None)
-            near += [(self._words[i], worth * (1 - 0.1 * apart)) for _, apart, i in found]
-        return near
-
-
-def _begins(wanted: str):
-    return lambda name: name.startswith(wanted)
+        typed, best = plain(text[:100]), dict[int, float]()
+        for name, alike, row in process.extract(
+            typed, self._names, scorer=fuzz.WRatio, score_cutoff=ALIKE, limit=None
+        ):
+            alike += BONUS * name.startswith(typed) + BONUS * (name == typed)
+            best[self._films[row]] = max(best.get(self._films[row], 0), alike)
+        for film in self.named.get(key(typed), []):
+            best[film] = max(best.get(film, 0), 100 + 1.5 * BONUS)
+        order = sorted(best, key=lambda film: (-round(best[film] / 4), -self._n_ratings[film]))
+        return list({self._labels[film]: film for film in reversed(order)}.values())[::-1][:n]

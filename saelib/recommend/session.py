@@ -1,56 +1,53 @@
-"""One person at the panel: what they told, what they are asked, and the way back."""
+"""One person's sitting: what they told, what they are asked, and the way back."""
 
 from __future__ import annotations
 
-import copy
 import time
-from collections.abc import Callable, Collection, Hashable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from saelib.errors import ProfileError
+from saelib.errors import SaelibError
 from saelib.language import _
-from saelib.recommend.changes import Changes
-from saelib.recommend.play import what_if
-from saelib.recommend.profile import Profile
+from saelib.recommend.profile import FILMS, Profile, check_stars, encode_about, tells
 from saelib.recommend.questions import likely_seen, next_films
 from saelib.recommend.reasons import Reasons, reasons
 from saelib.recommend.recommender import Recommender
 
-ABOUT = ("gender", "age", "occupation")
 # Seconds: keys pressed one after the other come sooner; who looks at the list in between, later.
 PAUSE = 1.0
 
 
-@dataclass
+@dataclass(frozen=True)
 class _State:
+    """What `undo` brings back; nothing in it is changed, another one is made. Films are movie_ids.
+
+    table: to rate. ticks: to say of that they were seen. asked, offered: all that came there
+    without the person's doing, and are not to come again.
+    """
+
     profile: Profile
-    films: list[str] = field(default_factory=list)
-    added: list[str] = field(default_factory=list)  # films on the table that nobody had to ask for
-    asked: list[str] = field(default_factory=list)  # all that were on the table for their stars
-    to_tick: list[str] = field(default_factory=list)
-    offered: list[str] = field(default_factory=list)  # all that were there to be ticked
+    table: list[str] = field(default_factory=list)
+    ticks: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+    offered: list[str] = field(default_factory=list)
 
 
 class Session:
-    """A sitting with a recommender: tick, rate, tell, reject, undo, save, load. No widgets in it.
+    """A sitting with a recommender: tick, rate, tell, reject, undo. No widgets in it.
 
-    Films are named by movie_id as text, see `Catalogue.name`. Every change is checked before it
-    is made: where it is refused with a ProfileError, nothing has changed.
+    Films are named by movie_id or title and come back as movie_id in text. Every change is checked
+    before it is made: where it is refused with a SaelibError, nothing has changed.
     """
 
     def __init__(self, recommender: Recommender, clock: Callable[[], float] = time.monotonic):
-        """clock: tells the seconds that part one gesture from the next."""
-        self.recommender = recommender
-        self._clock = clock
+        """clock: tells the seconds that part one change of a film's stars from the next."""
+        self.recommender, self._clock = recommender, clock
         self._state = _State(Profile(dataset=recommender.dataset))
         self._past: list[_State] = []
-        self._surprises: list[str] = []  # those drawn so far
-        # Which the last change was part of, and when that was.
-        self._gesture: tuple[Hashable, float] | None = None
+        self._last = ("", 0.0)  # the film whose stars were the last change, and when that was
 
     @property
     def profile(self) -> Profile:
@@ -58,77 +55,151 @@ class Session:
         return self._state.profile
 
     @property
-    def films(self) -> list[str]:
-        """The films on the table, in the order in which they came: the rated and the open ones."""
-        return list(self._state.films)
+    def table(self) -> list[str]:
+        """The films to rate, in the order in which they came: the rated and the open ones."""
+        return list(self._state.table)
 
     @property
-    def to_tick(self) -> list[str]:
+    def ticks(self) -> list[str]:
         """The films of which the person can say that they have seen them, ticked or not."""
-        return list(self._state.to_tick)
-
-    @property
-    def knows_people(self) -> bool:
-        """Whether gender, age and occupation make a difference to the model."""
-        return self.recommender.knows_people
+        return list(self._state.ticks)
 
     @property
     def has_told(self) -> bool:
         """Whether anything was told that the model can go by."""
-        profile = self.profile
-        about = (profile.gender, profile.age, profile.occupation)
-        seen = profile.seen and self.recommender.knows_seen
-        return bool(profile.ratings or seen or (self.knows_people and any(about)))
-
-    def has_seen(self, film: str) -> bool:
-        """Whether the person has ticked or rated the film."""
-        return film in self.profile.seen or film in self.profile.ratings
+        return tells(self.profile, self.recommender.model)
 
     @property
     def can_undo(self) -> bool:
         """Whether there is a change to take back."""
         return bool(self._past)
 
+    def has_seen(self, film: str | int) -> bool:
+        """Whether the person has ticked or rated the film. Raises SaelibError."""
+        return self._id(film) in {*self.profile.seen, *self.profile.ratings}
+
     def rate(self, film: str | int, stars: float | None) -> None:
-        """Give a film stars; None takes them back. Raises ProfileError."""
-        name = self._id(film)
+        """Give a film stars; None takes them back. Raises SaelibError.
+
+        Changes of one film's stars, each within PAUSE of the one before, are one for `undo`; where
+        they end as they began, they are none.
+        """
+        name, now = self._id(film), self._clock()
+        ratings = {other: x for other, x in self.profile.ratings.items() if other != name}
         if stars is not None:
-            stars = self.recommender.check_stars(film, stars)
-        if self.profile.ratings.get(name) == stars:
+            ratings[name] = check_stars(film, stars, self.recommender.scale)
+        if ratings == self.profile.ratings:
             return
-        state = self._change()
-        if stars is None:
-            del state.profile.ratings[name]
+        going_on = self._last[0] == name and now - self._last[1] < PAUSE
+        self._tell({"ratings": ratings}, table=_joined(self.table, [name]))
+        if going_on:
+            self._past.pop()
+        if self._past[-1].profile == self.profile:
+            self._past.pop()
         else:
-            state.profile.ratings[name] = _whole(stars)
-        if name not in state.films:
-            state.films.append(name)
+            self._last = (name, now)
 
     def tick(self, film: str | int, seen: bool = True) -> None:
-        """Say that a film was seen, or that it was not: then its stars go, too. ProfileError."""
-        name = self._id(film)
-        if self.has_seen(name) != seen:
-            state = self._change()
-            profile = state.profile
-            if seen:
-                profile.seen.append(name)
-                state.asked = [other for other in state.asked if other != name]  # ask once more
-            else:
-                profile.seen = [other for other in profile.seen if other != name]
-                profile.ratings.pop(name, None)
+        """Say that a film was seen, or that it was not: then its stars go, too. SaelibError."""
+        name, profile = self._id(film), self.profile
+        if seen and not self.has_seen(name):  # it may be asked about once more
+            asked = _without(self._state.asked, name)
+            self._tell({"seen": [*profile.seen, name]}, asked=asked)
+        elif not seen:
+            ratings = {other: x for other, x in profile.ratings.items() if other != name}
+            self._tell({"seen": _without(profile.seen, name), "ratings": ratings})
 
     def saw(self, film: str | int) -> None:
         """Say that a recommended film was seen: ticked, and on the table for its stars.
 
-        Raises ProfileError.
+        Raises SaelibError.
         """
         name = self._id(film)
         if not self.has_seen(name):
-            state = self._change()
-            state.profile.seen.append(name)
-            for films in (state.films, state.added, state.to_tick):
-                if name not in films:
-                    films.append(name)
+            self.tick(name)
+            self._put(table=_joined(self.table, [name]), ticks=_joined(self.ticks, [name]))
+
+    def add(self, film: str | int) -> None:
+        """Put a film on the table, to be rated, and to stay there. Raises SaelibError."""
+        name, state = self._id(film), self._state
+        if name not in state.table or name in state.asked:
+            self._change(table=_joined(state.table, [name]), asked=_without(state.asked, name))
+
+    def reject(self, film: str | int, rejected: bool = True) -> None:
+        """Never recommend this film, or recommend it again. Raises SaelibError."""
+        name, before = self._id(film), self.profile.rejected
+        self._tell({"rejected": _joined(before, [name]) if rejected else _without(before, name)})
+
+    def tell(
+        self, gender: str | None = None, age: float | None = None, occupation: str | None = None
+    ) -> None:
+        """Say who you are; None: prefer not to say. Raises SaelibError."""
+        told = {"gender": gender, "age": age, "occupation": occupation}
+        encode_about(told, self.recommender.groups)
+        self._tell(told)
+
+    def take(self, profile: Profile) -> None:
+        """Take a profile in place of what was told. Films that were added to the table stay there.
+
+        Raises SaelibError.
+        """
+        told = self._checked(profile)
+        added = [film for film in self.table if film not in self._state.asked]
+        self._change(**vars(_State(told, _joined(told.ratings, added), told.seen)))
+
+    def add_profile(self, profile: Profile) -> None:
+        """Add what a profile tells to what was told; its stars win, one `undo` takes it all back.
+
+        Raises SaelibError.
+        """
+        told, before = vars(self._checked(profile)), vars(self.profile)
+        joined = {key: told[key] or before[key] for key in before}
+        joined |= {key: _joined(before[key], told[key]) for key in FILMS}
+        joined["ratings"] = before["ratings"] | told["ratings"]
+        table, ticks = _joined(self.table, told["ratings"]), _joined(self.ticks, told["seen"])
+        self._tell(joined, table=table, ticks=ticks)
+
+    def restart(self) -> None:
+        """Forget everything that was told; `undo` brings it back."""
+        self._change(**vars(_State(Profile(dataset=self.recommender.dataset))))
+
+    def undo(self) -> None:
+        """Take back the last change. Raises SaelibError where there is none."""
+        if not self._past:
+            raise SaelibError(_("There is nothing to undo."))
+        self._state, self._last = self._past.pop(), ("", 0.0)
+
+    def more(self, n: int = 5) -> None:
+        """Put the next n questions on the table; those not answered go, as rated and added do not.
+
+        The first questions of a sitting, and those after a restart or a load, belong to it: `undo`
+        does not take them back alone.
+        """
+        if self._state.asked:
+            self._change()
+        new = self._ids(self.questions(n))
+        open_ = set(self._state.asked).difference(self.profile.ratings)
+        self._put(table=[film for film in self.table if film not in open_] + new)
+
+    def ask(self, n: int = 5) -> None:
+        """Put further questions at the end of the table, until n films there have no stars.
+
+        They belong to the last change: `undo` takes them back with it.
+        """
+        n_open = len(set(self.table).difference(self.profile.ratings))
+        if n_open < n:
+            self._put(table=self.table + self._ids(self.questions(n - n_open)))
+
+    def questions(self, n: int = 5) -> pd.DataFrame:
+        """The next n films to ask about, see `next_films`; each is asked about once.
+
+        Who ticks films has not seen the others among which they stood: these are not asked about.
+        """
+        state, seen = self._state, self.profile.seen
+        asked = {*state.asked, *state.table, *(set(state.offered).difference(seen) if seen else ())}
+        films = next_films(self.recommender, self.profile, n, asked)
+        self._put(asked=state.asked + self._ids(films))
+        return films
 
     def offer(self, n: int = 10) -> None:
         """Put the n films that were most likely seen among those to tick, for the others there.
@@ -138,215 +209,77 @@ class Session:
         if self._state.offered:
             self._change()
         state = self._state
-        closed = {*state.offered, *state.to_tick, *state.films}
-        new = self._ids(likely_seen(self.recommender, self.profile, n, closed))
-        state.offered += new
-        state.to_tick = [film for film in state.to_tick if self.has_seen(film)] + new
+        known = {*state.offered, *state.ticks, *state.table}
+        new = self._ids(likely_seen(self.recommender, self.profile, n, known))
+        ticked = [film for film in state.ticks if self.has_seen(film)]
+        self._put(ticks=ticked + new, offered=state.offered + new)
 
-    def add(self, film: str | int) -> None:
-        """Put a film on the table, to be rated, and to stay there. Raises ProfileError."""
-        name = self._id(film)
-        if name not in self._state.added:
-            state = self._change()
-            state.added.append(name)
-            if name not in state.films:
-                state.films.append(name)
+    def recommendations(
+        self, n: int = 10, *, watchlist: bool = False, **wishes: Collection
+    ) -> pd.DataFrame:
+        """The n best films, see `Recommender.recommend`; none where nothing was told yet.
 
-    def more(self, n: int = 5) -> None:
-        """Put the next n questions on the table, in the places of those not answered.
-
-        Films that are rated, or were added, stay where they are. The first questions of a sitting,
-        and those after a restart or a load, belong to it: `undo` does not take them back alone.
+        watchlist: only films of the profile's. wishes: genres, decades. Raises SaelibError.
         """
-        if self._state.asked:
-            self._change()
-        new = iter(self._ids(self.questions(n)))
-        stay = {*self.profile.ratings, *self._state.added}
-        kept = [film if film in stay else next(new, None) for film in self._state.films]
-        self._state.films = [film for film in kept if film is not None] + list(new)
-
-    def ask(self, n: int = 5) -> None:
-        """Put further questions at the end of the table, until n films there have no stars.
-
-        They belong to the last change: `undo` takes them back with it.
-        """
-        n_open = len(set(self._state.films).difference(self.profile.ratings))
-        if n_open < n:
-            self._state.films += self._ids(self.questions(n - n_open))
-
-    def tell(
-        self, gender: str | None = None, age: float | None = None, occupation: str | None = None
-    ) -> None:
-        """Say who you are; None: prefer not to say. Raises ProfileError."""
-        self.recommender.bundle.demographics.encode(gender, age, occupation)
-        told = {"gender": gender, "age": age, "occupation": occupation}
-        if any(getattr(self.profile, key) != value for key, value in told.items()):
-            profile = self._change().profile
-            profile.gender, profile.age, profile.occupation = gender, age, occupation
-
-    def reject(self, film: str | int, rejected: bool = True) -> None:
-        """Never recommend this film, or recommend it again. Raises ProfileError."""
-        name = self._id(film)
-        if (name in self.profile.rejected) != rejected:
-            profile = self._change().profile
-            if rejected:
-                profile.rejected.append(name)
-            else:
-                profile.rejected = [other for other in profile.rejected if other != name]
-
-    def undo(self) -> None:
-        """Take back the last change, or gesture. Raises ProfileError where there is none."""
-        if not self._past:
-            raise ProfileError(_("There is nothing to undo."))
-        self._state, self._gesture = self._past.pop(), None
-
-    @contextmanager
-    def gesture(self, name: Hashable) -> Iterator[None]:
-        """All changes within are one for `undo`, and one with those of this name right before.
-
-        `with session.gesture(("stars", "80")): session.rate("80", 4)`, five times while somebody
-        presses a key five times, is one change; after PAUSE seconds without one, a new one begins.
-        A gesture after which the profile is as before is none. Where one of its changes is
-        refused, all of them in this block are.
-        """
-        n_past, before = len(self._past), self._gesture
-        going_on = before is not None and before[0] == name and self._clock() - before[1] < PAUSE
-        start = copy.deepcopy(self._state)
-        try:
-            yield
-        except BaseException:
-            self._state, self._gesture = start, before
-            del self._past[n_past:]
-            raise
-        if len(self._past) > n_past:
-            del self._past[n_past if going_on else n_past + 1 :]
-            self._gesture = (name, self._clock())
-            if self._past[-1].profile == self._state.profile:
-                self._past.pop()
-                self._gesture = None
-
-    def restart(self) -> None:
-        """Forget everything that was told; `undo` brings it back."""
-        self._change()
-        self._state = _State(Profile(dataset=self.recommender.dataset))
-        self._surprises = []
-
-    def save(self, path: Path) -> None:
-        """Write the profile as JSON, as `python -m saelib rate` does. Raises ProfileError."""
-        self.profile.save(path)
-
-    def load(self, path: Path) -> None:
-        """Take a saved profile in place of what was told. Raises ProfileError."""
-        self.take(Profile.load(path))
-
-    def take(self, profile: Profile) -> None:
-        """Take a profile in place of what was told; titles become movie_ids. ProfileError.
-
-        Films that were added to the table stay there.
-        """
-        taken = self._checked(profile)
-        table = list(dict.fromkeys([*taken.ratings, *self._state.added]))
-        self._change()
-        self._state = _State(taken, table, list(table), to_tick=list(taken.seen))
-
-    def add_profile(self, profile: Profile) -> None:
-        """Add what a profile tells to what was told; its stars win, one `undo` takes it all back.
-
-        For exports of elsewhere, of which a person may have several. Raises ProfileError.
-        """
-        told, before = self._checked(profile), self.profile
-        rated = {**before.ratings, **told.ratings}
-        joined = replace(
-            before,
-            ratings=rated,
-            seen=list(dict.fromkeys([*before.seen, *told.seen])),
-            rejected=list(dict.fromkeys([*before.rejected, *told.rejected])),
-            **{key: getattr(told, key) or getattr(before, key) for key in ABOUT},
-        )
-        if joined == before:
-            return
-        state = self._change()
-        state.profile = joined
-        state.films = list(dict.fromkeys([*state.films, *told.ratings]))
-        state.to_tick = list(dict.fromkeys([*state.to_tick, *told.seen]))
-
-    def _checked(self, profile: Profile) -> Profile:
-        """The profile with films by movie_id, once each. Raises ProfileError."""
-        self.recommender.encode(profile, empty=True)
-        seen, rejected = (
-            list(dict.fromkeys(map(self._id, films))) for films in (profile.seen, profile.rejected)
-        )
-        ratings = {self._id(film): _whole(stars) for film, stars in profile.ratings.items()}
-        dataset = self.recommender.dataset
-        return replace(profile, ratings=ratings, dataset=dataset, seen=seen, rejected=rejected)
-
-    def questions(self, n: int = 5) -> pd.DataFrame:
-        """The next n films to ask about: movie_id, title, year, genres. See `next_films`.
-
-        Who ticks films has not seen the others among which they stood: these are not asked about.
-        """
-        known = {*self._state.asked, *self._state.films}
-        if self.profile.seen:
-            known.update(set(self._state.offered).difference(self.profile.seen))
-        films = next_films(self.recommender, self.profile, n, known)
-        self._state.asked += self._ids(films)
-        return films
-
-    def recommendations(self, n: int = 10, **wishes) -> pd.DataFrame:
-        """The n best films as `Recommender.recommend` gives them.
-
-        wishes: genres, decades, well_known. Empty where nothing was told yet.
-        """
-        profile = self.profile
+        only = self.profile.watchlist if watchlist else None
+        if watchlist and not only:
+            raise SaelibError(_("There is no watchlist yet: load a file that lists films to see."))
         if not self.has_told:
-            return pd.DataFrame(columns=["movie_id", "title", "year", "genres", "stars", "score"])
-        return self.recommender.recommend(profile, n, **wishes)
+            return self.recommender.catalogue.rows([]).assign(stars=0.0, score=0.0)
+        return self.recommender.recommend(self.profile, n, only=only, **wishes)
+
+    def why_empty(
+        self, genres: Collection = (), decades: Collection = (), watchlist: bool = False
+    ) -> str:
+        """Why a list of `recommendations` has no film, in a sentence."""
+        if not self.has_told:
+            return _("Tick or rate a film that you have seen: films to watch next appear.")
+        if genres or decades:
+            return _("No film is left that fits: choose another genre or decade.")
+        if watchlist:
+            return _("Nothing is left on your watchlist: you have seen or rejected all of it.")
+        return _("No film is left: you have seen or rejected all of them.")
 
     def reasons(self, films: Collection[str | int], n: int = 3) -> list[Reasons]:
         """For each film, why the person would come across it, and why they would like it."""
-        if not (self.profile.ratings or self.profile.seen):
-            return [Reasons() for _ in films]
         return reasons(self.recommender, self.profile, films, n)
 
-    def surprise(self) -> pd.DataFrame:
-        """One film off the beaten track, each time another one; see `Recommender.surprise`.
+    def _put(self, **new: Any) -> None:
+        """Another state in place of this one: what belongs to the last change."""
+        self._state = replace(self._state, **new)
 
-        Empty where nothing was told yet, or no film is left.
-        """
-        if not self.has_told:
-            return self.recommendations()
-        film = self.recommender.surprise(self.profile, len(self._surprises), self._surprises)
-        self._surprises += self._ids(film)
-        return film
+    def _change(self, **new: Any) -> None:
+        """Another state, from which `undo` leads back to this one."""
+        self._past.append(self._state)
+        self._last = ("", 0.0)
+        self._put(**new)
 
-    def what_if(
-        self, film: str | int, stars: float | None = None, n: int = 10, **wishes
-    ) -> tuple[pd.DataFrame, pd.DataFrame, Changes]:
-        """The list as it is, as it would be if the film had stars, and what changed.
+    def _tell(self, told: dict[str, Any], **new: Any) -> None:
+        """Another profile, and what comes with it; nothing where it is the same as before."""
+        profile = replace(self.profile, **told)
+        if profile != self.profile:
+            self._change(profile=profile, **new)
 
-        See `play.what_if`. Raises ProfileError, also where nothing was told yet.
-        """
-        return what_if(self.recommender, self.profile, film, stars, n=n, **wishes)
-
-    def place(self) -> tuple[float, float] | None:
-        """Where the person stands on the map of tastes; None where nothing was rated yet."""
-        if not self.profile.ratings:
-            return None
-        return self.recommender.place(self.profile)
+    def _checked(self, profile: Profile) -> Profile:
+        """The profile with films by movie_id, once each. Raises SaelibError."""
+        self.recommender.encode(profile, empty=True)
+        lists: dict[str, Any] = {
+            key: _joined(map(self._id, getattr(profile, key)), []) for key in FILMS
+        }
+        scale, dataset = self.recommender.scale, self.recommender.dataset
+        stars = {self._id(f): check_stars(f, x, scale) for f, x in profile.ratings.items()}
+        return replace(profile, ratings=stars, dataset=dataset, **lists)
 
     def _id(self, film: str | int) -> str:
-        catalogue = self.recommender.catalogue
-        return catalogue.name(catalogue.position(film))
+        return self.recommender.catalogue.movie_id(film)
 
     def _ids(self, films: pd.DataFrame) -> list[str]:
-        return [self._id(film) for film in films["movie_id"]]
-
-    def _change(self) -> _State:
-        """Remember the state for `undo` and return the one to change."""
-        self._past.append(copy.deepcopy(self._state))
-        self._gesture = None
-        return self._state
+        return films["movie_id"].astype(str).tolist()
 
 
-def _whole(stars: float) -> float:
-    return int(stars) if stars == int(stars) else stars
+def _joined(films: Iterable[str], others: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys([*films, *others]))
+
+
+def _without(films: list[str], film: str) -> list[str]:
+    return [other for other in films if other != film]

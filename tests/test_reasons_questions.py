@@ -1,0 +1,223 @@
+"""Reasons are what leaving a film out does; questions are those that leave least uncertain."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import expit
+
+from saelib.errors import SaelibError
+from saelib.model import train
+from saelib.recommend import reasons as module
+from saelib.recommend.profile import Profile
+from saelib.recommend.questions import likely_seen, next_films
+from saelib.recommend.reasons import LEAST, Reasons, caution, middle, reasons
+from saelib.recommend.recommender import Recommender
+from saelib.scale import Scale
+
+TOLD = Profile({"80": 5, "90": 4, "100": 1, "110": 5, "200": 2}, seen=["80", "130", "140"])
+
+
+@pytest.fixture(scope="module")
+def recommender(trained) -> Recommender:
+    return Recommender(trained)
+
+
+@pytest.fixture(scope="module")
+def of_stars_alone(data) -> Recommender:
+    return Recommender(train(data, "plain", epochs=3, progress=False))
+
+
+def ids(films) -> list[str]:
+    return films["movie_id"].astype(str).tolist()
+
+
+def without(profile: Profile, film: str) -> Profile:
+    ratings = {other: stars for other, stars in profile.ratings.items() if other != film}
+    return Profile(ratings, seen=[other for other in profile.seen if other != film])
+
+
+def test_shares_are_what_leaving_a_film_out_does(recommender):
+    films = ids(recommender.recommend(TOLD, n=8))
+    at = [recommender.catalogue.position(film) for film in films]
+
+    def answers(profile: Profile) -> dict[str, np.ndarray]:
+        person, model = recommender.encode(profile), recommender.model
+        like = model.liking.distribution(person)[0, at][:, 3:].sum(axis=1)
+        return {"see": model.ease.scores(person)[0, at], "like": like}
+
+    whole, stars = answers(TOLD), recommender.predict(TOLD)[at]
+    less = {film: answers(without(TOLD, film)) for film in {*TOLD.ratings, *TOLD.seen}}
+    n = {"see": 0, "like": 0}
+    for i, found in enumerate(reasons(recommender, TOLD, films, n=9)):
+        for question in n:
+            named = {reason.name: reason.share for reason in getattr(found, question)}
+            wanted = {
+                recommender.catalogue.label(film): 1 - less[film][question][i] / whole[question][i]
+                for film in less
+                if question == "see" or stars[i] >= 3
+            }
+            wanted = {name: share for name, share in wanted.items() if share >= LEAST}
+            assert named == pytest.approx(wanted, abs=1e-4)
+            n[question] += len(named)
+    assert min(n.values()) > 5
+
+
+def test_what_holds_for_every_reason(recommender):
+    rng = np.random.default_rng(0)
+    for _ in range(12):
+        films = rng.permutation(np.arange(10, 401, 10)).astype(str).tolist()
+        told = Profile({f: int(rng.integers(1, 6)) for f in films[: rng.integers(12)]})
+        told.seen = films[12 : 12 + rng.integers(1, 5)]
+        listed = recommender.recommend(told)
+        stars = {recommender.catalogue.label(film): x for film, x in told.ratings.items()}
+        ticked = {recommender.catalogue.label(film) for film in told.seen}
+        for film, found in zip(listed.itertuples(), reasons(recommender, told, ids(listed))):
+            assert film.stars >= 3 or not found.like
+            for some in (found.see, found.like):
+                assert len(some) <= 3
+                for reason in some:
+                    assert reason.share >= LEAST and reason.stars == stars.get(reason.name)
+                    assert reason.name in {*stars, *ticked}
+                    assert reason.liked == (stars.get(reason.name, 0) >= 4)
+                kinds = [0 if r.liked else 1 if r.stars is None else 2 for r in some]
+                assert kinds == sorted(kinds), "liked films lead, then those ticked"
+
+
+def test_of_many_films_told_only_the_weightiest_are_left_out(recommender, monkeypatch):
+    told = Profile({str(film): 1 + film // 10 % 5 for film in range(10, 260, 10)}, seen=["300"])
+    films = ids(recommender.recommend(told, n=4))
+    every = reasons(recommender, told, films, n=30)
+    counts, before = [], module._without_each
+    monkeypatch.setattr(module, "LEFT_OUT", 8)
+    monkeypatch.setattr(
+        module, "_without_each", lambda who, films: counts.append(len(films)) or before(who, films)
+    )
+    for found, of_all in zip(reasons(recommender, told, films, n=2), every):
+        assert {r.name for r in found.see} <= {r.name for r in of_all.see}
+    assert 2 <= counts[0] <= 8
+
+
+def test_models_of_stars_alone_give_reasons_of_liking(of_stars_alone, recommender):
+    told = Profile({"80": 5, "90": 1, "110": 5}, seen=["120"])
+    found = reasons(of_stars_alone, told, ids(of_stars_alone.recommend(told)))
+    assert all(not of_film.see for of_film in found)
+    assert not any("Film 11" in r.name for of_film in found for r in of_film.like)
+    assert reasons(recommender, told, []) == []
+    assert reasons(recommender, Profile(), [10, 20]) == [Reasons(), Reasons()]
+    with pytest.raises(SaelibError):
+        reasons(recommender, told, ["no such film"])
+
+
+def test_films_that_are_expected_to_please_little_are_told(recommender):
+    scales = (Scale(1, 5), Scale(0.5, 5, 0.5), Scale(1, 10), Scale(0, 1))
+    assert [middle(scale) for scale in scales] == [3, 3, 6, 1]
+
+    def of(*stars: float) -> str:
+        return caution(pd.DataFrame({"stars": stars}), Scale(1, 5))
+
+    assert of() == of(3, 4.2) == ""
+    assert of(2.9, 4, 4).startswith("One of these is expected below 3 stars")
+    assert of(2.9, 2, 4).startswith("2 of these are expected below 3 stars")
+    assert of(2.9, 2).startswith("You may like none of these: all are expected below 3 stars")
+
+
+# -- Questions ----------------------------------------------------------------------------------
+
+
+def test_no_film_is_asked_twice_and_none_that_was_rated(recommender, of_stars_alone):
+    for asking in (recommender, of_stars_alone):
+        profile, asked = Profile(), []
+        while films := ids(next_films(asking, profile, 7, asked)):
+            assert not {*films} & {*asked, *profile.ratings}
+            profile.ratings[films[0]] = 4
+            asked += films
+        assert len(asked) == len(set(asked)) == 40
+
+
+def test_films_seen_are_asked_first_and_then_others(recommender, of_stars_alone):
+    profile = Profile({"90": 2, "300": 4}, seen=["80", "90", "200", "210", "220"])
+    for asking in (recommender, of_stars_alone):
+        films = ids(next_films(asking, profile, 7, ["220"]))
+        assert {*films[:3]} == {"80", "200", "210"} and len({*films}) == 7
+        assert not {*films} & {"90", "300", "220"}
+    likes = next_films(recommender, Profile({"80": 5, "90": 5, "200": 5}), 20)
+    dislikes = next_films(recommender, Profile({"80": 1, "90": 1, "200": 1}), 20)
+    assert ids(likes) != ids(dislikes)
+
+
+def test_what_was_likely_seen_follows_what_was_told(recommender, of_stars_alone):
+    for asking in (recommender, of_stars_alone):
+        likely = ids(likely_seen(asking, Profile(), 8, ["10"]))
+        counts = asking.catalogue.films.set_index("movie_id")["n_ratings"]
+        assert counts[[int(film) for film in likely]].mean() > counts.mean()
+        told = Profile({likely[0]: 5}, seen=[likely[1]])
+        others = ids(likely_seen(asking, told, 40, ["10"]))
+        assert len(others) == 37 and not {*others} & {"10", *likely[:2]}
+
+
+@pytest.mark.parametrize("n_seen", [0, 4])
+@pytest.mark.parametrize("draw", range(3))
+def test_each_question_takes_most_uncertainty_away(recommender, n_seen, draw):
+    """Against the posterior's covariance, inverted anew after each film; first of those seen."""
+    rng, model = np.random.default_rng(draw), recommender.model
+    # Films that differ in many directions, as those of a well-trained model do.
+    codes = rng.normal(size=model.liking.codes.shape)
+    fold_in = replace(model.liking, codes=codes.astype(np.float32))
+    asking = Recommender(replace(model, liking=fold_in))
+    films = rng.permutation(np.arange(10, 401, 10)).astype(str).tolist()
+    profile = Profile(dict(zip(films[:3], [5, 1, 4])), seen=films[10 : 10 + n_seen])
+    person = asking.encode(profile)
+    posterior = fold_in.posterior(person)
+    codes, covariance = fold_in.codes.astype(float), posterior.covariance
+    see = np.where(asking.catalogue.films["n_ratings"] == 0, 0, model.ease.scores(person)[0])
+    at = [asking.catalogue.position(film) for film in films]
+    seen, open_ = np.isin(np.arange(40), at[10 : 10 + n_seen]), ~np.isin(np.arange(40), at[:3])
+    above = expit(posterior.scores[:, None] - fold_in.thresholds)
+    chances = -np.diff(above, axis=1, prepend=1, append=0)
+    slopes = np.pad(above * (1 - above), ((0, 0), (1, 1)))
+    sharpness = (chances * (slopes[:, :-1] + slopes[:, 1:])).sum(axis=1)
+
+    def after(i: int) -> np.ndarray:
+        told = sharpness[i] * np.outer(codes[i], codes[i])
+        return np.linalg.inv(np.linalg.inv(covariance) + told)
+
+    expected = []
+    while len(expected) < 8:
+        weight = seen & open_ if (seen & open_).any() else see
+        of = seen if (seen & open_).any() else see
+        worth = np.full(40, -np.inf)
+        for i in np.flatnonzero(open_ & (weight > 0)):
+            gone = np.diag(codes @ (covariance - after(i)) @ codes.T)
+            worth[i] = weight[i] * (gone @ of)
+        best = int(worth.argmax())
+        expected.append(best)
+        open_[best], covariance = False, after(best)
+    found = [asking.catalogue.position(film) for film in next_films(asking, profile, 8)["movie_id"]]
+    assert found == expected
+
+
+def test_the_posterior_s_covariance_is_the_inverse_curvature(recommender):
+    fold_in, person = recommender.model.liking, recommender.encode(Profile({"80": 5, "90": 2}))
+    row, covariance = person.stars, fold_in.posterior(person).covariance
+    codes, vector = fold_in.codes.astype(float), fold_in.vectors(person)[0]
+    at_zero = (fold_in.scores(person) - vector @ codes.T)[0, row.indices]
+    edges = np.concatenate([[-np.inf], fold_in.thresholds, [np.inf]])
+
+    def log_posterior(v):
+        scores, level = at_zero + codes[row.indices] @ v, row.data.astype(int) - 1
+        p = expit(scores - edges[level]) - expit(scores - edges[level + 1])
+        return np.log(p).sum() - v @ v / 2
+
+    step, curvature = 1e-2, -np.linalg.inv(covariance)[-3:, -3:]
+    axes = np.eye(len(vector))[-3:] * step
+    for i, a in enumerate(axes):
+        for j, b in enumerate(axes):
+            signs = ((1, 1), (1, -1), (-1, 1), (-1, -1))
+            terms = [s * t * log_posterior(vector + s * a + t * b) for s, t in signs]
+            assert curvature[i, j] == pytest.approx(sum(terms) / (4 * step**2), abs=1e-3)
+    nothing = fold_in.posterior(recommender.encode(Profile(), empty=True)).covariance
+    assert np.trace(covariance) < np.trace(nothing) == pytest.approx(len(vector))
