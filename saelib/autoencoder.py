@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -45,8 +45,10 @@ class StackedAutoencoder(nn.Module):
     column's vector in the decoder is one of its own plus a linear map of these.
     """
 
+    head: Any  # one of HEADS
     mean: Tensor
     column_bias: Tensor
+    column_features: Tensor
     directions: np.ndarray | None = None  # of the fingerprints, the first of the column features
 
     def __init__(
@@ -88,10 +90,10 @@ class StackedAutoencoder(nn.Module):
         """A network with fresh weights from `seed`, and with the biases of its training ratings."""
         config = config.for_ratings(matrix.csr.nnz)
         ratings, row_features = lay_out(config, matrix)
-        known, weight = matrix.facts, config.facts
-        seen = matrix.seen
-        if config.rows == "films":
-            known, weight, seen = matrix.about, config.demographics, csr_array(seen.T)
+        by_films = config.rows == "films"
+        seen = csr_array(matrix.seen.T) if by_films else matrix.seen
+        known: np.ndarray | None = matrix.about if by_films else matrix.facts
+        weight = config.demographics if by_films else config.facts
         directions, features = None, []
         if config.raters:
             directions = fingerprints(seen)
@@ -211,7 +213,7 @@ class StackedAutoencoder(nn.Module):
         """`what(cells, row_features)` of all rows, a batch at a time, dropout off."""
         self.eval()
         device, found = self.mean.device, []
-        for start in range(0, ratings.shape[0], BATCH):
+        for start in range(0, max(ratings.shape[0], 1), BATCH):  # also of nobody
             part = slice(start, start + BATCH)
             known = None
             if row_features is not None:

@@ -27,7 +27,7 @@ OFF = (
     "Correct it, or the scale; round what lies between two steps. If it means 'seen, not rated', "
     "say so: not_rated=-1, or --not-rated -1. Counts, such as of plays, are no ratings."
 )
-TWICE = "Leave one of them out, or keep the last: repeated='last', or --repeated last."
+TWICE = "Leave one of them out, or keep the last: repeated='last', or --keep-last."
 # The names of columns that are understood, in small letters without signs; the first one counts.
 NAMES = {
     "user_id": "userid user personid person reviewerid username uid",

@@ -122,8 +122,8 @@ def evaluate_ratings(
     nothing of a recommendation.
     """
     if parts is None:
-        training, test = split(len(data.ratings), seed)
-        parts = data.ratings.iloc[training], data.ratings.iloc[test]
+        training, others = split(len(data.ratings), seed)
+        parts = data.ratings.iloc[training], data.ratings.iloc[others]
     known, test = (RatingMatrix.from_dataset(data, part) for part in parts)
     rows = [
         {"model": name} | _errors(learn(known, seed), known.people, test.csr, data.scale)
@@ -228,17 +228,11 @@ def evaluate(
     """
     if protocol not in PROTOCOLS:
         raise SaelibError(f"Unknown protocol {protocol!r}; choose one of {', '.join(PROTOCOLS)}.")
-    if protocol != "ranking" and data.ratings["rating"].nunique() == 1:
-        raise SaelibError(
-            f"All ratings of {data.name} are the same, so there is nothing to predict; use "
-            "--protocol ranking."
-        )
+    if protocol != "ranking":
+        data.check_predictable()
     table = PROTOCOLS[protocol](data, models, seed, **options)
-    for at, (name, value) in enumerate(
-        {"dataset": data.name, "protocol": protocol, "seed": seed}.items()
-    ):
-        table.insert(at, name, value)
-    return table
+    about = {"dataset": data.name, "protocol": protocol, "seed": seed}
+    return table.assign(**about)[[*about, *table]]
 
 
 def summary(table: pd.DataFrame) -> pd.DataFrame:

@@ -80,7 +80,8 @@ class Variational(StackedAutoencoder):
 
     def __init__(self, *sizes):
         super().__init__(*sizes)
-        self.log_variance = nn.Linear(*self.config.hidden[-2:])
+        *_, before, width = self.config.hidden
+        self.log_variance = nn.Linear(before, width)
 
     def code_of(self, hidden: Tensor) -> Tensor:
         """A draw from N(mean, variance) in training, else the mean."""

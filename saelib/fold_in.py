@@ -141,7 +141,8 @@ class FoldIn:
         with threadpool_limits(1, user_api="blas"):
             while len(rows):  # people with about as many ratings each, as many as fill a block
                 size = n[rows[:BLOCK]] * np.arange(1, len(rows[:BLOCK]) + 1) * vectors.shape[1]
-                block, rows = np.split(rows, [max(np.searchsorted(size, BLOCK, "right"), 1)])
+                n_together = max(int(np.searchsorted(size, BLOCK, "right")), 1)
+                block, rows = rows[:n_together], rows[n_together:]
                 at = stars.indptr[block, None] + np.arange(n[block[-1]])
                 there = at < stars.indptr[block + 1, None]
                 at = np.where(there, at, stars.indptr[block, None])

@@ -77,8 +77,9 @@ class Ordered(nn.Module):
 
     def stars(self, scores: Tensor) -> Tensor:
         """Expected stars: 1, and an equal share of 4 for each level that is exceeded."""
-        # One level at a time, so that no array of all levels is made.
-        above = sum(torch.sigmoid(scores - threshold) for threshold in self.thresholds())
+        above = torch.zeros_like(scores)
+        for threshold in self.thresholds():  # one by one, so that no array of all levels is made
+            above += torch.sigmoid(scores - threshold)
         return 1 + 4 / (self.n_levels - 1) * above
 
     def distribution(self, scores: Tensor) -> Tensor:

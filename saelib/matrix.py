@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -97,8 +98,8 @@ def unit_masks(csr: csr_array) -> csr_array:
     return csr_array((weight, csr.indices, csr.indptr), shape=csr.shape)
 
 
-def level(stars: np.ndarray, n_levels: int) -> np.ndarray:
-    """Which of n levels each number of stars is, counted from 0."""
+def level(stars: Any, n_levels: int) -> Any:
+    """Which of n levels each number of stars is, counted from 0; of an array or a tensor."""
     return ((stars - 1) / 4 * (n_levels - 1)).round()
 
 
@@ -126,22 +127,19 @@ class RatingMatrix:
         """The matrix of `ratings`, by default of all.
 
         It always has all users and all films of the data set, so that the matrices of training and
-        test ratings line up. Raises SaelibError for fewer than two users or two films.
+        test ratings line up.
         """
         ratings = data.ratings if ratings is None else ratings
         pairs = [data.ratings] if data.seen is None else [data.ratings, data.seen]
         user_ids = np.unique(np.concatenate([table["user_id"] for table in pairs]))
         item_ids = np.sort(data.movies["movie_id"].to_numpy())
-        if min(len(user_ids), len(item_ids)) < 2:
-            raise SaelibError(
-                f"{data.name} has {len(user_ids)} users and {len(item_ids)} films; there must be "
-                "at least two of each. The file of a single person belongs into `import`."
-            )
 
         def matrix(values: np.ndarray, *tables: pd.DataFrame) -> csr_array:
             ids = (np.concatenate([t[c] for t in tables]) for c in ("user_id", "movie_id"))
-            places = [pd.Index(of).get_indexer(i) for of, i in zip((user_ids, item_ids), ids)]
-            places = tuple(place.astype(np.int32) for place in places)  # half of the memory
+            places = tuple(
+                pd.Index(of).get_indexer(i).astype(np.int32)  # half of the memory of int64
+                for of, i in zip((user_ids, item_ids), ids)
+            )
             made = csr_array((values, places), (len(user_ids), len(item_ids)))
             made.sum_duplicates()
             return made

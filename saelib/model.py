@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -95,7 +95,7 @@ class Model:
 
     def save(self, path: Path) -> None:
         """Write one safetensors file, whole or not at all. Raises SaelibError, OSError."""
-        parts = {"liking": self.liking, "ease": self.ease}
+        parts: dict[str, Any] = {"liking": self.liking, "ease": self.ease}
         films = self.films.astype(object).where(self.films.notna(), None)
         about = {"films": films.to_dict("list"), "scale": asdict(self.scale)}
         about |= {name: getattr(self, name) for name in ("groups", "dataset", "recipe", "seed")}

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
 import torch
 from scipy.sparse import csr_array
 from torch import Tensor, distributed
+from torch.optim import lr_scheduler
 from tqdm.auto import tqdm
 
 from saelib.autoencoder import BATCH, StackedAutoencoder, lay_out
@@ -77,20 +79,20 @@ def fit(
     network.to(device)
     parameters = list(network.parameters())
     decayed, others = ([p for p in parameters if (p.ndim > 1) == wanted] for wanted in (1, 0))
-    groups = [{"params": decayed, "weight_decay": config.decay}, {"params": others}]
+    groups: list[dict[str, Any]] = [{"params": decayed, "weight_decay": config.decay}]
+    groups += [{"params": others, "weight_decay": 0.0}]
     rate = config.learning_rate
-    optimizer = torch.optim.AdamW(groups, lr=rate, weight_decay=0.0, fused=True)
-    n_steps = config.epochs * n_batches
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1.0)
+    optimizer = torch.optim.AdamW(groups, lr=rate, fused=True)
+    schedule: lr_scheduler.LRScheduler = lr_scheduler.LambdaLR(optimizer, lambda step: 1.0)
     if config.one_cycle:
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, rate, total_steps=n_steps, pct_start=0.1
-        )
+        n_steps = config.epochs * n_batches
+        schedule = lr_scheduler.OneCycleLR(optimizer, rate, total_steps=n_steps, pct_start=0.1)
+    stateful: dict[str, Any] = {"network": network, "optimizer": optimizer, "schedule": schedule}
     history, best = History(), {name: t.clone() for name, t in network.state_dict().items()}
     training = {"config": asdict(config), "seed": seed, "ratings": [ratings.nnz, *ratings.shape]}
     if resume:
         state = _read(checkpoint, training, device)
-        for part, name in ((network, "network"), (optimizer, "optimizer"), (schedule, "schedule")):
+        for name, part in stateful.items():
             part.load_state_dict(state[name])
         history, best = History(**state["history"]), state["best"]
     first = len(history.train_loss)
@@ -108,7 +110,7 @@ def fit(
                     share = len(cells.stars) / ratings[batch].nnz
                     optimizer.zero_grad()
                     (share * loss).backward()
-                    _add_up([p.grad for p in parameters], n_processes)
+                    _add_up((p.grad for p in parameters), n_processes)
                     optimizer.step()
                     schedule.step()
                     error += share * _squared_error(network, scores, cells) / n_batches
@@ -130,8 +132,7 @@ def fit(
             bar.set_postfix_str(" ".join(f"{e**0.5:.3f}" for e in [error.item(), *losses[-1:]]))
             bar.update()
             if checkpoint is not None and rank == 0:
-                parts = {"network": network, "optimizer": optimizer, "schedule": schedule}
-                state = {name: part.state_dict() for name, part in parts.items()}
+                state = {name: part.state_dict() for name, part in stateful.items()}
                 state |= training | {"history": asdict(history), "best": best}
                 torch.save(state, f"{checkpoint}.part")
                 os.replace(f"{checkpoint}.part", checkpoint)  # whole or not at all
@@ -171,7 +172,7 @@ def network_loss(
 @torch.no_grad()
 def _squared_error(network: StackedAutoencoder, scores: Tensor, cells: Cells) -> Tensor:
     """Mean squared error of the expected stars; 0 where there are no cells."""
-    return (network.head.stars(scores) - cells.stars).square().mean().nan_to_num()
+    return (network.head.stars(scores) - cells.stars).square().sum() / max(len(cells.stars), 1)
 
 
 def _known(row_features: np.ndarray | None, rows: np.ndarray | slice, device) -> Tensor | None:
@@ -226,7 +227,7 @@ def processes(device: str = "cpu") -> tuple[int, int]:
     return distributed.get_rank(), distributed.get_world_size()
 
 
-def _add_up(tensors: list[Tensor], n_processes: int) -> None:
+def _add_up(tensors: Iterable[Tensor | None], n_processes: int) -> None:
     """Make each tensor the sum of those of all processes, in place."""
     if n_processes > 1:
         try:

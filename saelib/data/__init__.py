@@ -1,1 +1,0 @@
-"""files -> tables -> matrix, and what is known of people and films."""
