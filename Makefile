@@ -19,12 +19,12 @@ export OMP_WAIT_POLICY := PASSIVE
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check
 LARGE := awk '/ MB\)|^Installing|^Success|depends on|requested/ { print substr($$0, 1, 120); fflush() } /^Successfully installed/ { done = 1 } END { exit !done }'
 
-.PHONY: run test check style browser fast matrix fuzz lab panel book data notebooks lock clean
+.PHONY: run test check style browser fast matrix fuzz lab panel book data notebooks texts lock clean
 .DEFAULT_GOAL := run
 
 $(VENV)/.ready: pyproject.toml $(CONSTRAINTS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say which: make PYTHON=python3.11")'
-	@echo "== Setting up $(VENV): about 170 packages, 2 GB on disk (torch with CUDA: 7 GB), 2 to 10 minutes"
+	@echo "== Setting up $(VENV): about 150 packages, 2 GB on disk (torch with CUDA: 7 GB), 2 to 10 minutes"
 	$(PYTHON) -m venv $(VENV)
 	@set -- --constraint $(CONSTRAINTS) --editable '.[notebooks,test,book]'; \
 	  if [ -t 1 ]; then $(INSTALL) "$$@"; else $(INSTALL) "$$@" | $(LARGE); fi
@@ -37,7 +37,7 @@ run: data
 	@echo; echo "== 1. Train: the stacked autoencoder of the lessons for 70 epochs, then the one to use"
 	@$(SAELIB) train --dataset ml-100k --recipe plain
 	@$(SAELIB) train --dataset ml-100k
-	@echo; echo "== 2. Errors on ratings the models have not seen (rmse), and of the ones they were fed (rmse_seen)"
+	@echo; echo "== 2. Errors of ratings that the models were not shown (rmse), and of those shown (rmse_seen)"
 	@$(SAELIB) evaluate --dataset ml-100k --protocol ratings
 	@echo; echo "== 3. Ten films for the person in notebooks/example_profile.json"
 	@$(SAELIB) recommend --profile notebooks/example_profile.json
@@ -56,8 +56,10 @@ style: $(VENV)/.ready
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
+# In two processes of one thread each; a notebook stays in one of them.
 test: data browser style
-	$(BIN)/python -m pytest tests notebooks --ignore=notebooks/exercises --nbval --nbval-current-env --nbval-cell-timeout=300
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests notebooks --ignore=notebooks/exercises --nbval \
+	  --nbval-current-env --nbval-cell-timeout=600 -n 2 --dist loadscope --durations=20
 
 # What to run while one works.
 check: style data
@@ -88,8 +90,14 @@ book: $(VENV)/.ready
 
 # For authors: run all notebooks anew, solutions included, and make the exercises from these.
 notebooks: data
-	$(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False notebooks/*.ipynb notebooks/solutions/*.ipynb
+	$(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False --ExecutePreprocessor.store_widget_state=False notebooks/*.ipynb notebooks/solutions/*.ipynb
 	$(BIN)/python notebooks/make_exercises.py
+
+# For authors: the Spanish texts. What is new or has changed stands in the .po, to be translated.
+texts: $(VENV)/.ready
+	$(BIN)/pybabel extract --no-location --sort-output --no-wrap -k pgettext:1c,2 -o $(VENV)/saelib.pot saelib
+	$(BIN)/pybabel update --no-fuzzy-matching --no-wrap --ignore-obsolete -D saelib -l es -i $(VENV)/saelib.pot -d saelib/locale
+	$(BIN)/pybabel compile --statistics -D saelib -l es -d saelib/locale
 
 # For authors: a new lock, of the newest versions that the oldest Python allows, so that newer ones
 # have them, too: make lock PYTHON=python3.11

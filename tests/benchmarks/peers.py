@@ -4,9 +4,9 @@
     python tests/benchmarks/peers.py --dataset ml-100k --protocol ratings --seeds 0 1 2 3 4
     python tests/benchmarks/peers.py --dataset ml-1m --protocol ranking --seeds 0 --peers ials
 
-Prints JSON lines as `python -m saelib evaluate --json` does. The peers of the protocol `ratings` only
-know people of the training ratings, so they are given pairs of user and film; that of the protocol
-`ranking` meets new people and runs through our own protocol.
+Prints JSON lines as `python -m saelib evaluate --json` does. The peers of the protocol `ratings`
+only know people of the training ratings, so they are given pairs of user and film; that of the
+protocol `ranking` meets new people and runs through our own protocol.
 """
 
 from __future__ import annotations
