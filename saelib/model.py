@@ -114,7 +114,7 @@ class Model:
                     about["settings"][f"{part}.{name}"] = value
         if not all(np.isfinite(array).all() for array in arrays.values()):
             raise SaelibError(f"The model has numbers that are not finite; {path} is not written.")
-        about["digest"] = _digest(arrays)
+        about["digest"] = _digest(arrays, about)
         metadata = {"format": FORMAT, "about": json.dumps(about)}
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, save({k: np.asarray(v, order="C") for k, v in arrays.items()}, metadata))
@@ -129,8 +129,8 @@ class Model:
                     raise ValueError(f"its format is {metadata.get('format')!r:.40}")
                 about = json.loads(metadata["about"])
                 arrays = {name: file.get_tensor(name) for name in file.keys()}
-            if about["digest"] != _digest(arrays):
-                raise ValueError("its numbers have been changed")
+            if about.pop("digest") != _digest(arrays, about):
+                raise ValueError("it has been changed")
             parts: dict[str, dict] = {"liking": {}, "ease": {}}
             for key, value in (about["settings"] | arrays).items():
                 part, name = key.split(".", 1)
@@ -153,8 +153,8 @@ class Model:
             ) from error
 
 
-def _digest(arrays: dict[str, np.ndarray]) -> str:
-    digest = hashlib.sha256()
+def _digest(arrays: dict[str, np.ndarray], about: dict) -> str:
+    digest = hashlib.sha256(json.dumps(about).encode())
     for name in sorted(arrays):
         digest.update(name.encode() + np.ascontiguousarray(arrays[name]).tobytes())
     return digest.hexdigest()
