@@ -12,6 +12,7 @@ import resource
 import shutil
 from collections import defaultdict
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -22,9 +23,8 @@ import torch
 from hypothesis import HealthCheck, settings
 from tolerance import install
 
-from saelib.data import releases
-from saelib.data.releases import Counts, Dataset, Release
-from saelib.model.learn import train
+from saelib.data import Dataset, Scale
+from saelib.model import Model, train
 
 torch.set_num_threads(1)
 install()
@@ -102,7 +102,15 @@ def made_up(n_users: int = N_USERS, n_films: int = N_FILMS, seed: int = 0) -> Da
             "occupation": pd.Series(["writer", "artist", "other"] * n_users, dtype=str)[:n_users],
         }
     )
-    return Dataset("ml-100k", ratings, movies, users, (1, 5, 1))
+    return Dataset("ml-100k", ratings, movies, users, Scale(1, 5))
+
+
+def on_scale(data: Dataset, scale: Scale) -> Dataset:
+    """The same tastes on another scale, every rating of which is given."""
+    stars = data.ratings["rating"].to_numpy()
+    share = (stars - 1 + np.random.default_rng(0).uniform(0, 0.999, len(stars))) / 5
+    given = scale.levels[(share * scale.n_levels).astype(int)]
+    return replace(data, ratings=data.ratings.assign(rating=given.astype("float32")), scale=scale)
 
 
 @pytest.fixture(scope="session")
@@ -111,29 +119,16 @@ def data() -> Dataset:
 
 
 @pytest.fixture(scope="session")
-def bundle(data):
+def trained(data) -> Model:
+    """A small model of the recipe `default`, as `train` makes it; tests only read it."""
     return train(data, "default", epochs=15, progress=False)
 
 
 @pytest.fixture(scope="session")
 def ml_100k() -> Dataset:
-    return releases.load("ml-100k")
+    from saelib.movielens import load
 
-
-@pytest.fixture
-def registry(monkeypatch, tmp_path):
-    """An empty project folder; releases that a test registers are small ones of its own."""
-    monkeypatch.delenv("SAELIB_DATA", raising=False)
-    monkeypatch.setattr(releases, "PROJECT", tmp_path)
-    (tmp_path / "pyproject.toml").touch()
-
-    def register(layout: str, **kwargs) -> str:
-        scale = (0.5, 5, 0.5) if layout in ("csv", "ml-10m") else (1, 5, 1)
-        fields = {"counts": Counts(3, 2, 2), "checksum": None, "scale": scale} | kwargs
-        monkeypatch.setitem(releases.RELEASES, "tiny", Release("Tiny", layout, **fields))
-        return "tiny"
-
-    return register
+    return load("ml-100k")
 
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
