@@ -74,5 +74,9 @@ def test_words_of_the_data_are_translated_and_others_stay():
         assert words.genres("Comedy|My Own") == "Comedia, My Own"
         assert words.genre("My Own") == words.occupation("My Own") == words.gender("My Own")
         assert words.age(0) != "under 18" and words.age(1) == "18-24"
-    assert (words.gender("F"), words.stars(1), words.stars(4.5)) == ("female", "1 star", "4.5 stars")
+    assert (words.gender("F"), words.stars(1), words.stars(4.5)) == (
+        "female",
+        "1 star",
+        "4.5 stars",
+    )
     assert words.genres("") == ""

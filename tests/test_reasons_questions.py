@@ -198,26 +198,3 @@ def test_each_question_takes_most_uncertainty_away(recommender, n_seen, draw):
         open_[best], covariance = False, after(best)
     found = [asking.catalogue.position(film) for film in next_films(asking, profile, 8)["movie_id"]]
     assert found == expected
-
-
-def test_the_posterior_s_covariance_is_the_inverse_curvature(recommender):
-    fold_in, person = recommender.model.liking, recommender.encode(Profile({"80": 5, "90": 2}))
-    row, covariance = person.stars, fold_in.posterior(person).covariance
-    codes, vector = fold_in.codes.astype(float), fold_in.vectors(person)[0]
-    at_zero = (fold_in.scores(person) - vector @ codes.T)[0, row.indices]
-    edges = np.concatenate([[-np.inf], fold_in.thresholds, [np.inf]])
-
-    def log_posterior(v):
-        scores, level = at_zero + codes[row.indices] @ v, row.data.astype(int) - 1
-        p = expit(scores - edges[level]) - expit(scores - edges[level + 1])
-        return np.log(p).sum() - v @ v / 2
-
-    step, curvature = 1e-2, -np.linalg.inv(covariance)[-3:, -3:]
-    axes = np.eye(len(vector))[-3:] * step
-    for i, a in enumerate(axes):
-        for j, b in enumerate(axes):
-            signs = ((1, 1), (1, -1), (-1, 1), (-1, -1))
-            terms = [s * t * log_posterior(vector + s * a + t * b) for s, t in signs]
-            assert curvature[i, j] == pytest.approx(sum(terms) / (4 * step**2), abs=1e-3)
-    nothing = fold_in.posterior(recommender.encode(Profile(), empty=True)).covariance
-    assert np.trace(covariance) < np.trace(nothing) == pytest.approx(len(vector))

@@ -11,7 +11,7 @@ import pandas as pd
 
 from saelib.errors import SaelibError
 from saelib.language import _
-from saelib.recommend.search import TitleSearch
+from saelib.recommend.search import TitleSearch, plain
 
 MAX_TEXT = 100  # characters of what is shown in a message
 
@@ -39,15 +39,12 @@ class Catalogue:
         self.films, self.dataset = films, dataset
         named = zip(films["title"].tolist(), films["year"].tolist())
         self.labels = np.array([label(*film) for film in named], dtype=object)
+        self._shown = films[["movie_id", "title", "year", "genres"]].assign(name=self.labels)
         self._genres = [set(text.split("|")) - {""} for text in films["genres"].tolist()]
         self._decades = films["year"].to_numpy(float, na_value=0).astype(int) // 10 * 10
         self.genres = sorted(set().union(*self._genres))
         self.decades = sorted({int(decade) for decade in self._decades if decade})
         self._ids = {str(movie_id): i for i, movie_id in enumerate(films["movie_id"].tolist())}
-        self._by_name: dict[str, list[int]] = {}
-        for position, film in enumerate(zip(self.labels, films["title"].tolist())):
-            for name in {text.casefold() for text in film}:
-                self._by_name.setdefault(name, []).append(position)
 
     def __len__(self) -> int:
         return len(self.films)
@@ -66,7 +63,9 @@ class Catalogue:
         name = str(film).strip() if isinstance(film, (str, int, np.integer)) else ""
         if name in self._ids:
             return self._ids[name]
-        found = self._by_name.get(name.casefold(), [])
+        typed, titles = plain(name[:MAX_TEXT]), self.films["title"]
+        alike = self.titles.spelled.get(typed, [])
+        found = [i for i in alike if typed in (plain(titles[i]), plain(self.labels[i]))]
         if len(found) == 1:
             return found[0]
         if found:
@@ -121,5 +120,4 @@ class Catalogue:
 
     def rows(self, positions: Collection[int]) -> pd.DataFrame:
         """movie_id, title, year, genres and name (the label) of the films at these positions."""
-        rows = self.films.loc[list(positions), ["movie_id", "title", "year", "genres"]]
-        return rows.assign(name=self.labels[list(positions)]).reset_index(drop=True)
+        return self._shown.iloc[list(positions)].reset_index(drop=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from saelib.language import _
+from saelib.language import _, ngettext
 
 
 def moves(before: pd.DataFrame, after: pd.DataFrame) -> list[int | None]:
@@ -28,5 +28,9 @@ def in_short(moved: list[int | None]) -> str:
     """How many films are new, went up and went down: '2 new, 3 up'; '' where none did."""
     new, n_up = moved.count(None), sum((move or 0) > 0 for move in moved)
     n_down = len(moved) - moved.count(0) - new - n_up
-    said = ((new, _("{n} new")), (n_up, _("{n} up")), (n_down, _("{n} down")))
+    said = (
+        (new, ngettext("{n} new", "{n} new", new)),
+        (n_up, ngettext("{n} up", "{n} up", n_up)),
+        (n_down, ngettext("{n} down", "{n} down", n_down)),
+    )
     return ", ".join(words.format(n=n) for n, words in said if n)

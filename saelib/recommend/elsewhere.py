@@ -21,7 +21,8 @@ from saelib.errors import SaelibError
 from saelib.language import _, number
 from saelib.recommend.catalogue import Catalogue, label, short
 from saelib.recommend.matching import Matcher, squashed
-from saelib.recommend.profile import Profile, check_stars
+from saelib.recommend.profile import Profile
+from saelib.recommend.recommender import check_stars
 from saelib.recommend.search import YEAR
 from saelib.scale import Scale
 

@@ -7,6 +7,7 @@ from collections.abc import Collection
 import numpy as np
 import pandas as pd
 
+from saelib.fold_in import FoldIn
 from saelib.recommend.profile import Profile
 from saelib.recommend.recommender import Recommender
 
@@ -33,17 +34,16 @@ def next_films(
 ) -> pd.DataFrame:
     """n films to ask stars of next, given what was told, without those asked or rated.
 
-    An answer narrows the distribution of the person's vector and bias (see `FoldIn.posterior`),
-    and so the scores of all films. Films are chosen by the variance that their answers would take
-    away: the A-optimal design of a Bayesian experiment (Chaloner and Verdinelli 1995), as active
-    collaborative filtering does since Boutilier et al. 2003. After each choice the variance is
-    brought up to date as if it had been answered, so that the n films tell different things.
+    An answer narrows the distribution of the person's vector (see `FoldIn.posterior`), and so the
+    scores of all films. Films are chosen by the variance that their answers would take away: the
+    A-optimal design of a Bayesian experiment (Chaloner and Verdinelli 1995). After each choice the
+    variance is brought up to date as if it had been answered, so that the n films tell different
+    things.
 
-    First come films that the person has seen (`profile.seen`), and the variance of their scores
-    is what counts: of all films, they are most like those that this person watches. Where none of
-    them is left, all films come in question, each worth P(see) x the variance that it takes away;
-    and the variance of each counts by P(see), too. A model that does not say how sure it is asks
-    about films seen, then about those that many rated and few agree on.
+    First come films that the person has seen, and the variance of their scores is what counts: they
+    are most like those that this person watches. Where none is left, each film is worth P(see) x
+    the variance that it takes away, and the variance of each counts by P(see), too. A model that
+    does not say how sure it is asks about films seen, then where many rated and few agree.
 
     Returns movie_id, title, year, genres, name. Raises SaelibError.
     """
@@ -51,7 +51,7 @@ def next_films(
     closed = [catalogue.position(film) for film in [*profile.ratings, *asked]]
     seen = np.zeros(len(catalogue))
     seen[[catalogue.position(film) for film in profile.seen]] = 1
-    if model.ease is None:
+    if model.ease is None or not isinstance(model.liking, FoldIn):
         n_ratings, spread = (catalogue.films[name] for name in ("n_ratings", "spread"))
         order = np.lexsort([-(n_ratings * spread**2), -seen])
         return catalogue.rows(catalogue.first(order, n, [*profile.ratings, *asked]))

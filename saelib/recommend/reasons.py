@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import csr_array, vstack
+from scipy.sparse import csr_array
 
 from saelib.language import _, ngettext
 from saelib.matrix import People
@@ -87,16 +87,16 @@ def reasons(
 
 def _without_each(person: People, films: np.ndarray) -> People:
     """The person once without each of the films, neither rated nor seen; last, as they are."""
+    n = len(films) + 1
 
     def rows(row: csr_array) -> csr_array:
-        every = csr_array(vstack([row] * (len(films) + 1)))
-        at = np.repeat(np.arange(len(films) + 1), row.nnz)
-        kept = every.indices != np.append(films, -1)[at]
-        ends = np.bincount(at[kept], minlength=len(films) + 1).cumsum()
-        entries = (every.data[kept], every.indices[kept], np.append(0, ends))
-        return csr_array(entries, shape=every.shape)
+        columns = np.tile(row.indices, n)
+        kept = columns != np.repeat([*films, -1], row.nnz)
+        ends = kept.reshape(n, row.nnz).sum(axis=1).cumsum()
+        entries = (np.tile(row.data, n)[kept], columns[kept], np.append(0, ends))
+        return csr_array(entries, shape=(n, row.shape[1]))
 
-    about = None if person.about is None else np.repeat(person.about, len(films) + 1, axis=0)
+    about = None if person.about is None else np.repeat(person.about, n, axis=0)
     return People(rows(person.stars), rows(person.seen), about)
 
 

@@ -3,19 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import csr_array
 
 from saelib.errors import SaelibError
-from saelib.fold_in import ALL
 from saelib.language import _
-from saelib.matrix import People
+from saelib.matrix import ALL, People, encode_people
 from saelib.model import LIKING, Model, like
 from saelib.recommend.catalogue import Catalogue, short
-from saelib.recommend.profile import Profile, encode
+from saelib.recommend.profile import ABOUT, Profile
+from saelib.scale import Scale
+
+
+@lru_cache
+def _is_level(stars: float, scale: Scale) -> bool:
+    # An integer may be more than a float can hold.
+    return scale.lowest <= stars <= scale.highest and bool(scale.contains(stars))
+
+
+def check_stars(film: str | int, stars: Any, scale: Scale) -> float:
+    """The stars as a number. Raises SaelibError where they are not on the data set's scale."""
+    is_number = isinstance(stars, (int, float, np.number)) and not isinstance(stars, bool)
+    if not (is_number and _is_level(stars, scale)):
+        message = _("{stars} stars for {film} are not on the scale: expected {scale}.")
+        raise SaelibError(message.format(stars=short(stars), film=short(film), scale=scale))
+    return int(stars) if stars == int(stars) else float(stars)  # 4, as people write it, not 4.0
 
 
 class Answers(NamedTuple):
@@ -37,10 +54,11 @@ class Recommender:
     """A trained model with its catalogue: from a `Profile` to films the person may like.
 
     groups: gender, age brackets and occupations that the model knows; empty where it knows none.
+    knows_people: whether these make a difference.
     """
 
     def __init__(self, model: Model):
-        self.model = model
+        self.model, self.knows_people = model, model.knows_people
         self.dataset, self.scale, self.groups = model.dataset, model.scale, model.groups
         self.catalogue = Catalogue(model.films, model.dataset)
 
@@ -49,14 +67,51 @@ class Recommender:
         """Open a saved model. Raises SaelibError."""
         return cls(Model.load(path))
 
-    @property
-    def knows_people(self) -> bool:
-        """Whether gender, age and occupation make a difference."""
-        return self.model.knows_people
+    def can_use(self, profile: Profile) -> bool:
+        """Whether a profile tells anything that the model can go by."""
+        seen = self.model.ease is not None and profile.seen
+        about = self.knows_people and any(getattr(profile, key) is not None for key in ABOUT)
+        return bool(profile.ratings or seen or about)
 
     def encode(self, profile: Profile, *, empty: bool = False) -> People:
-        """The model's input for one person, see `profile.encode`. Raises SaelibError."""
-        return encode(profile, self.catalogue, self.model, empty=empty)
+        """What the model reads of one person. empty: whether there may be nothing to go by.
+
+        Raises SaelibError: another data set's profile, unknown or repeated films, stars off the
+        scale, an age that nobody has, other demographics than `groups`, nothing to go by.
+        """
+        if profile.dataset not in (None, self.dataset):
+            message = _(
+                "The profile is of {other}, the model of {dataset}: their movie_ids differ."
+            )
+            shown = {"other": short(profile.dataset), "dataset": self.dataset}
+            raise SaelibError(message.format(**shown))
+        stars: dict[int, float] = {}
+        for film, given in profile.ratings.items():
+            position = self.catalogue.position(film)
+            if position in stars:
+                message = _("{film} is rated twice.")
+                raise SaelibError(message.format(film=self.catalogue.labels[position]))
+            stars[position] = self.scale.stars(check_stars(film, given, self.scale))
+        seen = {self.catalogue.position(film) for film in profile.seen} | set(stars)
+        if profile.age is not None and not 1 <= profile.age <= 120:
+            message = _("Age {age} is out of range; expected years from 1 to 120.")
+            raise SaelibError(message.format(age=short(profile.age)))
+        about = {key: getattr(profile, key) for key in ABOUT}
+        for key in ("gender", "occupation") if self.groups else ():
+            if about[key] not in (None, *self.groups[key]):
+                message, known = _("{value} is not known; expected one of {known}."), self.groups
+                shown = {"value": short(about[key]), "known": ", ".join(known[key])}
+                raise SaelibError(message.format(**shown))
+        if not (empty or self.can_use(profile)):
+            raise SaelibError(
+                _("The profile is empty: rate a film, or tell gender, age or occupation.")
+                if self.knows_people
+                else _("The profile is empty: rate a film.")
+            )
+        rows = np.zeros((2, len(self.catalogue)), dtype=np.float32)
+        rows[0, list(stars)], rows[1, list(seen)] = list(stars.values()), 1
+        told = encode_people(pd.DataFrame([about]), self.groups) if self.groups else None
+        return People(csr_array(rows[:1]), csr_array(rows[1:]), told)
 
     def answers(self, people: People, films: slice | Sequence[int] = ALL) -> Answers:
         """What the model says of these people and of the films at these positions."""
@@ -65,8 +120,7 @@ class Recommender:
             stars = self.scale.clip(self.scale.ratings(self.model.liking.predict(people)[:, at]))
             return Answers(stars, stars)
         levels, see = self.model.liking.distribution(people, at), self.model.ease.scores(people, at)
-        liked = like(levels)
-        stars = self.scale.clip(levels @ self.scale.levels)
+        stars, liked = self.scale.clip(levels @ self.scale.levels), like(levels)
         return Answers(stars, see * liked**LIKING, see, liked, levels)
 
     def predict(self, profile: Profile) -> np.ndarray:
@@ -104,8 +158,7 @@ class Recommender:
         order = np.argsort(-answers.score[0], kind="stable")
         told = [*profile.ratings, *profile.seen, *profile.rejected, *without]
         best = catalogue.first(order[wanted[order]], n, told)
-        films = catalogue.rows(best)
-        films = films.assign(stars=answers.stars[0, best], score=answers.score[0, best])
+        found = {"stars": answers.stars[0, best], "score": answers.score[0, best]}
         if answers.levels is not None:
-            films["distribution"] = answers.levels[0, best].tolist()
-        return films
+            found["distribution"] = answers.levels[0, best].tolist()
+        return catalogue.rows(best).assign(**found)

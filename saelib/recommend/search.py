@@ -17,8 +17,9 @@ ARTICLES = frozenset(
 LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe"})
 ROMAN = "ii iii iv v vi vii viii ix x xi xii xiii".split()
 SAID = "one two three four five six seven eight nine ten eleven twelve".split()
-DIGITS = {word: str(n) for n, word in enumerate(ROMAN, start=2)}
-DIGITS |= {word: str(n) for n, word in enumerate(SAID, start=1)}
+DIGITS = {
+    word: str(n) for words, first in ((ROMAN, 2), (SAID, 1)) for n, word in enumerate(words, first)
+}
 YEAR = re.compile(r"\s*\(\d{4}\)\s*$")
 BRACKETS = re.compile(r"(?<=\s)\(([^()]{3,})\)")
 AKA = re.compile(r"\s*\ba\.?k\.?a\.?\b:?\s*", re.IGNORECASE)
@@ -65,46 +66,44 @@ def parts(title: str) -> list[str]:
 
 def _article_first(name: str) -> str:
     found = LAST_ARTICLE.match(name.strip())
-    if found and plain(found[2]) in ARTICLES:
-        name = f"{found[2]} {found[1]}"
-    return plain(name)
+    is_article = found and plain(found[2]) in ARTICLES
+    return plain(f"{found[2]} {found[1]}" if found and is_article else name)
 
 
 class TitleSearch:
     """All titles of a catalogue, taken apart once.
 
-    named, partly: positions of the films by the `key` of each name, and of each part of a title.
+    spelled, named, partly: positions of films by each name and label, plain; by the `key` of each
+    name; by that of each part of a title.
     """
 
     def __init__(self, titles: Sequence[str], labels: Sequence[str], n_ratings: np.ndarray):
         """titles, labels: (n_items,), without and with the year. n_ratings: (n_items,)."""
         self._labels, self._n_ratings = labels, n_ratings
-        self._names: list[str] = []
-        self._films: list[int] = []  # to which each name belongs
-        self.named: dict[str, list[int]] = defaultdict(list)
-        self.partly: dict[str, list[int]] = defaultdict(list)
+        self.spelled, self.named, self.partly = (defaultdict[str, list[int]](list) for _ in "123")
         for film, (title, label) in enumerate(zip(titles, labels)):
-            of_film = names(title)
-            spelled = {*of_film, plain(title), plain(label)}
-            self._names += spelled
-            self._films += [film] * len(spelled)
-            for name in {key(name) for name in of_film}:
-                self.named[name].append(film)
-            for part in {key(part) for part in parts(title)}:
-                self.partly[part].append(film)
+            for index, found in (
+                (self.spelled, {*names(title), plain(title), plain(label)}),
+                (self.named, {key(name) for name in names(title)}),
+                (self.partly, {key(part) for part in parts(title)}),
+            ):
+                for name in found:
+                    index[name].append(film)
+        self._choices = list(self.spelled)
 
     def find(self, text: str, n: int = 20) -> list[int]:
         """Positions of at most n films, best first; of several with one label, the most rated.
 
         A title typed in full is best, then one that begins so, then whatever is spelled alike.
         """
-        typed, best = plain(text[:100]), dict[int, float]()
-        for name, alike, row in process.extract(
-            typed, self._names, scorer=fuzz.WRatio, score_cutoff=ALIKE, limit=None
+        typed, best = plain(text[:100]), defaultdict[int, float](float)
+        for name, alike, _row in process.extract(
+            typed, self._choices, scorer=fuzz.WRatio, score_cutoff=ALIKE, limit=None
         ):
             alike += BONUS * name.startswith(typed) + BONUS * (name == typed)
-            best[self._films[row]] = max(best.get(self._films[row], 0), alike)
+            for film in self.spelled[name]:
+                best[film] = max(best[film], alike)
         for film in self.named.get(key(typed), []):
-            best[film] = max(best.get(film, 0), 100 + 1.5 * BONUS)
+            best[film] = max(best[film], 100 + 1.5 * BONUS)
         order = sorted(best, key=lambda film: (-round(best[film] / 4), -self._n_ratings[film]))
         return list({self._labels[film]: film for film in reversed(order)}.values())[::-1][:n]

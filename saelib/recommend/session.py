@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
 
 from saelib.errors import SaelibError
 from saelib.language import _
-from saelib.recommend.profile import FILMS, Profile, check_stars, encode_about, tells
+from saelib.recommend.profile import FILMS, Profile
 from saelib.recommend.questions import likely_seen, next_films
 from saelib.recommend.reasons import Reasons, reasons
-from saelib.recommend.recommender import Recommender
+from saelib.recommend.recommender import Recommender, check_stars
 
 # Seconds: keys pressed one after the other come sooner; who looks at the list in between, later.
 PAUSE = 1.0
@@ -29,10 +29,10 @@ class _State:
     """
 
     profile: Profile
-    table: list[str] = field(default_factory=list)
-    ticks: list[str] = field(default_factory=list)
-    asked: list[str] = field(default_factory=list)
-    offered: list[str] = field(default_factory=list)
+    table: Collection[str] = ()
+    ticks: Collection[str] = ()
+    asked: Collection[str] = ()
+    offered: Collection[str] = ()
 
 
 class Session:
@@ -67,7 +67,7 @@ class Session:
     @property
     def has_told(self) -> bool:
         """Whether anything was told that the model can go by."""
-        return tells(self.profile, self.recommender.model)
+        return self.recommender.can_use(self.profile)
 
     @property
     def can_undo(self) -> bool:
@@ -75,11 +75,11 @@ class Session:
         return bool(self._past)
 
     def has_seen(self, film: str | int) -> bool:
-        """Whether the person has ticked or rated the film. Raises SaelibError."""
+        """Whether the person has ticked or rated the film."""
         return self._id(film) in {*self.profile.seen, *self.profile.ratings}
 
     def rate(self, film: str | int, stars: float | None) -> None:
-        """Give a film stars; None takes them back. Raises SaelibError.
+        """Give a film stars; None takes them back.
 
         Changes of one film's stars, each within PAUSE of the one before, are one for `undo`; where
         they end as they began, they are none.
@@ -88,19 +88,18 @@ class Session:
         ratings = {other: x for other, x in self.profile.ratings.items() if other != name}
         if stars is not None:
             ratings[name] = check_stars(film, stars, self.recommender.scale)
-        if ratings == self.profile.ratings:
-            return
-        going_on = self._last[0] == name and now - self._last[1] < PAUSE
-        self._tell({"ratings": ratings}, table=_joined(self.table, [name]))
-        if going_on:
-            self._past.pop()
-        if self._past[-1].profile == self.profile:
-            self._past.pop()
-        else:
-            self._last = (name, now)
+        if ratings != self.profile.ratings:
+            going_on = self._last[0] == name and now - self._last[1] < PAUSE
+            self._tell({"ratings": ratings}, table=_joined(self.table, [name]))
+            if going_on:
+                self._past.pop()
+            if self._past[-1].profile == self.profile:
+                self._past.pop()
+            else:
+                self._last = (name, now)
 
     def tick(self, film: str | int, seen: bool = True) -> None:
-        """Say that a film was seen, or that it was not: then its stars go, too. SaelibError."""
+        """Say that a film was seen, or that it was not: then its stars go, too."""
         name, profile = self._id(film), self.profile
         if seen and not self.has_seen(name):  # it may be asked about once more
             asked = _without(self._state.asked, name)
@@ -110,48 +109,39 @@ class Session:
             self._tell({"seen": _without(profile.seen, name), "ratings": ratings})
 
     def saw(self, film: str | int) -> None:
-        """Say that a recommended film was seen: ticked, and on the table for its stars.
-
-        Raises SaelibError.
-        """
+        """Say that a recommended film was seen: ticked, and on the table for its stars."""
         name = self._id(film)
         if not self.has_seen(name):
             self.tick(name)
             self._put(table=_joined(self.table, [name]), ticks=_joined(self.ticks, [name]))
 
     def add(self, film: str | int) -> None:
-        """Put a film on the table, to be rated, and to stay there. Raises SaelibError."""
+        """Put a film on the table, to be rated, and to stay there."""
         name, state = self._id(film), self._state
         if name not in state.table or name in state.asked:
             self._change(table=_joined(state.table, [name]), asked=_without(state.asked, name))
 
     def reject(self, film: str | int, rejected: bool = True) -> None:
-        """Never recommend this film, or recommend it again. Raises SaelibError."""
+        """Never recommend this film, or recommend it again."""
         name, before = self._id(film), self.profile.rejected
         self._tell({"rejected": _joined(before, [name]) if rejected else _without(before, name)})
 
     def tell(
         self, gender: str | None = None, age: float | None = None, occupation: str | None = None
     ) -> None:
-        """Say who you are; None: prefer not to say. Raises SaelibError."""
-        told = {"gender": gender, "age": age, "occupation": occupation}
-        encode_about(told, self.recommender.groups)
+        """Say who you are; None: prefer not to say."""
+        told: dict[str, Any] = {"gender": gender, "age": age, "occupation": occupation}
+        self.recommender.encode(replace(self.profile, **told), empty=True)
         self._tell(told)
 
     def take(self, profile: Profile) -> None:
-        """Take a profile in place of what was told. Films that were added to the table stay there.
-
-        Raises SaelibError.
-        """
+        """Take a profile in place of what was told. Films that were added to the table stay."""
         told = self._checked(profile)
         added = [film for film in self.table if film not in self._state.asked]
         self._change(**vars(_State(told, _joined(told.ratings, added), told.seen)))
 
     def add_profile(self, profile: Profile) -> None:
-        """Add what a profile tells to what was told; its stars win, one `undo` takes it all back.
-
-        Raises SaelibError.
-        """
+        """Add what a profile tells to what was told; its stars win, one `undo` takes it back."""
         told, before = vars(self._checked(profile)), vars(self.profile)
         joined = {key: told[key] or before[key] for key in before}
         joined |= {key: _joined(before[key], told[key]) for key in FILMS}
@@ -182,7 +172,7 @@ class Session:
         self._put(table=[film for film in self.table if film not in open_] + new)
 
     def ask(self, n: int = 5) -> None:
-        """Put further questions at the end of the table, until n films there have no stars.
+        """Put questions at the end of the table, until n films there have no stars.
 
         They belong to the last change: `undo` takes them back with it.
         """
@@ -198,13 +188,13 @@ class Session:
         state, seen = self._state, self.profile.seen
         asked = {*state.asked, *state.table, *(set(state.offered).difference(seen) if seen else ())}
         films = next_films(self.recommender, self.profile, n, asked)
-        self._put(asked=state.asked + self._ids(films))
+        self._put(asked=_joined(state.asked, self._ids(films)))
         return films
 
     def offer(self, n: int = 10) -> None:
-        """Put the n films that were most likely seen among those to tick, for the others there.
+        """Put the n films that were most likely seen among those to tick; ticked ones stay there.
 
-        Ticked films stay where they are. As with `more`, `undo` does not take the first ones back.
+        As with `more`, `undo` does not take the first ones back.
         """
         if self._state.offered:
             self._change()
@@ -212,14 +202,14 @@ class Session:
         known = {*state.offered, *state.ticks, *state.table}
         new = self._ids(likely_seen(self.recommender, self.profile, n, known))
         ticked = [film for film in state.ticks if self.has_seen(film)]
-        self._put(ticks=ticked + new, offered=state.offered + new)
+        self._put(ticks=ticked + new, offered=_joined(state.offered, new))
 
     def recommendations(
         self, n: int = 10, *, watchlist: bool = False, **wishes: Collection
     ) -> pd.DataFrame:
         """The n best films, see `Recommender.recommend`; none where nothing was told yet.
 
-        watchlist: only films of the profile's. wishes: genres, decades. Raises SaelibError.
+        watchlist: only films of the profile's. wishes: genres, decades.
         """
         only = self.profile.watchlist if watchlist else None
         if watchlist and not only:
@@ -228,13 +218,11 @@ class Session:
             return self.recommender.catalogue.rows([]).assign(stars=0.0, score=0.0)
         return self.recommender.recommend(self.profile, n, only=only, **wishes)
 
-    def why_empty(
-        self, genres: Collection = (), decades: Collection = (), watchlist: bool = False
-    ) -> str:
+    def why_empty(self, watchlist: bool = False, **wishes: Collection) -> str:
         """Why a list of `recommendations` has no film, in a sentence."""
         if not self.has_told:
             return _("Tick or rate a film that you have seen: films to watch next appear.")
-        if genres or decades:
+        if any(wishes.values()):
             return _("No film is left that fits: choose another genre or decade.")
         if watchlist:
             return _("Nothing is left on your watchlist: you have seen or rejected all of it.")
@@ -261,14 +249,12 @@ class Session:
             self._change(profile=profile, **new)
 
     def _checked(self, profile: Profile) -> Profile:
-        """The profile with films by movie_id, once each. Raises SaelibError."""
+        """The profile with films by movie_id, once each."""
         self.recommender.encode(profile, empty=True)
-        lists: dict[str, Any] = {
-            key: _joined(map(self._id, getattr(profile, key)), []) for key in FILMS
-        }
-        scale, dataset = self.recommender.scale, self.recommender.dataset
-        stars = {self._id(f): check_stars(f, x, scale) for f, x in profile.ratings.items()}
-        return replace(profile, ratings=stars, dataset=dataset, **lists)
+        scale, told = self.recommender.scale, dict[str, Any](dataset=self.recommender.dataset)
+        told |= {key: _joined(map(self._id, getattr(profile, key)), ()) for key in FILMS}
+        stars = {self._id(film): check_stars(film, x, scale) for film, x in profile.ratings.items()}
+        return replace(profile, ratings=stars, **told)
 
     def _id(self, film: str | int) -> str:
         return self.recommender.catalogue.movie_id(film)
@@ -281,5 +267,5 @@ def _joined(films: Iterable[str], others: Iterable[str]) -> list[str]:
     return list(dict.fromkeys([*films, *others]))
 
 
-def _without(films: list[str], film: str) -> list[str]:
+def _without(films: Iterable[str], film: str) -> list[str]:
     return [other for other in films if other != film]

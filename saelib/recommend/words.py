@@ -19,7 +19,9 @@ WORDS = {
 }
 
 
-def extract(*_file: object) -> Iterator[tuple[int, str, tuple[str, str], list[str]]]:
+def extract(
+    *_file: object, **_options: object
+) -> Iterator[tuple[int, str, tuple[str, str], list[str]]]:
     """Tell Babel the words above: line, function, (context, word), comments; see babel.cfg."""
     for kind, words in WORDS.items():
         yield from ((0, "pgettext", (kind, word), []) for word in words.split(","))
