@@ -20,13 +20,13 @@ PROTOCOLS = ("ratings", "new-users", "ranking", "future")
 
 
 def _seed(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text) < 2**32):
+    if not (text.isascii() and text.isdigit() and len(text) < 11 and int(text) < 2**32):
         raise argparse.ArgumentTypeError(f"{text:.40} is no whole number from 0 to {2**32 - 1}")
     return int(text)
 
 
 def _count(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) < 10**9):
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) >= 1):
         raise argparse.ArgumentTypeError(f"{text:.40} is no whole number of at least 1")
     return int(text)
 

@@ -162,7 +162,7 @@ def import_(options: Namespace) -> None:
     own = None if options.scale is None else Scale.of(options.scale)
     catalogue, scale = recommender.catalogue, recommender.scale
     imported = import_files(files, catalogue, scale, own_scale=own)
-    print("\n".join(imported.report(20)))
+    print(imported.report(20))
     profile = imported.profile
     if not (profile.ratings or profile.seen or profile.watchlist):
         none = _("None of the films is in {dataset}; no profile was written.")
