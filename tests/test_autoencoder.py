@@ -1,131 +1,206 @@
-"""The network against plain loops and linear layers."""
+"""The network against matrices, linear layers and loops."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from scipy.sparse import csr_array
 
-from saelib.data.dataset import encode_demographics
-from saelib.data.features import MOVIELENS
-from saelib.data.matrix import RatingMatrix
-from saelib.network.autoencoder import StackedAutoencoder
-from saelib.network.baseline import BiasBaseline
-from saelib.network.cells import Cells, hide_inputs
-from saelib.network.config import NetworkConfig
-from saelib.network.heads import masked_loss
-from saelib.network.recipes import RECIPES
+from saelib import autoencoder, training
+from saelib.autoencoder import StackedAutoencoder, lay_out
+from saelib.baseline import BiasBaseline, fingerprints
+from saelib.cells import Cells
+from saelib.family import MEMBERS
+from saelib.matrix import RatingMatrix, unit_masks
+from saelib.recipes import RECIPES, Config
+from saelib.training import build, network_loss
+
+FILMS = replace(RECIPES["default"], hidden=(8,), caution=0.0)
 
 
 @pytest.fixture(scope="module")
-def known(data):
+def matrix(data):
     return RatingMatrix.from_dataset(data)
 
 
 @pytest.fixture(scope="module")
-def csr(known):
-    return known.csr
+def stars(matrix):
+    return torch.from_numpy(matrix.csr.toarray())
 
 
-def dense_layer(*bags: nn.EmbeddingBag) -> torch.Tensor:
-    return torch.cat([bag.weight for bag in bags])
-
-
-def test_the_plain_network_equals_linear_layers(csr):
+def test_the_plain_network_is_a_stack_of_linear_layers(stars):
     torch.manual_seed(0)
-    lessons = RECIPES["plain"].networks[0]
-    model = StackedAutoencoder(40, replace(lessons, hidden=(16, 8, 4))).eval()
-    ratings = torch.from_numpy(csr.toarray())
-    x = torch.relu(ratings @ model.rating_inputs.weight + model.input_bias)
-    for layer in [*model.encoder, *model.decoder, model.outputs]:
+    network = StackedAutoencoder(replace(Config(), hidden=(16, 8, 4)), 40).eval()
+    x = torch.relu(stars @ network.rating_inputs + network.input_bias)
+    for layer in [*network.encoder, *network.decoder, network.outputs]:
         x = torch.relu(x @ layer.weight.T + layer.bias)
-    torch.testing.assert_close(model(ratings), x, atol=1e-5, rtol=1e-5)
-    sizes = [(m.in_features, m.out_features) for m in [*model.encoder, *model.decoder]]
+    torch.testing.assert_close(network(stars), x, atol=1e-5, rtol=1e-5)
+    sizes = [(m.in_features, m.out_features) for m in [*network.encoder, *network.decoder]]
     assert sizes == [(16, 8), (8, 4), (4, 8), (8, 16)]
-    assert model.encode(ratings).shape == (60, 4)
+    assert network.encode(Cells(stars))[1].shape == (60, 4)
 
 
-def test_the_residual_network_by_hand(csr, data):
-    torch.manual_seed(0)
-    model = StackedAutoencoder(
-        40, NetworkConfig(hidden=(8,)), n_row_features=MOVIELENS.width, row_scale=0.5
-    ).eval()
-    baseline = BiasBaseline.fit(csr)
-    model.set_baseline(baseline)
-    people = encode_demographics(data, np.arange(1, 61))
-    stars, rated = csr.toarray().astype(float), csr.toarray() > 0
-    expected = baseline.predict(csr)
-    inputs = np.hstack([np.where(rated, stars - expected, 0), rated])
-    inputs *= 3 / np.sqrt(rated.sum(axis=1, keepdims=True))
-    weights = {k: v.numpy().astype(float) for k, v in model.state_dict().items()}
-    first = np.vstack([weights["rating_inputs.weight"], weights["mask_inputs.weight"]])
-    hidden = inputs @ first + 0.5 * people @ weights["row_inputs.weight"].T
-    code = np.tanh(hidden + weights["input_bias"])
-    output = code @ weights["outputs.weight"].T + weights["outputs.bias"]
-    np.testing.assert_allclose(model.predict(csr, people), expected + output, atol=1e-4)
+@pytest.mark.parametrize("rows", ["people", "films"])
+@pytest.mark.parametrize("head", ["squared", "ordered"])
+def test_the_network_of_residuals_is_what_stands_on_the_board(matrix, rows, head):
+    """Also with what is known of rows and columns, and from one side as from the other."""
+    config = replace(FILMS, rows=rows, head=head, hidden=(7, 3), facts=0.5, demographics=0.3)
+    network = build(config, matrix, seed=0).eval()
+    network.column_map.data.normal_()
+    ratings, of_rows = lay_out(config, matrix)
+    stars, rated = ratings.toarray().astype(float), ratings.toarray() > 0
+    fitted = BiasBaseline.fit(ratings)
+    inputs = np.hstack([np.where(rated, stars - fitted.predict(ratings), 0), rated])
+    inputs *= 3 / np.sqrt(rated.sum(axis=1, keepdims=True).clip(1))
+    weights = {name: value.numpy().astype(float) for name, value in network.state_dict().items()}
+    first = np.vstack([weights["rating_inputs"], weights["mask_inputs"]])
+    told, weight = (matrix.about, 0.3) if rows == "people" else (matrix.facts, 0.5)
+    assert of_rows is told
+    hidden = inputs @ first + weight * told @ weights["row_inputs.weight"].T
+    hidden = np.tanh(hidden + weights["input_bias"])
+    for layer in ("encoder.0", "decoder.0"):
+        hidden = np.tanh(hidden @ weights[f"{layer}.weight"].T + weights[f"{layer}.bias"])
+    known = 0.5 * matrix.facts if rows == "people" else 0.3 * matrix.about
+    who = unit_masks(ratings.T.tocsr()) @ fingerprints(ratings)
+    features = np.hstack([who, known])
+    np.testing.assert_allclose(weights["column_features"], features, atol=1e-5)
+    vectors = weights["outputs.weight"] + features @ weights["column_map"]
+    scores = hidden @ vectors.T + weights["outputs.bias"]
+    if head == "squared":
+        scores += fitted.predict(ratings)
+    else:
+        scores += 1.7 * (fitted.predict(ratings) - fitted.mean)
+    found = network.apply_to(network, ratings, of_rows)
+    np.testing.assert_allclose(found, scores, atol=1e-4)
+    bias, code = network.encode(Cells(ratings), torch.from_numpy(of_rows))
+    some = network.score(bias, network.last_layer(code), np.array([5, 2])).detach()
+    np.testing.assert_allclose(some, found[:, [5, 2]], atol=1e-5)
 
 
-def test_a_deep_decoder_that_is_told_of_its_columns_by_hand(csr):
-    torch.manual_seed(0)
-    config = NetworkConfig(hidden=(8, 8, 3), inputs="mask", head="multinomial")
-    model = StackedAutoencoder(40, config, n_column_features=5).eval()
-    for name in ("column_features", "column_map"):
-        getattr(model, name).data.normal_()
-    code = model.encode(torch.from_numpy(csr[:6].toarray()))
-    last = torch.tanh(model.decoder[1](torch.tanh(model.decoder[0](code))))  # 3 -> 8 -> 8
-    vectors = model.outputs.weight + model.column_features @ model.column_map
-    torch.testing.assert_close(
-        model.decode(code), last @ vectors.T + model.outputs.bias, atol=1e-5, rtol=1e-5
+SMALL = [
+    Config(hidden=(6, 4), activation=activation, inputs=inputs, head=head)
+    for inputs, activation in (
+        ("stars", "sigmoid"),
+        ("residuals", "linear"),
+        ("residuals+mask", "relu"),
     )
+    for head in ("squared", "ordered")
+]
+SMALL += [
+    replace(RECIPES[n], hidden=(60,), dropout=0.0) for n in ("sparse", "k-sparse", "contractive")
+]
 
 
-def test_a_person_without_ratings_gets_a_finite_prediction():
-    for config in (NetworkConfig(hidden=(4,)), RECIPES["plain"].networks[0]):
-        assert torch.isfinite(StackedAutoencoder(5, config)(torch.zeros(2, 5))).all()
-
-
-def test_the_masked_loss_and_its_gradient_against_a_loop():
-    rng = np.random.default_rng(0)
-    ratings = np.where(rng.random((6, 9)) < 0.4, rng.integers(1, 6, (6, 9)), 0).astype(np.float32)
-    predicted = rng.normal(3, 1, (6, 9)).astype(np.float32)
-    loss, gradient, n = 0.0, np.zeros((6, 9)), int((ratings > 0).sum())
-    for u in range(6):
-        for i in range(9):
-            if ratings[u, i]:
-                loss += (predicted[u, i] - ratings[u, i]) ** 2 / n
-                gradient[u, i] = 2 * (predicted[u, i] - ratings[u, i]) / n
-    tensor = torch.tensor(predicted, requires_grad=True)
-    found = masked_loss(tensor, torch.from_numpy(ratings))
-    found.backward()
-    assert found.item() == pytest.approx(loss, rel=1e-5)
-    np.testing.assert_allclose(tensor.grad, gradient, atol=1e-6)
-
-
-def test_unobserved_cells_change_nothing(csr):
+@pytest.mark.parametrize("config", SMALL, ids=lambda c: f"{c.member}-{c.inputs}-{c.head}")
+def test_the_loss_of_the_cells_and_all_its_slopes_are_those_of_the_whole_matrix(stars, config):
+    config = replace(config, dropout=0.0, facts=0.5, demographics=0.5)
     torch.manual_seed(0)
-    model = StackedAutoencoder(40).eval()
-    ratings = torch.from_numpy(csr.toarray())
-    loss = masked_loss(model(ratings), ratings)
-    disturbed = model(ratings) + 100 * (ratings == 0)
-    assert masked_loss(disturbed, ratings) == loss
+    network = MEMBERS[config.member](config, 40, 5, 3, 2)
+    network.mean.fill_(3.5)
+    for name in ("column_bias", "column_features", "column_map"):
+        getattr(network, name).data.normal_()
+    about, rated = torch.randn(60, 3), stars > 0
+    names, weights = zip(*network.named_parameters())
+
+    def slopes(loss: torch.Tensor) -> dict[str, torch.Tensor]:
+        found = torch.autograd.grad(loss, weights, allow_unused=True, materialize_grads=True)
+        return dict(zip(names, found))
+
+    scores, cells = network(stars, about), Cells(stars)
+    whole = network.head.loss(scores[rated], stars[rated])
+    whole = whole + network.penalty(network.encode(cells, about)[1], cells)
+    loss, of_cells = network.loss(cells, about)
+    torch.testing.assert_close(loss, whole)
+    torch.testing.assert_close(of_cells, scores[rated])
+    torch.testing.assert_close(slopes(loss), slopes(whole), atol=1e-5, rtol=1e-4)
 
 
-def test_hidden_inputs_are_the_share_asked_for():
+def test_what_is_hidden_is_asked_for_and_the_encoder_knows_nothing_of_it(stars):
+    """Neither its stars, nor that it is rated, nor that there is one rating more."""
     torch.manual_seed(0)
-    ratings = Cells.of(torch.ones(200, 500))
-    hidden = hide_inputs(ratings, (0.2, 0.6))
-    shares = 1 - hidden.sum_by_row(hidden.shown) / 500
+    network = StackedAutoencoder(replace(FILMS, rows="people"), 40).eval()
+    network.mean.fill_(3.5)
+    cells = Cells(stars)
+    shown = (torch.rand(len(cells.stars)) < 0.5).float()
+    dense = torch.zeros_like(stars)
+    dense[cells.rows, cells.columns] = shown * cells.stars
+    torch.testing.assert_close(network.encode(cells, shown=shown), network.encode(Cells(dense)))
+    assert len(network.loss(cells)[1]) == len(cells.stars)
+
+
+def test_the_share_that_is_hidden_of_a_row_is_drawn_between_low_and_high():
+    torch.manual_seed(0)
+    met = []
+    network = StackedAutoencoder(replace(FILMS, hide=(0.2, 0.6)), 500)
+    encode = network.encode
+    network.encode = lambda cells, known, shown: met.append(shown) or encode(cells, known, shown)
+    network.loss(Cells(torch.ones(200, 500)))
+    shares = 1 - met[0].reshape(200, 500).mean(dim=1)
+    assert set(met[0].unique().tolist()) == {0.0, 1.0}
     assert 0.35 < shares.mean() < 0.45
     assert 0.14 < shares.min() < 0.3 < 0.5 < shares.max() < 0.67
-    assert torch.equal(hidden.stars, ratings.stars), "hidden from the encoder, not from the loss"
-    assert hide_inputs(ratings, (0.0, 0.0)).shown.all()
 
 
-def test_plain_is_the_network_of_the_lessons():
-    [plain] = RECIPES["plain"].networks
-    assert StackedAutoencoder(5).config == plain
-    assert (plain.hidden, plain.activation, plain.dropout) == ((128, 64), "relu", 0.5)
-    assert (plain.inputs, plain.epochs) == ("stars", 70)
+def test_batches_are_scored_as_all_rows_at_once_and_without_dropout(matrix, monkeypatch):
+    network = build(replace(RECIPES["informed"], hidden=(8,), facts=0.5), matrix)
+    whole, loss = (
+        network.predict(matrix.people),
+        network_loss(network, matrix.csr, matrix.csr, matrix.about),
+    )
+    chances = network.distribution(matrix.people)
+    np.testing.assert_allclose(chances @ np.arange(1, 6), whole, atol=1e-4)
+    some = network.distribution(matrix.people, np.array([9, 1]))
+    np.testing.assert_array_equal(some, chances[:, [9, 1]])
+    rated = matrix.csr.toarray() > 0
+    assert loss == pytest.approx(np.square(whole - matrix.csr.toarray())[rated].mean(), rel=1e-5)
+    monkeypatch.setattr(autoencoder, "BATCH", 7)
+    monkeypatch.setattr(training, "BATCH", 7)
+    few = csr_array(matrix.csr.multiply((np.arange(60) > 40)[:, None]))
+    few.eliminate_zeros()
+    asked = few.toarray() > 0
+    wanted = np.square(whole - matrix.csr.toarray())[asked].mean()
+    found = network_loss(network, matrix.csr, few, matrix.about)
+    assert found == pytest.approx(wanted, rel=1e-5), "most batches are asked for nothing"
+    np.testing.assert_allclose(network.predict(matrix.people), whole, atol=1e-5)
+
+
+def test_the_same_seed_gives_the_same_weights_whatever_was_drawn_before(matrix):
+    torch.manual_seed(9)
+    first = build(FILMS, matrix, seed=1).state_dict()
+    drawn = torch.rand(3)
+    torch.manual_seed(9)
+    assert torch.equal(torch.rand(3), drawn), "and the caller's numbers are left alone"
+    for seed, same in ((1, True), (2, False)):
+        again = build(FILMS, matrix, seed=seed).state_dict()
+        assert torch.equal(again["outputs.weight"], first["outputs.weight"]) == same
+        assert torch.equal(again["mean"], first["mean"])
+
+
+@pytest.mark.parametrize("recipe", ["plain", "informed"])
+def test_a_person_without_ratings_gets_a_finite_prediction(matrix, recipe):
+    network = build(replace(RECIPES[recipe], hidden=(4,)), matrix)
+    assert torch.isfinite(network(torch.zeros(2, 40), None)).all()
+
+
+@pytest.mark.parametrize("member", MEMBERS)
+def test_no_tensor_is_made_on_a_device_by_accident(stars, member, monkeypatch):
+    """On `meta`, where tensors have shapes but no numbers, any other device is an error."""
+
+    def shapes(at, codes, vectors):  # meta has no product of some cells
+        return SimpleNamespace(values=lambda: (codes @ vectors).new_empty(at.values().shape))
+
+    monkeypatch.setattr(torch.sparse, "sampled_addmm", shapes)
+    config = replace(FILMS, member=member, hidden=(60, 4) if member == "variational" else (60,))
+    network = MEMBERS[member](config, 40, 5, 3, 2).to("meta")
+    cells = Cells(stars)
+    for name, value in vars(cells).items():
+        if isinstance(value, torch.Tensor):
+            setattr(cells, name, value.to("meta"))
+    loss, _ = network.loss(cells, torch.randn(60, 3, device="meta"))
+    loss.backward()
+    assert loss.device.type == "meta"
+    assert all(weight.grad.device.type == "meta" for weight in network.outputs.parameters())

@@ -7,118 +7,106 @@ import pytest
 import torch
 from scipy.special import expit
 
-from saelib.data.scale import HALF_STARS, WHOLE_STARS, Scale
-from saelib.network.heads import Multinomial, OrderedStars
+from saelib.heads import Ordered, Squared, masked_loss
 
-SCALES = [WHOLE_STARS, HALF_STARS, Scale(1, 10)]
+each_scale = pytest.mark.parametrize("n_levels", [2, 5, 10, 101])
 
 
-def head_of(scale) -> OrderedStars:
+def ordered(n_levels: int) -> Ordered:
     torch.manual_seed(0)
-    head = OrderedStars(scale)
-    head.log_gaps.data = torch.randn(head.scale.n_levels - 2)
-    head.first.data = torch.tensor(-1.5)
+    head = Ordered(n_levels)
+    head.first.data, head.gaps.data = torch.tensor([-1.5]), torch.randn(n_levels - 2)
     return head
 
 
-@pytest.mark.parametrize("scale", SCALES)
-def test_probabilities_sum_to_one_and_thresholds_ascend(scale):
-    head = head_of(scale)
-    scores = torch.linspace(-8, 8, 50).reshape(5, 10)
-    p = head.link().probabilities(scores.numpy())
-    assert p.shape == (5, 10, head.scale.n_levels)
-    assert (p > 0).all()
-    np.testing.assert_allclose(p.sum(-1), 1, rtol=1e-6)
-    assert (head.thresholds().diff() > 0).all()
-    head.log_gaps.data -= 50  # whatever a training step does to the parameters
-    assert (head.thresholds().diff() >= 0).all()
+def slopes(function, at: np.ndarray, width: float = 1e-6) -> np.ndarray:
+    """Of a function of an array, by differences."""
+    found = np.zeros_like(at)
+    for index in np.ndindex(at.shape):
+        up, down = at.copy(), at.copy()
+        up[index], down[index] = at[index] + width, at[index] - width
+        found[index] = (function(up) - function(down)) / (2 * width)
+    return found
 
 
-@pytest.mark.parametrize("scale", SCALES)
-def test_expected_stars_are_the_mean_of_the_distribution(scale):
-    head = head_of(scale)
-    scores, link = torch.linspace(-6, 6, 30), head.link()
-    stars = head.stars(scores).detach().numpy()
-    np.testing.assert_allclose(stars, link.probabilities(scores.numpy()) @ scale.levels, rtol=1e-5)
-    np.testing.assert_allclose(stars, link.stars(scores.numpy()), rtol=1e-6)
-    assert head.stars(torch.tensor(-60.0)) == scale.lowest
-    assert head.stars(torch.tensor(60.0)) == scale.highest
+@each_scale
+def test_probabilities_sum_to_one_and_their_mean_is_what_is_expected(n_levels):
+    head, scores = ordered(n_levels), torch.linspace(-6, 6, 50).reshape(5, 10)
+    p = head.distribution(scores).detach()
+    assert p.shape == (5, 10, n_levels) and (p >= 0).all()
+    torch.testing.assert_close(p.sum(-1), torch.ones(5, 10))
+    stars = torch.linspace(1, 5, n_levels)
+    torch.testing.assert_close(head.stars(scores), p @ stars, rtol=1e-5, atol=1e-5)
+    ends = head.stars(torch.tensor([-1e4, 1e4]))
+    torch.testing.assert_close(ends, torch.tensor([1.0, 5.0]))
 
 
-@pytest.mark.parametrize("scale", SCALES)
-def test_how_sharply_stars_tell_a_score_is_the_mean_curvature(scale):
-    """By differences of log P(stars), weighted by how likely each number of stars is."""
-    link, scores, step = head_of(scale).link(), np.linspace(-3, 3, 7), 1e-3
-    curved = sum(np.log(link.probabilities(scores + s)) for s in (-step, step))
-    curved = (2 * np.log(link.probabilities(scores)) - curved) / step**2
-    expected = (link.probabilities(scores) * curved).sum(axis=1)
-    np.testing.assert_allclose(link.sharpness(scores), expected, rtol=1e-3)
-
-
-@pytest.mark.parametrize("scale", SCALES)
-def test_the_loss_by_hand_and_its_gradient_by_finite_differences(scale):
-    """The likelihood is written out in numpy; its slopes are differences, without autograd."""
-    head = head_of(scale).double()
-    rng = np.random.default_rng(0)
-    low, step = scale.lowest, scale.step
-    levels = rng.integers(0, head.scale.n_levels, (4, 7))
-    observed = rng.random((4, 7)) < 0.5
-    ratings = np.where(observed, low + step * levels, 0.0)
-    scores = rng.normal(0, 2, (4, 7))
-    parameters = np.concatenate([[head.first.item()], head.log_gaps.detach().numpy()])
+@each_scale
+def test_the_loss_and_its_gradient_are_those_of_the_likelihood_written_out(n_levels):
+    """The slopes are differences, without autograd."""
+    head, rng = ordered(n_levels).double(), np.random.default_rng(0)
+    levels, scores = rng.integers(0, n_levels, 20), rng.normal(0, 2, 20)
+    parameters = np.concatenate([head.first.detach(), head.gaps.detach()])
 
     def loss(scores, parameters):
         gaps = np.concatenate([[0], np.exp(parameters[1:]).cumsum()])
         edges = np.concatenate([[-np.inf], parameters[0] + gaps, [np.inf]])
         p = expit(scores - edges[levels]) - expit(scores - edges[levels + 1])
-        return -np.log(p[observed]).mean()
-
-    def slopes(function, at):
-        found, width = np.zeros_like(at), 1e-6
-        for index in np.ndindex(at.shape):
-            up, down = at.copy(), at.copy()
-            up[index] += width
-            down[index] -= width
-            found[index] = (function(up) - function(down)) / (2 * width)
-        return found
+        return -np.log(p).mean()
 
     tensor = torch.tensor(scores, requires_grad=True)
-    found = head.loss(tensor[observed], torch.tensor(ratings[observed]))
+    found = head.loss(tensor, torch.tensor(1 + 4 / (n_levels - 1) * levels))
     found.backward()
     assert found.item() == pytest.approx(loss(scores, parameters), rel=1e-6)
-    np.testing.assert_allclose(
-        tensor.grad, slopes(lambda s: loss(s, parameters), scores), atol=1e-7
-    )
+    of_scores = slopes(lambda s: loss(s, parameters), scores)
+    np.testing.assert_allclose(tensor.grad, of_scores, atol=1e-7)
     of_parameters = slopes(lambda p: loss(scores, p), parameters)
-    np.testing.assert_allclose(head.first.grad, of_parameters[0], atol=1e-7)
-    np.testing.assert_allclose(head.log_gaps.grad, of_parameters[1:], atol=1e-7)
+    gradient = np.concatenate([head.first.grad, head.gaps.grad])
+    np.testing.assert_allclose(gradient, of_parameters, atol=1e-7)
 
 
-def test_the_loss_stays_finite_for_absurd_scores():
-    head = head_of(WHOLE_STARS)
-    scores = torch.tensor([[-300.0, 300.0, 300.0, -300.0]], requires_grad=True)
-    loss = head.loss(scores, torch.tensor([[5.0, 1.0, 3.0, 3.0]]))
+def test_absurd_scores_and_thresholds_that_meet_keep_the_loss_finite_and_in_order():
+    head = ordered(5)
+    scores = torch.tensor([-300.0, 300.0, 300.0, -300.0], requires_grad=True)
+    loss = head.loss(scores, torch.tensor([5.0, 1.0, 3.0, 3.0]))
     loss.backward()
-    assert torch.isfinite(loss)
-    assert torch.isfinite(scores.grad).all()
+    assert torch.isfinite(loss) and torch.isfinite(scores.grad).all()
+    head.gaps.data -= 12  # whatever a training step does to them
+    assert (head.thresholds().diff() >= 0).all()
+    assert torch.isfinite(head.loss(scores, torch.tensor([5.0, 1.0, 3.0, 3.0])))
 
 
-def test_it_starts_at_the_shares_of_the_stars():
-    head = OrderedStars(WHOLE_STARS)
-    stars = np.repeat([1, 2, 3, 4, 5], [60, 110, 270, 340, 220])
-    head.start_from(stars)
-    shares = head.link().probabilities(np.array(0.0))
+def test_a_score_of_0_predicts_each_level_as_often_as_it_occurs():
+    head = Ordered(5)
+    head.start_from(np.repeat([1, 2, 3, 4, 5], [60, 110, 270, 340, 220]))
+    shares = head.distribution(torch.zeros(())).detach()
     np.testing.assert_allclose(shares, [0.06, 0.11, 0.27, 0.34, 0.22], atol=0.002)
-    rare = OrderedStars(WHOLE_STARS)
-    rare.start_from(np.array([3, 3, 3]))  # levels that never occur
-    assert torch.isfinite(rare.thresholds()).all()
+    halves = Ordered(9)
+    halves.start_from(np.array([3.5, 3.5, 3.5]))  # levels that never occur
+    assert halves.distribution(torch.zeros(())).argmax() == 5
+    assert torch.isfinite(halves.thresholds()).all()
 
 
-def test_the_choice_of_films_by_hand():
-    scores = torch.tensor([[1.0, 2.0, 0.0], [0.0, 0.0, 0.0]])
-    ratings = torch.tensor([[5.0, 0.0, 1.0], [0.0, 3.0, 0.0]])
-    total = np.exp([1, 2, 0]).sum()
-    expected = -(np.log(np.exp(1) / total) + np.log(1 / total) + np.log(1 / 3)) / 3
-    head, seen = Multinomial(WHOLE_STARS), ratings > 0
-    loss = head.loss(head.log_p(scores)[seen], ratings[seen])
-    assert loss.item() == pytest.approx(expected)
+def test_what_a_star_of_bias_is_worth_in_scores():
+    mean, bias = torch.tensor(3.5), torch.tensor([0.5, -1.0])
+    assert Squared(5).offset(mean, bias).tolist() == [4.0, 2.5]
+    head = Ordered(5)
+    torch.testing.assert_close(head.offset(mean, bias), head.slope * bias)
+
+
+def test_squared_errors_of_the_rated_cells_are_those_of_a_loop():
+    rng = np.random.default_rng(0)
+    ratings = np.where(rng.random((6, 9)) < 0.4, rng.integers(1, 6, (6, 9)), 0).astype(np.float32)
+    predicted = rng.normal(3, 1, (6, 9)).astype(np.float32)
+    loss, gradient, n = 0.0, np.zeros((6, 9)), int((ratings > 0).sum())
+    for u, i in zip(*ratings.nonzero()):
+        loss += (predicted[u, i] - ratings[u, i]) ** 2 / n
+        gradient[u, i] = 2 * (predicted[u, i] - ratings[u, i]) / n
+    tensor, ratings = torch.tensor(predicted, requires_grad=True), torch.from_numpy(ratings)
+    found = masked_loss(tensor, ratings)
+    found.backward()
+    assert found.item() == pytest.approx(loss, rel=1e-5)
+    np.testing.assert_allclose(tensor.grad, gradient, atol=1e-6)
+    assert masked_loss(tensor + 100 * (ratings == 0), ratings) == found
+    of_cells = Squared(5).loss(tensor[ratings > 0], ratings[ratings > 0])
+    torch.testing.assert_close(of_cells, found)

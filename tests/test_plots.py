@@ -1,35 +1,46 @@
-"""The figures show the numbers they are given."""
+"""Figures show the numbers they are given, and those with sliders follow these."""
 
 from __future__ import annotations
 
+import re
+
 import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.patches import Rectangle
+from traitlets import TraitError
 
-from saelib.network.history import History
-from saelib.plots import plot_cells, plot_errors, plot_histories, plot_history, show
+from saelib.evaluation import History
+from saelib.plots import Live, plot_cells, plot_errors, plot_history, show
 
 matplotlib.use("agg")
 HISTORY = History(train_loss=[4.0, 1.0, 0.25], validation_loss=[4.0, 1.0, 2.25], best_epoch=2)
 
 
+@pytest.fixture(autouse=True)
+def _close():
+    yield
+    plt.close("all")
+
+
 def test_a_history_is_drawn_in_stars_with_its_best_epoch_and_the_baseline():
-    ax = plot_history(HISTORY, baseline=0.9)
-    lines = {line.get_label(): line.get_ydata() for line in ax.lines}
-    assert list(lines["training ratings"]) == [2, 1, 0.5]
-    assert list(lines["held-out ratings"]) == [2, 1, 1.5]
-    assert set(lines["bias baseline: 0.900"]) == {0.9}
-    assert list(lines["lowest: 1.000 in epoch 2"]) == [1] and not ax.texts
-    assert len(plot_histories([HISTORY, HISTORY]).axes) == 2
+    lines = {x.get_label(): list(x.get_ydata()) for x in plot_history(HISTORY, baseline=0.9).lines}
+    assert lines == {
+        "training ratings": [2, 1, 0.5],
+        "validation ratings": [2, 1, 1.5],
+        "lowest: 1.000 in epoch 2": [1],
+        "bias baseline: 0.900": [0.9, 0.9],
+    }
+    assert len(plot_history(History([1.0])).lines) == 1
 
 
 def test_each_model_has_a_flattering_and_an_honest_bar():
     table = pd.DataFrame({"model": ["a", "b"], "rmse_seen": [0.5, 0.75], "rmse": [1.0, 0.8]})
     ax = plot_errors(table)
     assert [bar.get_width() for bar in ax.patches] == [0.5, 0.75, 1.0, 0.8]
-    assert {label.get_text() for label in ax.get_yticklabels()} == {"a", "b"}
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
 
 
 def test_a_cell_that_is_shown_and_measured_is_hatched():
@@ -38,9 +49,8 @@ def test_a_cell_that_is_shown_and_measured_is_hatched():
     measured = np.array([[False, False, True], [False, True, False]])
     ax = plot_cells(stars, shown, measured)
     boxes = [patch for patch in ax.patches if isinstance(patch, Rectangle)]
-    hatched = [box for box in boxes if box.get_hatch()]
     assert len(boxes) == 3, "the rating that is neither shown nor measured has no colour"
-    assert [int(box.get_x()) for box in hatched] == [2]
+    assert [int(box.get_x()) for box in boxes if box.get_hatch()] == [2]
     assert sorted(text.get_text() for text in ax.texts) == ["1", "2", "3", "5"]
 
 
@@ -50,13 +60,58 @@ def test_a_picture_comes_with_its_text(monkeypatch):
     plot_history(HISTORY)
     show("Errors that fall")
     [((data,), options)] = outputs
-    assert data["text/plain"] == "Errors that fall"
-    assert options["metadata"]["image/png"]["alt"] == "Errors that fall"
+    assert data["text/plain"] == options["metadata"]["image/png"]["alt"] == "Errors that fall"
     assert data["image/png"].startswith("iVBOR")
-    assert not matplotlib.pyplot.get_fignums(), "it is not shown a second time"
+    assert not plt.get_fignums(), "it is not shown a second time"
 
 
-@pytest.fixture(autouse=True)
-def _close():
-    yield
-    matplotlib.pyplot.close("all")
+# -- Sliders, without a browser ---------------------------------------------------------------
+
+
+@pytest.fixture
+def drawn():
+    return []
+
+
+@pytest.fixture
+def live(drawn):
+    def draw(width, share_hidden):
+        drawn.append((width, share_hidden))
+        if width == 99:
+            raise ValueError("no <such> width")
+        plt.plot([0, width])
+        return f"width {width}, <{share_hidden:.0%}> hidden"
+
+    return Live(draw, {"width": 5, "share_hidden": 0.5}, width=[1, 5, 99], share_hidden=[0.0, 0.5])
+
+
+def test_what_is_shown_follows_the_sliders_and_is_remembered(live, drawn):
+    first = live.figure.value
+    assert drawn == [(5, 0.5)] and live.words == "width 5, <50%> hidden"
+    assert live.set(width=1) == "width 1, <50%> hidden" and live.figure.value != first
+    live.controls["width"].value = 5  # as a reader moves it
+    assert live.figure.value == first and drawn == [(5, 0.5), (1, 0.5)]
+    assert live.set(width=1, share_hidden=0.0) == "width 1, <0%> hidden"
+    assert live.set(width=5, share_hidden=0.5) == "width 5, <50%> hidden"
+    assert drawn == [(5, 0.5), (1, 0.5), (1, 0.0)], "nothing between, and nothing twice"
+    assert not plt.get_fignums()
+
+
+def test_the_figure_says_in_words_what_it_shows_and_nothing_of_it_is_markup(live):
+    assert live.status.value == "width 5, &lt;50%&gt; hidden"
+    form = r'<img alt="(.*)" src="data:image/png;base64,(.*)">'
+    alt, picture = re.fullmatch(form, live.figure.value).groups()
+    assert alt == live.status.value and len(picture) > 1000
+    assert [c.description for c in live.controls.values()] == ["width", "share hidden"]
+    assert live.children == (*live.controls.values(), live.status, live.figure)
+
+
+def test_what_cannot_be_drawn_is_told_and_what_stood_there_stays(live):
+    before = live.figure.value
+    with pytest.raises(ValueError, match="no <such> width"):
+        live.set(width=99)
+    assert live.status.value == "ValueError: no &lt;such&gt; width"
+    assert live.figure.value == before
+    with pytest.raises(TraitError, match="Invalid selection"):
+        live.set(width=2)
+    assert live.set(width=1) == "width 1, <50%> hidden", "and the sliders still work"

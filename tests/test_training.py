@@ -1,292 +1,317 @@
-"""A training that is exact, repeatable and resumable."""
+"""A training that is exact, repeatable, resumable, and ends as it should."""
 
 from __future__ import annotations
 
 import math
+import os
+import pickle
+import subprocess
+import sys
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from scipy.sparse import csr_array
+from conftest import made_up
 
-from saelib.data.matrix import RatingMatrix, split_ratings
-from saelib.errors import CheckpointError, SaelibError
-from saelib.model.learn import fit_networks, train
-from saelib.network import autoencoder, training
-from saelib.network.autoencoder import StackedAutoencoder
-from saelib.network.cells import hide_inputs
-from saelib.network.config import NetworkConfig, Recipe
-from saelib.network.recipes import RECIPES
-from saelib.network.training import _set_pace, build, fit, network_loss, orient
+from saelib import training
+from saelib.autoencoder import StackedAutoencoder, lay_out
+from saelib.errors import SaelibError
+from saelib.matrix import RatingMatrix, split
+from saelib.model import Model
+from saelib.recipes import RECIPES
+from saelib.training import build, fit, known_stars, network_loss
 
-SMALL = NetworkConfig(hidden=(8,), one_cycle=False, n_batches=5, epochs=6)
+SMALL = replace(RECIPES["informed"], hidden=(8,), n_batches=5, epochs=6, hide=(0.1, 0.5), decay=1.0)
+CONSTANT = replace(SMALL, one_cycle=False)
+FILMS = replace(SMALL, rows="films", facts=0.5)
+each_kind = pytest.mark.parametrize(
+    "config", [SMALL, CONSTANT, FILMS], ids=["cycle", "constant", "films"]
+)
 
 
 @pytest.fixture(scope="module")
-def known(data):
-    return RatingMatrix.from_dataset(data)
+def parts(data):
+    """Known ratings, and others."""
+    return [
+        RatingMatrix.from_dataset(data, data.ratings.iloc[p]) for p in split(len(data.ratings), 0)
+    ]
 
 
-def weights_of(model) -> bytes:
-    return b"".join(v.numpy().tobytes() for v in model.state_dict().values())
+@pytest.fixture(scope="module")
+def known(parts):
+    return parts[0]
 
 
-def fresh(known, seed=0, config=SMALL):
-    return build(orient(config, known), seed)
+def weights_of(network) -> bytes:
+    return b"".join(value.numpy().tobytes() for value in network.state_dict().values())
 
 
-def fitted(known, seed=0, config=SMALL, **options):
-    network = fresh(known, seed, config)
-    history = fit(network, orient(config, known), seed=seed, progress=False, **options)
-    return network, history
+def fitted(known, config=SMALL, seed=0, **options):
+    network = build(config, known, seed)
+    return network, fit(network, known, seed=seed, progress=False, **options)
 
 
-@pytest.mark.parametrize(
-    "config", [SMALL, replace(SMALL, input_dropout=(0.1, 0.9), weight_decay=2.0, one_cycle=True)]
-)
+@contextmanager
+def ctrl_c(epoch: int):
+    """Ctrl-C in the middle of an epoch, counted from 1."""
+    steps, loss = count(1), StackedAutoencoder.loss
+
+    def pressed(*of):
+        if next(steps) == SMALL.n_batches * (epoch - 1) + 3:
+            raise KeyboardInterrupt
+        return loss(*of)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(StackedAutoencoder, "loss", pressed)
+        yield
+
+
+# -- The same seed, the same bits -------------------------------------------------------------
+
+
+@each_kind
 def test_the_same_seed_gives_the_same_bits_whatever_was_drawn_before(known, config):
-    first, history = fitted(known, config=config)
-    torch.rand(7)
+    torch.manual_seed(5)
+    first, history = fitted(known, config)
+    drawn = torch.rand(3)
     np.random.rand(7)
-    second, again = fitted(known, config=config)
-    assert weights_of(first) == weights_of(second)
-    assert history == again
-    assert weights_of(first) != weights_of(fitted(known, seed=1, config=config)[0])
-
-
-def test_training_leaves_the_callers_random_numbers_alone(known):
+    second, again = fitted(known, config)
+    assert (weights_of(first), history) == (weights_of(second), again)
+    assert weights_of(first) != weights_of(fitted(known, config, seed=1)[0])
     torch.manual_seed(5)
-    expected = torch.rand(3)
-    torch.manual_seed(5)
-    fitted(known)
-    assert torch.equal(torch.rand(3), expected)
+    assert torch.equal(torch.rand(3), drawn), "the caller's numbers are left alone"
 
 
-def test_the_loss_of_held_out_ratings_falls_and_the_best_epoch_is_kept(data):
-    bundle = train(data, "decay", epochs=30, progress=False)
-    [history] = bundle.histories
-    losses = history.validation_loss
-    assert len(losses) == len(history.train_loss) == 30
-    assert min(losses) < 0.75 * losses[0]
-    assert history.best_epoch == int(np.argmin(losses)) + 1
-    shown, hidden = (
-        RatingMatrix.from_dataset(data, data.ratings.iloc[part])
-        for part in split_ratings(len(data.ratings), 0)
-    )
-    kept = bundle.liking.loss(shown.people, hidden.csr)
-    assert kept == pytest.approx(min(losses), rel=1e-6)
-    assert bundle.held_out_rmse == pytest.approx(min(losses) ** 0.5, rel=1e-6)
+@each_kind
+def test_a_resumed_training_ends_as_an_uninterrupted_one_to_the_bit(parts, config, tmp_path):
+    known, others = parts
+    options = {"validation": others.csr, "checkpoint": tmp_path / "training"}
+    whole, history = fitted(known, config, validation=others.csr)
+    with ctrl_c(4), pytest.raises(KeyboardInterrupt):
+        fitted(known, config, **options)
+    resumed, continued = fitted(known, config, resume=True, **options)
+    assert (weights_of(resumed), continued) == (weights_of(whole), history)
+    again, finished = fitted(known, config, resume=True, **options)
+    assert (weights_of(again), finished) == (weights_of(whole), history), "nothing is left to do"
+    assert [path.name for path in tmp_path.iterdir()] == ["training"]
 
 
-def test_strong_decay_shrinks_the_weights_but_not_the_biases(known):
-    loose, _ = fitted(known)
-    tight, _ = fitted(known, config=replace(SMALL, weight_decay=20.0))
-    assert tight.outputs.weight.norm() < 0.7 * loose.outputs.weight.norm()
-    untrained = fresh(known)
-    # 30 steps shrink a weight without gradient to 0.98 ** 30 = 0.55 of itself.
-    assert tight.input_bias.norm() > 0.75 * untrained.input_bias.norm()
+def test_a_resumed_training_remembers_the_best_epoch_before_it(parts, tmp_path, monkeypatch):
+    """Here that is the first one: from then on, validation ratings are said to be further off."""
+    known, others = parts
+    options = {"validation": others.csr, "checkpoint": tmp_path / "training"}
 
-
-def test_without_validation_the_last_epoch_is_kept(known):
-    model, history = fitted(known)
-    assert history.best_epoch == SMALL.epochs
-    assert history.validation_loss == []
-    assert not model.training
-
-
-class _Interrupt:
-    """Raise KeyboardInterrupt in the middle of the given epoch."""
-
-    def __init__(self, monkeypatch, epoch: int):
-        self.calls = 0
-
-        def hide(ratings, share):
-            self.calls += 1
-            if self.calls == SMALL.n_batches * (epoch - 1) + 3:
-                raise KeyboardInterrupt
-            return hide_inputs(ratings, share)
-
-        monkeypatch.setattr(autoencoder, "hide_inputs", hide)
-
-
-def test_ctrl_c_keeps_the_best_epoch_so_far(known, data, monkeypatch):
-    with monkeypatch.context() as patch:
-        _Interrupt(patch, epoch=4)
-        model, history = fitted(known)
-    assert history.interrupted
-    assert history.best_epoch == len(history.train_loss) == 3
-    stopped = fresh(known)
-    # The one-cycle pace is off in SMALL, so three epochs of six are three epochs of three.
-    fit(stopped, orient(replace(SMALL, epochs=3), known), progress=False)
-    assert weights_of(model) == weights_of(stopped)
-
-
-def test_ctrl_c_before_the_first_epoch_is_done_is_passed_on(known, monkeypatch):
-    _Interrupt(monkeypatch, epoch=1)
-    with pytest.raises(KeyboardInterrupt):
-        fitted(known)
-
-
-@pytest.mark.parametrize("one_cycle", [False, True])
-def test_a_resumed_training_ends_as_an_uninterrupted_one(known, tmp_path, monkeypatch, one_cycle):
-    config = replace(SMALL, one_cycle=one_cycle, input_dropout=(0.1, 0.5), weight_decay=1.0)
-    checkpoint = tmp_path / "training.checkpoint"
-    whole, history = fitted(known, config=config, validation=known.csr)
-    with monkeypatch.context() as patch:
-        _Interrupt(patch, epoch=4)
-        _, stopped = fitted(known, config=config, validation=known.csr, checkpoint=checkpoint)
-    assert stopped.interrupted
-    resumed, continued = fitted(
-        known, config=config, validation=known.csr, checkpoint=checkpoint, resume=True
-    )
-    assert weights_of(resumed) == weights_of(whole)
-    assert continued == history
-
-
-def test_a_resumed_training_remembers_the_best_epoch_before_it(known, tmp_path, monkeypatch):
-    """Here that is the first one: from then on, held-out ratings are said to be further off."""
-
-    def rise(first: float) -> None:
-        losses = count(first)
+    def rise(start: float) -> None:
+        losses = count(start)
         monkeypatch.setattr(training, "network_loss", lambda *_: next(losses))
 
-    checkpoint = tmp_path / "training.checkpoint"
     rise(1.0)
-    whole, history = fitted(known, validation=known.csr)
+    whole, history = fitted(known, validation=others.csr)
     assert history.best_epoch == 1
     rise(1.0)
-    with monkeypatch.context() as patch:
-        _Interrupt(patch, epoch=4)
-        fitted(known, validation=known.csr, checkpoint=checkpoint)
+    with ctrl_c(4), pytest.raises(KeyboardInterrupt):
+        fitted(known, **options)
     rise(4.0)
-    resumed, continued = fitted(known, validation=known.csr, checkpoint=checkpoint, resume=True)
-    assert continued == history
-    assert weights_of(resumed) == weights_of(whole)
-
-
-def test_another_trainings_checkpoint_is_refused(known, tmp_path):
-    checkpoint = tmp_path / "training.checkpoint"
-    fitted(known, checkpoint=checkpoint)
-    for seed, config, ratings, word in [
-        (1, SMALL, known, "seed"),
-        (0, replace(SMALL, dropout=0.1), known, "settings"),
-        (0, SMALL, known.take(np.arange(60)[::-1]), "ratings"),
-    ]:
-        with pytest.raises(CheckpointError, match=f"of a training with another {word}"):
-            fitted(ratings, seed, config, checkpoint=checkpoint, resume=True)
-    with pytest.raises(CheckpointError, match=r"nothing to resume: .*other is not there"):
-        fitted(known, checkpoint=tmp_path / "other", resume=True)
-
-
-def test_a_training_that_diverges_says_so(known):
-    with pytest.raises(SaelibError, match=r"diverged. Lower the learning rate"):
-        fitted(known, config=replace(SMALL, inputs="stars", activation="relu", learning_rate=1e30))
-
-
-def test_a_held_out_loss_that_is_no_number_ends_it(known, monkeypatch, tmp_path):
-    """The losses of training may still be numbers; no epoch would ever be the best."""
-    monkeypatch.setattr(training, "network_loss", lambda *_: math.nan)
-    with pytest.raises(SaelibError, match=r"The loss is nan after epoch 1: .* diverged"):
-        fitted(known, validation=known.csr, checkpoint=tmp_path / "x")
-    assert not list(tmp_path.iterdir())
-
-
-def test_too_few_ratings_are_called_so(known, data):
-    row = known.take(np.zeros(20, dtype=int)).csr.copy()
-    row.data[row.indptr[1] :] = 0
-    row.eliminate_zeros()
-    one_person = replace(known, csr=row)
-    network = fresh(one_person)
-    with pytest.raises(SaelibError, match=r"too few ratings to train on: \d+ in 20 rows, so that"):
-        fit(network, orient(SMALL, one_person), progress=False)
-    few = replace(data, ratings=data.ratings.iloc[:4])
-    with pytest.raises(SaelibError, match=r"too few"):
-        train(few, "plain", epochs=1, progress=False)
-    with pytest.raises(SaelibError, match="No ratings are held out to measure on"):
-        network_loss(network, orient(SMALL, known), csr_array(known.csr.shape))
-
-
-def test_unknown_recipe_and_impossible_epochs(data):
-    with pytest.raises(SaelibError, match="Unknown recipe 'best'; choose one of plain, residuals"):
-        train(data, "best")
-    with pytest.raises(
-        SaelibError, match="0 is not a number of epochs; expected whole numbers of at least 1"
-    ):
-        train(data, epochs=0)
-
-
-def test_a_recipe_is_more_cautious_where_ratings_are_few():
-    """Twice as much decay, facts and shrinkage at a sixteenth of a million; half as much raters."""
-    recipe = NetworkConfig(weight_decay=3.5, facts=1.0, raters=0.8, shrinkage=5.0, caution=0.25)
-    few = recipe.for_ratings(62_500)
-    assert (few.weight_decay, few.facts, few.raters, few.shrinkage) == (7.0, 2.0, 0.4, 10.0)
-    assert few.for_ratings(62_500) == few, "once"
-    assert recipe.for_ratings(1_000_000) == replace(recipe, caution=0.0)
-
-
-def test_the_network_of_few_ratings_is_made_by_the_cautious_recipe(known):
-    recipe = replace(RECIPES["default"].networks[0], hidden=(4,))
-    oriented = orient(recipe, known)
-    assert oriented.config == recipe.for_ratings(known.csr.nnz) != recipe
-    network = build(oriented, 0)
-    assert network.config.shrinkage == oriented.config.shrinkage
-    assert network.row_scale == oriented.config.facts
-
-
-def test_the_one_cycle_turns_learning_rate_and_momentum_against_each_other():
-    """Smith and Topin 2018: where the rate is highest, momentum is lowest."""
-    optimizer = torch.optim.AdamW([{"params": [torch.ones(1, requires_grad=True)], "rate": 1.0}])
-    found = {}
-    for done in (0.0, 0.1, 0.55, 1.0):
-        _set_pace(optimizer, 0.01, done)
-        found[done] = (optimizer.param_groups[0]["lr"], *optimizer.param_groups[0]["betas"])
-    expected = {0.0: (0.0004, 0.95, 0.999), 0.1: (0.01, 0.85, 0.999)}
-    expected |= {0.55: (0.005, 0.90, 0.999), 1.0: (0.0, 0.95, 0.999)}
-    for done, values in expected.items():
-        assert found[done] == pytest.approx(values, abs=1e-9), done
-
-
-def test_the_pace_is_set_at_every_step_of_a_one_cycle_training(known, monkeypatch):
-    paces = []
-    monkeypatch.setattr(training, "_set_pace", lambda optimizer, rate, done: paces.append(done))
-    fitted(known, config=replace(SMALL, one_cycle=True))
-    steps = SMALL.epochs * SMALL.n_batches
-    np.testing.assert_allclose(paces, np.arange(steps) / steps)
+    resumed, continued = fitted(known, resume=True, **options)
+    assert (weights_of(resumed), continued) == (weights_of(whole), history)
 
 
 def test_a_trained_network_can_be_trained_again(known):
-    """A second training moves it once a step, and afterwards its gradients are the caller's."""
-    network, _ = fitted(known)
-    again, _ = fitted(known)
+    network, again = fitted(known)[0], fitted(known)[0]
+    before = weights_of(network)
     for part in (network, again):
-        fit(part, orient(replace(SMALL, epochs=2), known), seed=3, progress=False)
-    assert weights_of(network) == weights_of(again)
-    fresh_optimizer_moves = weights_of(again)
-    again.loss(torch.from_numpy(known.csr.toarray()))[0].backward()
-    assert again.outputs.weight.grad is not None
-    assert weights_of(again) == fresh_optimizer_moves
+        fit(part, known, seed=3, progress=False)
+    assert weights_of(network) == weights_of(again) != before
 
 
-def test_the_networks_of_a_recipe_start_from_seeds_of_their_own(known):
-    """Two networks with the same settings would else be twice the same one."""
-    twice = Recipe((SMALL, SMALL))
-    first, second = fit_networks(twice, known, progress=False)[0].models
-    assert weights_of(first.network) == weights_of(fitted(known)[0])
-    assert weights_of(second.network) == weights_of(fitted(known, seed=1000)[0])
+# -- What is kept -----------------------------------------------------------------------------
 
 
-def test_a_network_may_want_more_in_its_loss(known, monkeypatch):
-    """As a member of the family does: the training loop asks the network, and nothing else."""
+@each_kind
+def test_the_epoch_with_the_lowest_error_of_validation_ratings_is_kept(parts, config):
+    known, others = parts
+    config = replace(config, epochs=40, n_batches=10, learning_rate=0.01)
+    network, history = fitted(known, config, validation=others.csr)
+    losses = history.validation_loss
+    assert len(losses) == len(history.train_loss) == 40
+    assert min(losses) < 0.9 * losses[0]
+    assert history.best_epoch == int(np.argmin(losses)) + 1
+    ratings, features = lay_out(config, known)
+    asked = others.csr if config.rows == "people" else others.csr.T.tocsr()
+    assert network_loss(network, ratings, asked, features) == pytest.approx(min(losses), rel=1e-6)
+    assert not network.training
 
-    class Bound(StackedAutoencoder):
-        def loss(self, ratings, row_features=None, done=1.0):
-            loss, error = super().loss(ratings, row_features, done)
-            return loss + 10 * self.encode(ratings, row_features).square().mean(), error
 
-    free, _ = fitted(known)
-    monkeypatch.setattr(training, "member", lambda name: Bound)
-    bound, _ = fitted(known)
-    codes = [network.codes(known.csr) for network in (free, bound)]
-    assert np.square(codes[1]).mean() < 0.5 * np.square(codes[0]).mean()
+def test_without_validation_ratings_the_last_epoch_is_kept(known):
+    network, history = fitted(known)
+    assert (history.best_epoch, history.validation_loss) == (SMALL.epochs, [])
+    assert not (network.training or history.interrupted)
+
+
+def test_ctrl_c_is_raised_unless_the_best_epoch_so_far_is_to_be_kept(known):
+    with ctrl_c(4), pytest.raises(KeyboardInterrupt):
+        fitted(known, CONSTANT)
+    with ctrl_c(1), pytest.raises(KeyboardInterrupt):
+        fitted(known, CONSTANT, keep=True)
+    with ctrl_c(4):
+        network, history = fitted(known, CONSTANT, keep=True)
+    assert history.interrupted and not network.training
+    assert history.best_epoch == len(history.train_loss) == 3
+    # At a constant rate three epochs of six are three epochs of three.
+    assert weights_of(network) == weights_of(fitted(known, replace(CONSTANT, epochs=3))[0])
+
+
+def test_decay_shrinks_matrices_and_leaves_biases_alone(known):
+    loose, tight = (fitted(known, replace(CONSTANT, decay=d))[0] for d in (0.0, 20.0))
+    assert tight.outputs.weight.norm() < 0.7 * loose.outputs.weight.norm()
+    # 30 steps shrink a weight without gradient to 0.98 ** 30 = 0.55 of itself.
+    assert tight.input_bias.norm() > 0.75 * build(CONSTANT, known).input_bias.norm()
+
+
+def test_the_rate_of_one_cycle_rises_for_a_tenth_of_the_steps_and_falls_to_0(known, monkeypatch):
+    """Smith and Topin 2018: where the rate is highest, momentum is lowest."""
+    met, step = [], torch.optim.AdamW.step
+
+    def watched(optimizer, *of):
+        met.extend((group["lr"], group["betas"][0]) for group in optimizer.param_groups[:1])
+        return step(optimizer, *of)
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", watched)
+    fitted(known, replace(SMALL, n_batches=10, epochs=10))
+    rates, momenta = np.array(met).T
+    assert len(rates) == 100 and abs(rates.argmax() - 9) <= 1
+    assert (rates[0], rates.max()) == pytest.approx((4e-5, 1e-3)) and rates[-1] < 1e-6
+    assert (momenta[0], momenta.min(), momenta[-1]) == pytest.approx((0.95, 0.85, 0.95), abs=1e-4)
+    met.clear()
+    fitted(known, CONSTANT)
+    assert set(met) == {(1e-3, 0.9)}
+
+
+def test_what_a_network_over_films_learned_of_its_people_is_its_own_columns(known):
+    network, _ = fitted(known, FILMS)
+    ratings, facts = lay_out(FILMS, known)
+    whole = network.apply_to(lambda *row: network.head.stars(network(*row)), ratings, facts).T
+    rows = np.array([7, 0, 59])
+    np.testing.assert_allclose(known_stars(network, known)(rows), whole[rows], atol=1e-5)
+
+
+# -- What is refused --------------------------------------------------------------------------
+
+
+class Evil:
+    def __reduce__(self):
+        return os.system, ("touch executed",)
+
+
+@pytest.mark.parametrize("kind", ["missing", "none", "cut", "foreign", "pickle"])
+def test_a_checkpoint_that_is_none_is_refused_and_nothing_in_it_runs(
+    known, kind, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    path = None if kind == "none" else tmp_path / "training"
+    if kind == "cut":
+        fitted(known, checkpoint=path)
+        path.write_bytes(path.read_bytes()[:-100])
+    elif kind == "foreign":
+        torch.save({"weights": torch.ones(3)}, path)
+    elif kind == "pickle":
+        path.write_bytes(pickle.dumps(Evil(), protocol=2))
+    message = "no checkpoint to go on from" if kind in ("missing", "none") else "is no checkpoint"
+    with pytest.raises(SaelibError, match=rf"(?s){message}.*start afresh"):
+        fitted(known, checkpoint=path, resume=True)
+    assert not (tmp_path / "executed").exists()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"seed": 1}, {"config": replace(SMALL, dropout=0.1)}, {"rows": np.arange(59)}],
+    ids=str,
+)
+def test_a_checkpoint_of_another_training_is_refused(known, other, tmp_path):
+    path = tmp_path / "training"
+    fitted(known, checkpoint=path)
+    ratings = known.take(other.pop("rows")) if "rows" in other else known
+    with pytest.raises(SaelibError, match="is of another training"):
+        fitted(ratings, checkpoint=path, resume=True, **other)
+
+
+def test_an_error_that_is_no_number_ends_the_training(parts, monkeypatch, tmp_path):
+    known, others = parts
+    with pytest.raises(SaelibError, match=r"no number after epoch 1: .*Lower the learning rate"):
+        fitted(known, replace(RECIPES["plain"], learning_rate=1e30, epochs=2))
+    monkeypatch.setattr(training, "network_loss", lambda *_: math.nan)
+    with pytest.raises(SaelibError, match="no number after epoch 1"):
+        fitted(known, validation=others.csr, checkpoint=tmp_path / "x")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("changes", "tables", "columns"),
+    [({}, 3, 40), ({"rows": "films"}, 3, 60), ({"inputs": "residuals"}, 2, 40)],
+    ids=["people", "films", "no mask"],
+)
+def test_a_training_that_does_not_fit_into_memory_is_refused(
+    known, monkeypatch, changes, tables, columns
+):
+    """Weights, gradients, two moments and the best epoch's weights; and 40 bytes a rating."""
+    needed = 5 * 4 * tables * columns * 8 + 40 * known.csr.nnz
+
+    def free(n: int) -> None:
+        monkeypatch.setattr(training.psutil, "virtual_memory", lambda: SimpleNamespace(available=n))
+
+    free(needed)
+    build(replace(SMALL, **changes), known)
+    free(needed - 1)
+    with pytest.raises(SaelibError, match=r"Training 8 units on .* Take the recipe `large`"):
+        build(replace(SMALL, **changes), known)
+
+
+# -- Several processes ------------------------------------------------------------------------
+
+# What one of two processes does: it ends in the second epoch, as if it had been killed.
+ENDS = """
+import os, runpy, sys
+from itertools import count
+from saelib.autoencoder import StackedAutoencoder
+steps, loss = count(), StackedAutoencoder.loss
+def end(*of):
+    if os.environ["RANK"] == "1" and next(steps) == 75:
+        os._exit(9)
+    return loss(*of)
+StackedAutoencoder.loss = end
+sys.argv = ["saelib", *sys.argv[1:]]
+runpy.run_module("saelib", run_name="__main__")
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_end_where_one_does_and_one_that_ends_takes_the_other_along(tmp_path):
+    """With films enough for as many batches an epoch as one process makes."""
+    made_up(60, 130).ratings.to_csv(tmp_path / "mine.csv", index=False)
+    (tmp_path / "ends.py").write_text(ENDS)
+
+    def trained(name: str, *start: str) -> subprocess.CompletedProcess:
+        command = f"train --ratings mine.csv --scale 1 5 --epochs 5 --output {name}.safetensors"
+        command = [sys.executable, *start, *command.split()]
+        environment = os.environ | {"OMP_NUM_THREADS": "1"}
+        return subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=240
+        )
+
+    two = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    one, both = trained("one", "-m", "saelib"), trained("two", *two, "-m", "saelib")
+    assert (one.returncode, both.returncode) == (0, 0), one.stderr + both.stderr
+    assert both.stdout.count("RMSE of validation ratings") == 1, "only the first one speaks"
+    errors = [
+        Model.load(tmp_path / f"{name}.safetensors").validation_rmse for name in ("one", "two")
+    ]
+    assert errors[1] == pytest.approx(errors[0], abs=0.02)
+    ended = trained("ended", *two, "ends.py")
+    assert ended.returncode != 0
+    assert ended.stderr.count("Error: Another process has ended, so this one ends, too.") == 1
+    made = {path.name for path in tmp_path.glob("ended.*")}
+    assert made == {"ended.checkpoint"}, "--resume can go on"

@@ -1,0 +1,246 @@
+"""A new person's vector against a general optimiser, and what is known of them thereby."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from scipy.optimize import minimize
+from scipy.sparse import csr_array
+from scipy.special import expit, log_expit
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from saelib import fold_in as module
+from saelib.errors import SaelibError
+from saelib.fold_in import BIAS_SPREAD, SPREAD, FoldIn, most_probable
+from saelib.matrix import People, RatingMatrix
+from saelib.recipes import RECIPES
+from saelib.training import build, fit
+
+CONFIG = replace(RECIPES["default"], hidden=(12,), n_batches=10, epochs=8)
+THRESHOLDS = np.array([-2.5, -1, 0.2, 2])
+
+
+@pytest.fixture(scope="module")
+def known(data):
+    return RatingMatrix.from_dataset(data)
+
+
+@pytest.fixture(scope="module")
+def network(known):
+    network = build(CONFIG, known)
+    fit(network, known, progress=False)
+    return network
+
+
+@pytest.fixture(scope="module")
+def fold_in(network, known) -> FoldIn:
+    return FoldIn.of(network, known)
+
+
+@pytest.fixture(scope="module")
+def wide(fold_in) -> FoldIn:
+    """Of 3,000 films, with directions that matter less and less."""
+    rng = np.random.default_rng(0)
+    return replace(
+        fold_in,
+        codes=(rng.normal(size=(3000, 31)) * 3 / np.arange(1, 32)).astype(np.float32),
+        average=rng.normal(size=3000).astype(np.float32),
+        by_feature=rng.normal(size=(3000, len(fold_in.usual))).astype(np.float32) / 10,
+        directions=np.zeros((3000, fold_in.directions.shape[1]), np.float32),
+        thresholds=THRESHOLDS,
+    )
+
+
+def someone(wide: FoldIn, n: int, seed: int, stars: float = 0) -> np.ndarray:
+    """(3000,) stars of a person with n ratings, or the same stars for all of these."""
+    rng, row = np.random.default_rng(seed), np.zeros(3000, np.float32)
+    films = rng.choice(3000, n, replace=False)
+    scores = wide.codes[films] @ rng.normal(size=31) + rng.logistic(size=n)
+    row[films] = stars or 1 + np.searchsorted(THRESHOLDS, scores)
+    return row
+
+
+# -- The most probable vector -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n", [1, 20, 700, 2300])
+@pytest.mark.parametrize("stars", [0, 5, 1], ids=["a taste", "all fives", "all ones"])
+def test_the_most_probable_vector_is_what_a_general_optimiser_finds(wide, stars, n):
+    """Few ratings and very many, and answers that pull the vector far away from its prior."""
+    rng, row = np.random.default_rng(n), someone(wide, n, n, stars)
+    films = row.nonzero()[0]
+    expected, codes = rng.normal(size=n), wide.codes[films]
+    edges, at = np.concatenate([[-np.inf], THRESHOLDS, [np.inf]]), row[films].astype(int)
+    below, above = edges[at - 1], edges[at]
+
+    def loss(vector):  # minus the log posterior, up to a constant
+        scores = expected + codes.astype(float) @ vector
+        return vector @ vector / 2 - (log_expit(scores - below) + log_expit(above - scores)).sum()
+
+    [found] = most_probable(codes[None], below[None], above[None], expected[None])
+    best = minimize(loss, rng.normal(size=31), method="BFGS", options={"gtol": 1e-6})
+    assert loss(found) <= best.fun + 1e-5
+    np.testing.assert_allclose(found, best.x, atol=5e-3)
+
+
+@pytest.mark.parametrize("block", [60_000, module.BLOCK])
+def test_people_folded_in_together_are_as_if_alone(wide, block, monkeypatch):
+    monkeypatch.setattr(module, "BLOCK", block)
+    counts = [0, 1, 1, 3, 17, 30, 31, 60, 200, 700, 1500, 2300, 0, 45, 45, 45]
+    rows = [someone(wide, n, i, {7: 5, 10: 1}.get(i, 0)) for i, n in enumerate(counts)]
+    people = People.who_rated(csr_array(np.array(rows)))
+    together = wide.vectors(people)
+    alone = np.vstack([wide.vectors(people[i : i + 1]) for i in range(len(counts))])
+    np.testing.assert_allclose(together, alone, atol=5e-3)
+    assert not together[0].any() and np.abs(together[1:12]).max(axis=1).min() > 0.01
+
+
+@pytest.mark.parametrize("n", [1, 5])
+def test_folding_in_asks_one_thread_for_its_small_products(fold_in, known, monkeypatch, n):
+    threads, climb = set(), module.most_probable
+
+    def blas() -> set[int]:
+        return {lib["num_threads"] for lib in threadpool_info() if lib["user_api"] == "blas"}
+
+    monkeypatch.setattr(module, "most_probable", lambda *of: threads.update(blas()) or climb(*of))
+    with threadpool_limits(2, user_api="blas"):
+        fold_in.vectors(known.people[:n])
+        assert blas() == {2}
+    assert threads == {1}
+
+
+# -- From a network ---------------------------------------------------------------------------
+
+
+def test_the_prior_is_how_people_of_the_training_vary(network, known, fold_in):
+    """In the coordinates of the codes people vary by 1; here films' scores do as in the network."""
+    vectors = np.column_stack([network.outputs.weight.detach(), network.outputs.bias.detach()])
+    rows = known.csr.T.tocsr(), known.facts
+    last = network.apply_to(lambda *row: network.last_layer(network.encode(*row)[1]), *rows)
+    last = np.column_stack([last, np.ones(40)])
+    own = fold_in.codes[:, :-1]
+    np.testing.assert_allclose(
+        own @ own.T, SPREAD**2 * last @ np.cov(vectors.T) @ last.T, atol=2e-3
+    )
+    people = network.column_bias.numpy()
+    slope = network.head.slope.item()
+    np.testing.assert_allclose(fold_in.codes[:, -1], BIAS_SPREAD * slope * people.std(), rtol=1e-3)
+    # Whoever is average in everything has the mean of all people's scores.
+    scores = network.apply_to(network, *rows).mean(axis=1)
+    usual = People.who_rated(csr_array((1, 40), dtype=np.float32))
+    np.testing.assert_allclose(fold_in.expected(usual)[0], scores, atol=2e-3)
+    np.testing.assert_array_equal(fold_in.scores(usual), fold_in.expected(usual))
+
+
+def test_a_person_of_the_training_is_predicted_about_as_the_network_does(known):
+    config = replace(CONFIG, epochs=40, decay=0.5, caution=0.0)
+    network = build(config, known)
+    fit(network, known, progress=False)
+    stars, rated = known.csr.toarray(), known.csr.toarray() > 0
+    found = FoldIn.of(network, known).predict(known.people)
+    assert np.sqrt(np.mean((found - stars)[rated] ** 2)) < 0.6 * stars[rated].std()
+
+
+def test_scores_distributions_and_expected_stars_say_the_same(fold_in, known):
+    people, some = known.people[:8], np.array([7, 0])
+    stars, p = fold_in.predict(people), fold_in.distribution(people)
+    assert p.shape == (8, 40, 5) and (p >= 0).all()
+    np.testing.assert_allclose(p.sum(-1), 1, atol=1e-5)
+    np.testing.assert_allclose(p @ np.arange(1, 6), stars, atol=1e-4)
+    np.testing.assert_allclose(fold_in.distribution(people, some), p[:, some], atol=1e-6)
+
+
+def test_what_is_not_told_is_average_and_what_is_told_or_seen_makes_a_difference(fold_in, known):
+    width = known.about.shape[1]
+    nobody = csr_array((1, 40), dtype=np.float32)
+    seen = csr_array(np.eye(1, 40, 5, dtype=np.float32))
+    silent = fold_in.predict(People.who_rated(nobody))
+    nothing = People.who_rated(nobody, np.zeros((1, width), np.float32))
+    np.testing.assert_array_equal(fold_in.predict(nothing), silent)
+    told = np.eye(1, width, 0, dtype=np.float32)
+    women = People.who_rated(nobody, told)
+    features, usual = fold_in._features(women)[0], fold_in.usual
+    first = fold_in.directions.shape[1]
+    np.testing.assert_allclose(features[first : first + 2], [fold_in.demographics, 0])
+    np.testing.assert_array_equal(features[first + 2 :], usual[first + 2 :])
+    for other in (women, People(nobody, seen)):
+        assert np.abs(fold_in.predict(other) - silent).max() > 1e-4
+
+
+def test_a_film_that_nobody_rated_is_told_apart_by_its_genres(data):
+    movies = data.movies.copy()
+    movies.loc[[5, 6], "genres"] = ["Horror", "Musical"]
+    movies.loc[[5, 6], "year"] = [1931, 1999]
+    movies.loc[range(10, 20), "genres"] = "Horror"
+    horror = data.ratings["movie_id"].isin(movies["movie_id"].iloc[10:20])
+    stars = np.where(horror, 5, data.ratings["rating"] - 1).clip(1, 5).astype("float32")
+    unrated = data.ratings["movie_id"].isin(movies["movie_id"].iloc[[5, 6]])
+    known = RatingMatrix.from_dataset(
+        replace(data, movies=movies), data.ratings.assign(rating=stars)[~unrated]
+    )
+    network = build(CONFIG, known)
+    fit(network, known, progress=False)
+    found = FoldIn.of(network, known).predict(known.people).mean(axis=0)
+    assert found[5] > found[6] + 0.05
+
+
+def test_scores_that_are_no_distribution_cannot_be_folded_in(known):
+    with pytest.raises(SaelibError, match="the head must be 'ordered'"):
+        FoldIn.of(build(replace(CONFIG, head="squared"), known), known)
+
+
+# -- How surely -------------------------------------------------------------------------------
+
+
+def test_the_posterior_is_the_curvature_at_the_most_probable_vector(fold_in, known):
+    """Of minus the log posterior, by differences; and so is how sharply stars tell a score."""
+    person = known.people[3:4]
+    found, vector = fold_in.posterior(person), fold_in.vectors(person)[0]
+    films, stars = person.stars.indices, person.stars.data.astype(int)
+    edges = np.concatenate([[-np.inf], fold_in.thresholds, [np.inf]]).astype(float)
+    codes, expected = fold_in.codes.astype(float), fold_in.expected(person)[0].astype(float)
+
+    def slope(v):
+        at = expected[films] + codes[films] @ v
+        least, more = expit(at - edges[stars - 1]), expit(at - edges[stars])
+        return v - (1 - least - more) @ codes[films]
+
+    assert np.abs(slope(vector)).max() < 0.02, "it is the top of the hill"
+    steps = 1e-4 * np.eye(len(vector))
+    curvature = [(slope(vector + s) - slope(vector - s)) / 2e-4 for s in steps]
+    np.testing.assert_allclose(
+        found.covariance @ np.array(curvature), np.eye(len(vector)), atol=1e-3
+    )
+    np.testing.assert_allclose(found.scores, expected + codes @ vector, atol=1e-4)
+    np.testing.assert_array_equal(found.codes, fold_in.codes)
+
+    def log_p(shift):
+        above = expit(found.scores[:, None] + shift - fold_in.thresholds.astype(float))
+        return np.log(-np.diff(above, axis=1, prepend=1, append=0))
+
+    curved = (2 * log_p(0) - log_p(1e-3) - log_p(-1e-3)) / 1e-6
+    np.testing.assert_allclose(found.sharpness, (np.exp(log_p(0)) * curved).sum(axis=1), rtol=1e-3)
+
+
+def test_who_has_told_more_is_known_better(fold_in, known):
+    def variances(person: People) -> np.ndarray:
+        found = fold_in.posterior(person)
+        return np.einsum("ij,jk,ik->i", found.codes, found.covariance, found.codes)
+
+    few = known.csr[:1].copy()
+    few.data[3:] = 0
+    few.eliminate_zeros()
+    people = [csr_array((1, 40), dtype=np.float32), few, known.csr[:1]]
+    nobody, little, much = (variances(People.who_rated(stars)) for stars in people)
+    assert (little < nobody).all() and (much < little).all()
+
+
+def test_a_code_of_width_1_can_be_folded_in(data, known):
+    network = build(replace(CONFIG, hidden=(1,)), known)
+    fit(network, known, progress=False)
+    found = FoldIn.of(network, known)
+    assert torch.isfinite(torch.from_numpy(found.predict(known.people))).all()
+    assert found.posterior(known.people[:1]).covariance.shape[0] == found.codes.shape[1]
