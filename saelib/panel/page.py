@@ -82,7 +82,8 @@ class Page(RequestHandler):
             }.get(status_code, self._reason)
             gone = _("Nothing answers. Is the server still running, and is there a place?")
             texts = {"title": _("What to watch next"), "said": said, "closed": gone}
-            self.render(str(HERE / "page.html"), language=self.language, **texts)
+            told = texts | {"language": self.language, "status": status_code}
+            self.render(str(HERE / "page.html"), **told)
 
 
 class Visit(WebSocketHandler, Page):  # type: ignore[misc]
@@ -177,6 +178,8 @@ def serve(
 
     async def run() -> None:
         app = application(recommender, token, host=name, visitors=visitors, language=language)
+        if not 1 <= port < 2**16:
+            raise OSError(_("a port goes from 1 to 65535"))
         app.listen(port, ip, max_body_size=10_000)
         print(_("The panel opens in a browser with this link: {link}").format(link=link))
         if everywhere:
@@ -190,6 +193,6 @@ def serve(
     try:
         with speaking(language or ENGLISH), suppress(KeyboardInterrupt):
             asyncio.run(run())
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         said = _("There is no page at --ip {ip} --port {port} ({error}); try others.")
         raise SaelibError(said.format(ip=ip, port=port, error=error)) from None

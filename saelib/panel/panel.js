@@ -243,10 +243,10 @@ function render({ model, el }) {
   el.replaceChildren(
     gone,
     offer,
-    h("header", {}, h("h1", {}, words.title), h("p", {}, words.about)),
+    h("div", { class: "title" }, h("h1", {}, words.title), h("p", {}, words.about)),
     body,
     reported,
-    h("footer", {}, save, load, file, restart),
+    h("div", { class: "foot" }, save, load, file, restart),
   );
 
   const kept = () => sessionStorage.getItem(words.store);

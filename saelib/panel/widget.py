@@ -35,11 +35,14 @@ class RatingPanel(anywidget.AnyWidget):
             words["gone"] += " " + _("Run the cell again.")
         words["store"] += self._replace_earlier()  # what a tab keeps is of this panel alone
         super().__init__(view=self.desk.hear({"do": "look"}), words=words)
-        self.on_msg(lambda _, message, buffers: self.act(**message))
+        self.on_msg(lambda _, message, buffers: self._hear(message))
 
     def act(self, do: str, **told: object) -> None:
         """Do what a person does, as in `act("rate", film="50", stars=4)`; see `Desk`."""
-        self.view = self.desk.hear({"do": do, **told})
+        self._hear({"do": do, **told})
+
+    def _hear(self, message: object) -> None:
+        self.view = self.desk.hear(message)
 
     def _replace_earlier(self) -> str:
         """Close what the last run of this cell made; return the panel's place in the notebook."""
