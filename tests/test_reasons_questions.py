@@ -49,7 +49,8 @@ def test_shares_are_what_leaving_a_film_out_does(recommender):
         like = model.liking.distribution(person)[0, at][:, 3:].sum(axis=1)
         return {"see": model.ease.scores(person)[0, at], "like": like}
 
-    whole, stars = answers(TOLD), recommender.predict(TOLD)[at]
+    whole = answers(TOLD)
+    stars = recommender.answers(recommender.encode(TOLD), at).stars[0]
     less = {film: answers(without(TOLD, film)) for film in {*TOLD.ratings, *TOLD.seen}}
     n = {"see": 0, "like": 0}
     for i, found in enumerate(reasons(recommender, TOLD, films, n=9)):

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import reprlib
+from collections import defaultdict
 from collections.abc import Collection, Iterable
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
+from rapidfuzz import fuzz, process
 
 from saelib.errors import SaelibError
 from saelib.language import _
-from saelib.recommend.search import TitleSearch, plain
+from saelib.recommend.search import key, names, parts, plain
 
 MAX_TEXT = 100  # characters of what is shown in a message
+ALIKE = 75  # of 100: below this, what is typed is another title
+BONUS = 20  # for a title that begins so, and again for one that is typed in full
 
 
 def short(value: object) -> str:
@@ -50,10 +54,22 @@ class Catalogue:
         return len(self.films)
 
     @cached_property
-    def titles(self) -> TitleSearch:
-        """The index of all names, made when first asked for."""
-        n_ratings = self.films["n_ratings"].to_numpy()
-        return TitleSearch(self.films["title"].tolist(), self.labels.tolist(), n_ratings)
+    def index(self) -> dict[str, dict[str, list[int]]]:
+        """Positions of films by each spelling of theirs, made when first asked for.
+
+        spelled: by each name and the label, plain. named: by the `key` of each name. partly: by
+        that of each part of a title.
+        """
+        index = {kind: defaultdict[str, list[int]](list) for kind in ("spelled", "named", "partly")}
+        for film, (title, label) in enumerate(zip(self.films["title"], self.labels)):
+            for kind, found in (
+                ("spelled", {*names(title), plain(title), plain(label)}),
+                ("named", {key(name) for name in names(title)}),
+                ("partly", {key(part) for part in parts(title)}),
+            ):
+                for name in found:
+                    index[kind][name].append(film)
+        return {kind: dict(of) for kind, of in index.items()}
 
     def position(self, film: str | int) -> int:
         """The column of a film named by movie_id, or else by title with or without year.
@@ -64,7 +80,7 @@ class Catalogue:
         if name in self._ids:
             return self._ids[name]
         typed, titles = plain(name[:MAX_TEXT]), self.films["title"]
-        alike = self.titles.spelled.get(typed, [])
+        alike = self.index["spelled"].get(typed, [])
         found = [i for i in alike if typed in (plain(titles[i]), plain(self.labels[i]))]
         if len(found) == 1:
             return found[0]
@@ -90,8 +106,23 @@ class Catalogue:
         return self.labels[self.position(film)]
 
     def find(self, text: str, n: int = 20) -> list[int]:
-        """Positions of the n films that a search finds, best first; see `TitleSearch.find`."""
-        return self.titles.find(text, n)
+        """Positions of the n best films that a search finds; of several with one label, one.
+
+        A title typed in full is best, then one that begins so, then whatever is spelled alike;
+        among equals, the most rated.
+        """
+        typed, best = plain(text[:MAX_TEXT]), defaultdict[int, float](float)
+        for name, alike, _row in process.extract(
+            typed, self.index["spelled"].keys(), scorer=fuzz.WRatio, score_cutoff=ALIKE, limit=None
+        ):
+            alike += BONUS * name.startswith(typed) + BONUS * (name == typed)
+            for film in self.index["spelled"][name]:
+                best[film] = max(best[film], alike)
+        for film in self.index["named"].get(key(typed), []):
+            best[film] = max(best[film], 100 + 1.5 * BONUS)
+        rated = self.films["n_ratings"].to_numpy()
+        order = sorted(best, key=lambda film: (-round(best[film] / 4), -rated[film]))
+        return self.first(order, n, ())
 
     def matching(self, genres: Collection[str], decades: Collection[int]) -> np.ndarray:
         """(n_items,) whether a film has one of the genres and is of one of the decades.

@@ -169,7 +169,7 @@ def _read(name: str, content: bytes, own: Scale | None, found: Imported) -> Iter
         raise ValueError(of.format(service=service, scale=scale))
     for n, cells in lines:
         where = _("{file}, line {n}").format(file=name, n=n)
-        if not cells or len(cells) > len(header):
+        if not cells or any(cells[len(header) :]):
             found.left[_("Lines that cannot be read")].append(where)
             continue
         row: Row = dict.fromkeys(COLUMNS, "")

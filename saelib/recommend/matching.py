@@ -69,11 +69,13 @@ class Matcher:
             return
         yield at["tmdb_id"]
         keys = {key(name) for title in (row["title"], row["original"]) for name in names(title)}
-        index, imdb = self._catalogue.titles, numbers["imdb_id"]
-        named = {film for name in keys - {""} for film in index.named.get(name, [])}
+        index, imdb = self._catalogue.index, numbers["imdb_id"]
+        named = {film for name in keys - {""} for film in index["named"].get(name, [])}
         named = {film for film in named if imdb is None or self._imdb.get(film, imdb) == imdb}
-        partly = {film for name in keys - {""} for film in index.partly.get(name, [])}
-        partly |= {film for part in parts(row["title"]) for film in index.named.get(key(part), [])}
+        partly = {film for name in keys - {""} for film in index["partly"].get(name, [])}
+        partly |= {
+            film for part in parts(row["title"]) for film in index["named"].get(key(part), [])
+        }
         there = row["year"] or np.nan
         apart = {film: abs(self._years[film] - there) for film in named | partly | at["movie_id"]}
         # ml-100k has numbers of its own: those of MovieLens.org are of other films there.

@@ -36,18 +36,13 @@ def check_stars(film: str | int, stars: Any, scale: Scale) -> float:
 
 
 class Answers(NamedTuple):
-    """What a model says of n people and k films.
+    """What a model says of n people and k films; the last three may not be known."""
 
-    stars: (n, k) expected, on the data set's scale. score: (n, k) by which a list is sorted. see,
-    like: (n, k) P(see) and P(like), and levels: (n, k, n_levels) the distribution over stars; None
-    where the model knows only stars.
-    """
-
-    stars: np.ndarray
-    score: np.ndarray
-    see: np.ndarray | None = None
-    like: np.ndarray | None = None
-    levels: np.ndarray | None = None
+    stars: np.ndarray  # (n, k) expected, on the data set's scale
+    score: np.ndarray  # (n, k) by which a list is sorted
+    see: np.ndarray | None = None  # (n, k) P(see)
+    like: np.ndarray | None = None  # (n, k) P(like)
+    levels: np.ndarray | None = None  # (n, k, n_levels) the distribution over stars
 
 
 class Recommender:
@@ -122,10 +117,6 @@ class Recommender:
         levels, see = self.model.liking.distribution(people, at), self.model.ease.scores(people, at)
         stars, liked = self.scale.clip(levels @ self.scale.levels), like(levels)
         return Answers(stars, see * liked**LIKING, see, liked, levels)
-
-    def predict(self, profile: Profile) -> np.ndarray:
-        """(n_items,) expected stars of every film of the catalogue. Raises SaelibError."""
-        return self.answers(self.encode(profile)).stars[0]
 
     def recommend(
         self,

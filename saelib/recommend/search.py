@@ -1,15 +1,10 @@
-"""One film, many spellings of its title: found by what somebody types, or by its exact name."""
+"""One film, many spellings of its title: what search and import compare."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections import defaultdict
-from collections.abc import Sequence
 from functools import lru_cache
-
-import numpy as np
-from rapidfuzz import fuzz, process
 
 ARTICLES = frozenset(
     "the a an le la les l un une der die das ein eine el los las lo il gli i o os as".split()
@@ -25,8 +20,6 @@ BRACKETS = re.compile(r"(?<=\s)\(([^()]{3,})\)")
 AKA = re.compile(r"\s*\ba\.?k\.?a\.?\b:?\s*", re.IGNORECASE)
 LAST_ARTICLE = re.compile(r"^(.*),\s*([^\W\d]{1,3})['’]?$")
 PARTS = re.compile(r":\s+|\s+[-–—]\s+")
-ALIKE = 75  # of 100: below this, what is typed is another title
-BONUS = 20  # for a title that begins so, and again for one that is typed in full
 
 
 @lru_cache(maxsize=100_000)
@@ -68,42 +61,3 @@ def _article_first(name: str) -> str:
     found = LAST_ARTICLE.match(name.strip())
     is_article = found and plain(found[2]) in ARTICLES
     return plain(f"{found[2]} {found[1]}" if found and is_article else name)
-
-
-class TitleSearch:
-    """All titles of a catalogue, taken apart once.
-
-    spelled, named, partly: positions of films by each name and label, plain; by the `key` of each
-    name; by that of each part of a title.
-    """
-
-    def __init__(self, titles: Sequence[str], labels: Sequence[str], n_ratings: np.ndarray):
-        """titles, labels: (n_items,), without and with the year. n_ratings: (n_items,)."""
-        self._labels, self._n_ratings = labels, n_ratings
-        self.spelled, self.named, self.partly = (defaultdict[str, list[int]](list) for _ in "123")
-        for film, (title, label) in enumerate(zip(titles, labels)):
-            for index, found in (
-                (self.spelled, {*names(title), plain(title), plain(label)}),
-                (self.named, {key(name) for name in names(title)}),
-                (self.partly, {key(part) for part in parts(title)}),
-            ):
-                for name in found:
-                    index[name].append(film)
-        self._choices = list(self.spelled)
-
-    def find(self, text: str, n: int = 20) -> list[int]:
-        """Positions of at most n films, best first; of several with one label, the most rated.
-
-        A title typed in full is best, then one that begins so, then whatever is spelled alike.
-        """
-        typed, best = plain(text[:100]), defaultdict[int, float](float)
-        for name, alike, _row in process.extract(
-            typed, self._choices, scorer=fuzz.WRatio, score_cutoff=ALIKE, limit=None
-        ):
-            alike += BONUS * name.startswith(typed) + BONUS * (name == typed)
-            for film in self.spelled[name]:
-                best[film] = max(best[film], alike)
-        for film in self.named.get(key(typed), []):
-            best[film] = max(best[film], 100 + 1.5 * BONUS)
-        order = sorted(best, key=lambda film: (-round(best[film] / 4), -self._n_ratings[film]))
-        return list({self._labels[film]: film for film in reversed(order)}.values())[::-1][:n]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -18,51 +18,32 @@ from saelib.recommend.recommender import Recommender, check_stars
 
 # Seconds: keys pressed one after the other come sooner; who looks at the list in between, later.
 PAUSE = 1.0
-
-
-@dataclass(frozen=True)
-class _State:
-    """What `undo` brings back; nothing in it is changed, another one is made. Films are movie_ids.
-
-    table: to rate. ticks: to say of that they were seen. asked, offered: all that came there
-    without the person's doing, and are not to come again.
-    """
-
-    profile: Profile
-    table: Collection[str] = ()
-    ticks: Collection[str] = ()
-    asked: Collection[str] = ()
-    offered: Collection[str] = ()
+STATE = ("profile", "table", "ticks", "_asked", "_offered")  # what `undo` brings back
 
 
 class Session:
     """A sitting with a recommender: tick, rate, tell, reject, undo. No widgets in it.
 
     Films are named by movie_id or title and come back as movie_id in text. Every change is checked
-    before it is made: where it is refused with a SaelibError, nothing has changed.
+    before it is made: where it is refused with a SaelibError, nothing has changed. What follows is
+    to be read only; a change puts another object in its place.
+
+    profile: what was told. table: the films to rate, in the order in which they came, the rated and
+    the open ones. ticks: those of which the person can say that they have seen them, ticked or not.
     """
 
     def __init__(self, recommender: Recommender, clock: Callable[[], float] = time.monotonic):
         """clock: tells the seconds that part one change of a film's stars from the next."""
         self.recommender, self._clock = recommender, clock
-        self._state = _State(Profile(dataset=recommender.dataset))
-        self._past: list[_State] = []
+        self._past: list[list[Any]] = []
         self._last = ("", 0.0)  # the film whose stars were the last change, and when that was
+        self._begin(Profile(dataset=recommender.dataset))
 
-    @property
-    def profile(self) -> Profile:
-        """What was told; change it through the methods only."""
-        return self._state.profile
-
-    @property
-    def table(self) -> list[str]:
-        """The films to rate, in the order in which they came: the rated and the open ones."""
-        return list(self._state.table)
-
-    @property
-    def ticks(self) -> list[str]:
-        """The films of which the person can say that they have seen them, ticked or not."""
-        return list(self._state.ticks)
+    def _begin(self, profile: Profile, added: Iterable[str] = ()) -> None:
+        self.profile, self.ticks = profile, list(profile.seen)
+        self.table = _joined(profile.ratings, added)
+        # All that came to the table or to the ticks unasked, and is not to come again.
+        self._asked, self._offered = list[str](), list[str]()
 
     @property
     def has_told(self) -> bool:
@@ -84,16 +65,15 @@ class Session:
         Changes of one film's stars, each within PAUSE of the one before, are one for `undo`; where
         they end as they began, they are none.
         """
-        name, now = self._id(film), self._clock()
+        name, now, (last, before) = self._id(film), self._clock(), self._last
         ratings = {other: x for other, x in self.profile.ratings.items() if other != name}
         if stars is not None:
             ratings[name] = check_stars(film, stars, self.recommender.scale)
-        if ratings != self.profile.ratings:
-            going_on = self._last[0] == name and now - self._last[1] < PAUSE
-            self._tell({"ratings": ratings}, table=_joined(self.table, [name]))
-            if going_on:
+        if self._tell(ratings=ratings):
+            self.table = _joined(self.table, [name])
+            if last == name and now - before < PAUSE:
                 self._past.pop()
-            if self._past[-1].profile == self.profile:
+            if self._past[-1][0] == self.profile:
                 self._past.pop()
             else:
                 self._last = (name, now)
@@ -101,63 +81,66 @@ class Session:
     def tick(self, film: str | int, seen: bool = True) -> None:
         """Say that a film was seen, or that it was not: then its stars go, too."""
         name, profile = self._id(film), self.profile
-        if seen and not self.has_seen(name):  # it may be asked about once more
-            asked = _without(self._state.asked, name)
-            self._tell({"seen": [*profile.seen, name]}, asked=asked)
-        elif not seen:
+        if not seen:
             ratings = {other: x for other, x in profile.ratings.items() if other != name}
-            self._tell({"seen": _without(profile.seen, name), "ratings": ratings})
+            self._tell(seen=_without(profile.seen, name), ratings=ratings)
+        elif not self.has_seen(name) and self._tell(seen=[*profile.seen, name]):
+            self._asked = _without(self._asked, name)  # it may be asked about once more
 
     def saw(self, film: str | int) -> None:
         """Say that a recommended film was seen: ticked, and on the table for its stars."""
         name = self._id(film)
         if not self.has_seen(name):
             self.tick(name)
-            self._put(table=_joined(self.table, [name]), ticks=_joined(self.ticks, [name]))
+            self.table, self.ticks = _joined(self.table, [name]), _joined(self.ticks, [name])
 
     def add(self, film: str | int) -> None:
         """Put a film on the table, to be rated, and to stay there."""
-        name, state = self._id(film), self._state
-        if name not in state.table or name in state.asked:
-            self._change(table=_joined(state.table, [name]), asked=_without(state.asked, name))
+        name = self._id(film)
+        if name not in self.table or name in self._asked:
+            self._change()
+            self.table, self._asked = _joined(self.table, [name]), _without(self._asked, name)
 
     def reject(self, film: str | int, rejected: bool = True) -> None:
         """Never recommend this film, or recommend it again."""
         name, before = self._id(film), self.profile.rejected
-        self._tell({"rejected": _joined(before, [name]) if rejected else _without(before, name)})
+        self._tell(rejected=_joined(before, [name]) if rejected else _without(before, name))
 
     def tell(
         self, gender: str | None = None, age: float | None = None, occupation: str | None = None
     ) -> None:
         """Say who you are; None: prefer not to say."""
-        told: dict[str, Any] = {"gender": gender, "age": age, "occupation": occupation}
-        self.recommender.encode(replace(self.profile, **told), empty=True)
-        self._tell(told)
+        told = replace(self.profile, gender=gender, age=age, occupation=occupation)
+        self.recommender.encode(told, empty=True)
+        self._tell(**vars(told))
 
     def take(self, profile: Profile) -> None:
         """Take a profile in place of what was told. Films that were added to the table stay."""
         told = self._checked(profile)
-        added = [film for film in self.table if film not in self._state.asked]
-        self._change(**vars(_State(told, _joined(told.ratings, added), told.seen)))
+        self._change()
+        self._begin(told, [film for film in self.table if film not in self._asked])
 
     def add_profile(self, profile: Profile) -> None:
         """Add what a profile tells to what was told; its stars win, one `undo` takes it back."""
         told, before = vars(self._checked(profile)), vars(self.profile)
         joined = {key: told[key] or before[key] for key in before}
         joined |= {key: _joined(before[key], told[key]) for key in FILMS}
-        joined["ratings"] = before["ratings"] | told["ratings"]
-        table, ticks = _joined(self.table, told["ratings"]), _joined(self.ticks, told["seen"])
-        self._tell(joined, table=table, ticks=ticks)
+        if self._tell(**joined | {"ratings": before["ratings"] | told["ratings"]}):
+            self.table = _joined(self.table, told["ratings"])
+            self.ticks = _joined(self.ticks, told["seen"])
 
     def restart(self) -> None:
         """Forget everything that was told; `undo` brings it back."""
-        self._change(**vars(_State(Profile(dataset=self.recommender.dataset))))
+        self._change()
+        self._begin(Profile(dataset=self.recommender.dataset))
 
     def undo(self) -> None:
         """Take back the last change. Raises SaelibError where there is none."""
         if not self._past:
             raise SaelibError(_("There is nothing to undo."))
-        self._state, self._last = self._past.pop(), ("", 0.0)
+        for name, value in zip(STATE, self._past.pop()):
+            setattr(self, name, value)
+        self._last = ("", 0.0)
 
     def more(self, n: int = 5) -> None:
         """Put the next n questions on the table; those not answered go, as rated and added do not.
@@ -165,11 +148,11 @@ class Session:
         The first questions of a sitting, and those after a restart or a load, belong to it: `undo`
         does not take them back alone.
         """
-        if self._state.asked:
+        if self._asked:
             self._change()
         new = self._ids(self.questions(n))
-        open_ = set(self._state.asked).difference(self.profile.ratings)
-        self._put(table=[film for film in self.table if film not in open_] + new)
+        open_ = set(self._asked).difference(self.profile.ratings)
+        self.table = [film for film in self.table if film not in open_] + new
 
     def ask(self, n: int = 5) -> None:
         """Put questions at the end of the table, until n films there have no stars.
@@ -178,17 +161,18 @@ class Session:
         """
         n_open = len(set(self.table).difference(self.profile.ratings))
         if n_open < n:
-            self._put(table=self.table + self._ids(self.questions(n - n_open)))
+            self.table = self.table + self._ids(self.questions(n - n_open))
 
     def questions(self, n: int = 5) -> pd.DataFrame:
         """The next n films to ask about, see `next_films`; each is asked about once.
 
         Who ticks films has not seen the others among which they stood: these are not asked about.
         """
-        state, seen = self._state, self.profile.seen
-        asked = {*state.asked, *state.table, *(set(state.offered).difference(seen) if seen else ())}
+        seen = self.profile.seen
+        passed_over = set(self._offered).difference(seen) if seen else ()
+        asked = {*self._asked, *self.table, *passed_over}
         films = next_films(self.recommender, self.profile, n, asked)
-        self._put(asked=_joined(state.asked, self._ids(films)))
+        self._asked = self._asked + self._ids(films)
         return films
 
     def offer(self, n: int = 10) -> None:
@@ -196,13 +180,12 @@ class Session:
 
         As with `more`, `undo` does not take the first ones back.
         """
-        if self._state.offered:
+        if self._offered:
             self._change()
-        state = self._state
-        known = {*state.offered, *state.ticks, *state.table}
+        known = {*self._offered, *self.ticks, *self.table}
         new = self._ids(likely_seen(self.recommender, self.profile, n, known))
-        ticked = [film for film in state.ticks if self.has_seen(film)]
-        self._put(ticks=ticked + new, offered=_joined(state.offered, new))
+        self.ticks = [film for film in self.ticks if self.has_seen(film)] + new
+        self._offered = self._offered + new
 
     def recommendations(
         self, n: int = 10, *, watchlist: bool = False, **wishes: Collection
@@ -232,21 +215,19 @@ class Session:
         """For each film, why the person would come across it, and why they would like it."""
         return reasons(self.recommender, self.profile, films, n)
 
-    def _put(self, **new: Any) -> None:
-        """Another state in place of this one: what belongs to the last change."""
-        self._state = replace(self._state, **new)
-
-    def _change(self, **new: Any) -> None:
-        """Another state, from which `undo` leads back to this one."""
-        self._past.append(self._state)
+    def _change(self) -> None:
+        """Remember what `undo` leads back to."""
+        self._past.append([getattr(self, name) for name in STATE])
         self._last = ("", 0.0)
-        self._put(**new)
 
-    def _tell(self, told: dict[str, Any], **new: Any) -> None:
-        """Another profile, and what comes with it; nothing where it is the same as before."""
+    def _tell(self, **told: Any) -> bool:
+        """Change the profile, if it is a change; whether it was one."""
         profile = replace(self.profile, **told)
-        if profile != self.profile:
-            self._change(profile=profile, **new)
+        changes = profile != self.profile
+        if changes:
+            self._change()
+            self.profile = profile
+        return changes
 
     def _checked(self, profile: Profile) -> Profile:
         """The profile with films by movie_id, once each."""
