@@ -42,6 +42,7 @@ class Desk:
         self._wishes: dict[str, Collection] = {"genres": [], "decades": []}
         self._only_watchlist = False
         self._query = self._report = self._moved = self._basis = ""
+        self._genres = self.catalogue.films["genres"].tolist()
         self._list = self.session.recommendations()
         self._cards: list[dict] = []
         self._turn = threading.Lock()  # Jupyter delivers messages in threads of their own
@@ -170,9 +171,9 @@ class Desk:
         session = self.session
         self._follow()
         return {
-            "table": [self._row(film) for film in session.table],
-            "ticks": [self._row(film) for film in session.ticks],
-            "found": [self._row(film) for film in self._found()],
+            "table": self._rows(session.table),
+            "ticks": self._rows(session.ticks),
+            "found": self._rows(self._found()),
             "list": self._cards,
             "about": self._about(),
             "wishes": self._choices(),
@@ -228,13 +229,16 @@ class Desk:
         found = self.catalogue.find(self._query, N_FOUND) if self._query else []
         return [str(self.catalogue.films["movie_id"].iat[position]) for position in found]
 
-    def _row(self, film: str) -> dict:
-        """Describe a film to rate or to tick. at: where its slider stands, 0 for 'not seen'."""
-        stars = self.session.profile.ratings.get(film)
-        nearest = 0 if stars is None else 1 + int(np.abs(self.scale.levels - stars).argmin())
-        genres = self.catalogue.films["genres"].iat[self.catalogue.position(film)]
-        row = {"id": film, "name": self.catalogue.label(film), "genres": words.genres(genres)}
-        return row | {"seen": self.session.has_seen(film), "at": nearest}
+    def _rows(self, films: list[str]) -> list[dict]:
+        """Describe films to rate or to tick. at: where a slider stands, 0 for 'not seen'."""
+        profile, rows = self.session.profile, []
+        seen = {*profile.seen, *profile.ratings}
+        for film in films:
+            position, stars = self.catalogue.position(film), profile.ratings.get(film)
+            nearest = 0 if stars is None else 1 + int(np.abs(self.scale.levels - stars).argmin())
+            row = {"id": film, "name": self.catalogue.labels[position], "seen": film in seen}
+            rows.append(row | {"genres": words.genres(self._genres[position]), "at": nearest})
+        return rows
 
     def _about(self) -> list[dict]:
         """Offer gender, age and occupation, where they make a difference to the model."""

@@ -94,11 +94,12 @@ function render({ model, el }) {
     };
     const name = h("span", { class: "name" }, named(film.name), h("small", {}, film.genres));
     const row = h("li", { class: "film" }, name, input, output);
-    row.show = ({ at }) => {
-      if (model.get("view").heard < sent) return;
+    const stand = ({ at }) => {
       input.value = at;
       show();
     };
+    stand(film);
+    row.show = (now) => model.get("view").heard < sent || stand(now);
     return row;
   };
 

@@ -110,6 +110,7 @@ def _how(session: Session, film: str) -> Question:
 
 def _number(line: str) -> float:
     try:
-        return float(line.replace(",", "."))
+        number = float(line.replace(",", "."))
+        return int(number) if number.is_integer() else number
     except ValueError:
         raise SaelibError(_("Expected a number; got {line!r}.").format(line=line)) from None
