@@ -29,8 +29,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # Imported at first use, so that `python -m saelib --help` does not wait for torch.
 _HOME = {
     "errors": ("SaelibError",),
-    "scale": ("Scale",),
-    "data": ("Dataset", "from_csv", "from_frame"),
+    "data": ("Dataset", "Scale", "from_csv", "from_frame"),
     "movielens": ("load",),
     "matrix": ("People", "RatingMatrix", "encode_films", "encode_people", "split", "split_rows"),
     "baseline": ("BiasBaseline", "Ease"),

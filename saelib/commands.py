@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from saelib import model
-from saelib.data import Dataset, from_csv
+from saelib.data import Dataset, Scale, from_csv
 from saelib.errors import SaelibError
 from saelib.evaluation import bias, evaluate_ratings, paired, summary
 from saelib.evaluation import evaluate as evaluate_models
@@ -27,7 +27,6 @@ from saelib.recommend.profile import Profile
 from saelib.recommend.reasons import caution
 from saelib.recommend.recommender import Recommender
 from saelib.recommend.words import genres
-from saelib.scale import Scale
 
 PROFILE = Path("my-profile.json")
 

@@ -14,10 +14,9 @@ import pandas as pd
 from scipy.sparse import csr_array
 
 from saelib.baseline import BiasBaseline, Ease
-from saelib.data import Dataset
+from saelib.data import Dataset, Scale
 from saelib.errors import SaelibError
 from saelib.matrix import LIKED, People, RatingMatrix, first, split, split_rows
-from saelib.scale import Scale
 
 Predict = Callable[[People], np.ndarray]
 Learn = Callable[[RatingMatrix, int], Predict]

@@ -9,9 +9,8 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array
 
-from saelib.data import Dataset
+from saelib.data import Dataset, Scale
 from saelib.errors import SaelibError
-from saelib.scale import Scale
 
 LIKED = 4  # stars from which on a film counts as liked, whatever the scale
 # Lower bounds in years, as ml-1m codes them; a person of 20 belongs to 18-24, not to 25-34.

@@ -15,13 +15,12 @@ from safetensors import safe_open
 from safetensors.numpy import save
 
 from saelib.baseline import Ease
-from saelib.data import Dataset, write_whole
+from saelib.data import Dataset, Scale, write_whole
 from saelib.errors import SaelibError
 from saelib.evaluation import BASELINES, RANKERS, History, Learn, Predict
 from saelib.fold_in import FoldIn
 from saelib.matrix import ALL, LIKED, Films, People, RatingMatrix, split
 from saelib.recipes import Config, find
-from saelib.scale import Scale
 
 if TYPE_CHECKING:  # a model with a FoldIn recommends without torch
     from saelib.autoencoder import StackedAutoencoder

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from saelib.scale import Scale
+from saelib.data import Scale
 
 ON_REQUEST = "research use; no redistribution and no commercial use without permission"
 SAME_TERMS = (

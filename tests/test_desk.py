@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 from conftest import on_scale
 
+from saelib.data import Scale
 from saelib.errors import SaelibError
 from saelib.model import train
 from saelib.panel import widget
@@ -18,7 +19,6 @@ from saelib.panel.sliders import NOT_SEEN, RatingSliders
 from saelib.panel.widget import RatingPanel
 from saelib.recommend.profile import MAX_BYTES, Profile
 from saelib.recommend.recommender import Recommender
-from saelib.scale import Scale
 
 
 @pytest.fixture(scope="module")

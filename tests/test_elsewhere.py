@@ -12,12 +12,12 @@ from conftest import fuzz
 from hypothesis import given
 from hypothesis import strategies as st
 
+from saelib.data import Scale
 from saelib.errors import SaelibError
 from saelib.recommend import matching
 from saelib.recommend.catalogue import Catalogue
 from saelib.recommend.elsewhere import MAX_FILE, import_files, read_profile
 from saelib.recommend.profile import Profile
-from saelib.scale import Scale
 
 WHOLE, HALVES = Scale(1, 5), Scale(0.5, 5, 0.5)
 # The first lines as the services write them.

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from scipy.special import expit
 
+from saelib.data import Scale
 from saelib.errors import SaelibError
 from saelib.model import train
 from saelib.recommend import reasons as module
@@ -16,7 +17,6 @@ from saelib.recommend.profile import Profile
 from saelib.recommend.questions import likely_seen, next_films
 from saelib.recommend.reasons import LEAST, Reasons, caution, middle, reasons
 from saelib.recommend.recommender import Recommender
-from saelib.scale import Scale
 
 TOLD = Profile({"80": 5, "90": 4, "100": 1, "110": 5, "200": 2}, seen=["80", "130", "140"])
 

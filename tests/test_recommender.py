@@ -12,13 +12,13 @@ from conftest import fuzz, made_up
 from hypothesis import given
 from hypothesis import strategies as st
 
+from saelib.data import Scale
 from saelib.errors import SaelibError
 from saelib.matrix import People
 from saelib.model import train
 from saelib.recommend.changes import in_short, mark, moves
 from saelib.recommend.profile import Profile
 from saelib.recommend.recommender import Recommender
-from saelib.scale import Scale
 
 RATINGS = {"80": 5, "90": 4, "100": 1}
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from saelib.data import Scale
 from saelib.errors import SaelibError
 from saelib.language import _, number
 from saelib.recommend.catalogue import Catalogue, label, short
@@ -24,7 +25,6 @@ from saelib.recommend.matching import Matcher, squashed
 from saelib.recommend.profile import Profile
 from saelib.recommend.recommender import check_stars
 from saelib.recommend.search import YEAR
-from saelib.scale import Scale
 
 MAX_FILE = 20_000_000  # bytes; 100,000 films of Letterboxd are 7 million
 HALF_STARS, TEN = Scale(0.5, 5, 0.5), Scale(1, 10)

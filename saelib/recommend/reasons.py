@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array
 
+from saelib.data import Scale
 from saelib.language import _, ngettext
 from saelib.matrix import People
 from saelib.recommend.profile import Profile
 from saelib.recommend.recommender import Recommender
-from saelib.scale import Scale
 
 LEAST = 0.05  # of P(see) or P(like): what is due to a film by less is no reason that one believes
 LEFT_OUT = 40  # films at most, one at a time, to see what each of them does

@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array
 
+from saelib.data import Scale
 from saelib.errors import SaelibError
 from saelib.language import _
 from saelib.matrix import ALL, People, encode_people
 from saelib.model import LIKING, Model, like
 from saelib.recommend.catalogue import Catalogue, short
 from saelib.recommend.profile import ABOUT, Profile
-from saelib.scale import Scale
 
 
 @lru_cache

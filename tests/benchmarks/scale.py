@@ -23,8 +23,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from saelib.data import Dataset
-from saelib.scale import Scale
+from saelib.data import Dataset, Scale
 
 SHAPES = {  # ratings, people, films
     "ml-1m": (1_000_209, 6_040, 3_706),
