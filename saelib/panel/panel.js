@@ -43,8 +43,11 @@ function render({ model, el }) {
   const words = model.get("words");
   const { levels, spoken, shown } = words;
   let sent = 0; // when the last message was; until it is answered, what the person has set is newer
-  const act = (what, more = {}) =>
-    model.send({ do: what, n: (sent = Math.max(sent + 1, Date.now())), ...more });
+  const act = (what, more = {}) => {
+    sent = Math.max(sent + 1, Date.now());
+    model.send({ do: what, n: sent, ...more });
+    next.ariaBusy = true;
+  };
   const button = (text, onclick, attributes = {}) =>
     h("button", { type: "button", onclick, ...attributes }, text);
   const fold = (text, ...parts) => h("details", {}, h("summary", {}, text), ...parts);
@@ -54,7 +57,7 @@ function render({ model, el }) {
     goTo = film.id;
   };
 
-  // -- A film to rate: a slider from 'not seen' to the best; typing a number gives as many stars ----
+  // -- A film to rate: a slider from 'not seen' to the best; a number typed gives as many stars ---
   const marks = `saelib-marks-${Math.random()}`;
   const slider = (film) => {
     const input = h("input", { type: "range", min: 0, max: levels.length - 1, list: marks });
@@ -111,10 +114,12 @@ function render({ model, el }) {
     return row;
   };
 
-  const result = (film) =>
-    h("li", {}, button(film.name, () => put("add", film), { "aria-label": `${words.add}: ${film.name}` }));
+  const result = (film) => {
+    const name = { "aria-label": `${words.add}: ${film.name}` };
+    return h("li", {}, button(film.name, () => put("add", film), name));
+  };
 
-  // -- A film to watch ------------------------------------------------------------------------------
+  // -- A film to watch ----------------------------------------------------------------------------
   const card = (film) => {
     const parts = Object.fromEntries(
       ["moved", "stars", "genres", "see", "like"].map((name) => [name, h("span", { class: name })]),
@@ -136,7 +141,8 @@ function render({ model, el }) {
     );
     // A colour for its first genre, in place of a poster.
     const [genre] = film.genres.split(",");
-    row.style.setProperty("--hue", [...genre].reduce((sum, c) => sum * 3 + c.charCodeAt(0), 0) % 360);
+    const sum = [...genre].reduce((sum, letter) => sum * 3 + letter.charCodeAt(0), 0);
+    row.style.setProperty("--hue", sum % 360);
     row.show = (now) => {
       for (const [name, part] of Object.entries(parts)) {
         part.textContent = now[name];
@@ -157,9 +163,11 @@ function render({ model, el }) {
   };
 
   const peek = (film) => {
-    const row = h("li", {}, named(film.name), h("span", { class: "moved" }), h("span", { class: "stars" }));
+    const [moved, stars] = ["moved", "stars"].map((name) => h("span", { class: name }));
+    const row = h("li", {}, named(film.name), moved, stars);
     row.show = (now) => {
-      for (const name of ["moved", "stars"]) row.querySelector(`.${name}`).textContent = now[name];
+      moved.textContent = now.moved;
+      stars.textContent = now.stars;
     };
     return row;
   };
@@ -174,7 +182,7 @@ function render({ model, el }) {
     return row;
   };
 
-  // -- The whole --------------------------------------------------------------------------------------
+  // -- The whole ----------------------------------------------------------------------------------
   const search = h("input", { type: "search", autocomplete: "off", enterkeyhint: "done" });
   search.oninput = () => act("search", { text: search.value });
   search.onkeydown = ({ key }) => {
@@ -189,7 +197,7 @@ function render({ model, el }) {
     const send = () => act("load", { name: chosen.name, data: reader.result?.split(",")[1] ?? "" });
     reader.onload = reader.onerror = send;
     if (chosen.size <= words.most) reader.readAsDataURL(chosen);
-    else act("load", { name: chosen.name, data: null }); // too large to be sent: it is refused by name
+    else act("load", { name: chosen.name, data: null }); // too large to send: refused by its name
     file.value = "";
   };
   const save = h("a", { class: "button", download: words.file }, words.save);
@@ -259,6 +267,7 @@ function render({ model, el }) {
   const show = () => {
     const view = model.get("view");
     const update = (row, item) => row.show(item);
+    next.ariaBusy = view.heard < sent;
     keep(table, view.table, slider, update);
     keep(ticks, view.ticks, tick, update);
     keep(found, view.found, result);
@@ -266,11 +275,12 @@ function render({ model, el }) {
     keep(first, view.list.slice(0, 3), peek, update);
     keep(about, view.about, choice("tell"), update);
     keep(wishes, view.wishes, choice("wish"), update);
-    for (const [part, text] of Object.entries({ status, alert, caution, report }).map(([name, part]) => [part, view[name]]))
-      if (part.textContent !== text) part.textContent = text;
+    for (const [name, part] of Object.entries({ status, alert, caution, report }))
+      if (part.textContent !== view[name]) part.textContent = view[name];
     reported.hidden = !view.report;
     who.hidden = !view.about.length;
-    wishes.hidden = top.hidden = !view.list.length && !view.wished;
+    wishes.hidden = !view.told;
+    top.hidden = !view.list.length;
     undo.disabled = !view.undo;
     save.href = `data:application/json,${encodeURIComponent(view.profile)}`;
     if (view.heard >= sent && goTo) {
