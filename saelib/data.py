@@ -1,12 +1,8 @@
-"""Scales of ratings, and ratings, films and people as one `Dataset`, also of tables of one's own.
-
-movielens.py reads the releases of MovieLens into the same three tables.
-"""
+"""Scales of ratings; ratings, films and people as one `Dataset`, also of tables of one's own."""
 
 from __future__ import annotations
 
 import math
-import os
 import re
 import zipfile
 import zlib
@@ -14,7 +10,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -22,7 +17,7 @@ import pandas as pd
 from saelib.errors import SaelibError
 
 MAX_LEVELS = 101  # of a scale
-PAIR = ["user_id", "movie_id"]
+PAIR, CELL = ["user_id", "movie_id"], ["user_id", "movie_id", "rating"]
 # What pandas raises of a damaged file, and zipfile of a damaged or encrypted archive.
 UNREADABLE = (OSError, ValueError, OverflowError, RuntimeError, zipfile.BadZipFile, zlib.error)
 OFF = (
@@ -45,7 +40,6 @@ class Scale:
 
     A model knows only stars: the lowest rating of any scale is 1 star, the highest is 5. So all
     scales are alike to it, and a 0 in a matrix can only mean 'not rated'.
-    Raises SaelibError where there are less than 2 ratings or more than MAX_LEVELS.
     """
 
     lowest: float
@@ -71,7 +65,7 @@ class Scale:
 
     @classmethod
     def of(cls, scale: Scale | Sequence[float]) -> Scale:
-        """Make a scale of (lowest, highest) or (lowest, highest, step); a `Scale` stays itself."""
+        """Make a scale of (lowest, highest[, step]); a `Scale` stays itself."""
         if isinstance(scale, Scale):
             return scale
         if len(scale) not in (2, 3):
@@ -112,8 +106,7 @@ class Scale:
     def contains(self, ratings) -> np.ndarray:
         """Say of each rating whether it can be given; what is no number cannot."""
         steps = (np.asarray(ratings, float) - self.lowest) / self.step
-        whole = np.isclose(steps, np.round(steps), rtol=0, atol=1e-4)
-        return whole & (steps > -0.5) & (steps < self.n_levels - 0.5)
+        return np.isclose(steps, steps.round().clip(0, self.n_levels - 1), rtol=0, atol=1e-4)
 
     def clip(self, ratings):
         """Replace what is below the lowest or above the highest rating by that end."""
@@ -124,23 +117,16 @@ class Scale:
 class Dataset:
     """What is known of ratings, films and people.
 
-    ratings: user_id, movie_id, rating and, where it is known, timestamp (seconds since 1970).
-    movies: movie_id, title, year (Int64, <NA> where unknown), genres ('Comedy|Drama', or '').
-    users: user_id, gender, age (years), occupation, empty where somebody did not tell; None where
-    nothing is known of people.
-    seen: user_id, movie_id of films that were seen without being rated; None where there are none.
-
-    Raises SaelibError where fewer than two people have rated or fewer than two films are rated,
-    a film or a person is listed twice, a rating is off the scale, its film or person is not listed,
-    or somebody has rated a film twice.
+    Raises SaelibError where fewer than two people have rated or fewer than two films are rated, and
+    for a row that is listed or rated twice, off the scale, or of a film or person not listed.
     """
 
     name: str
-    ratings: pd.DataFrame
-    movies: pd.DataFrame
-    users: pd.DataFrame | None
+    ratings: pd.DataFrame  # user_id, movie_id, rating[, timestamp], which is seconds since 1970
+    movies: pd.DataFrame  # movie_id, title, year (Int64), genres: 'Comedy|Drama', or ''
+    users: pd.DataFrame | None  # user_id, gender, age (years), occupation; empty: not told
     scale: Scale
-    seen: pd.DataFrame | None = None
+    seen: pd.DataFrame | None = None  # user_id, movie_id of films seen without being rated
 
     def __post_init__(self) -> None:
         n_users, n_films = (self.ratings[key].nunique() for key in PAIR)
@@ -154,18 +140,15 @@ class Dataset:
         pairs = self.ratings if self.seen is None else pd.concat([self.ratings, self.seen])
         for key, table in zip(PAIR, (self.users, self.movies)):
             if table is not None:
-                for twice in table.loc[table[key].duplicated(), key]:
-                    raise SaelibError(f"{self.name}: {key} {twice} is listed twice. Keep one row.")
-                unlisted = ~pairs[key].isin(table[key])
-                self._refuse(
-                    pairs, unlisted, f"has a {key} that its table does not list. Add it there."
-                )
+                for who in table.loc[table[key].duplicated(), key]:
+                    raise SaelibError(f"{self.name}: {key} {who} is listed twice. Keep one row.")
+                unlisted = f"has a {key} that its table does not list. Add it there."
+                self._refuse(pairs, ~pairs[key].isin(table[key]), unlisted)
         self._refuse(pairs, pairs.duplicated(PAIR), f"is the second one of this pair. {TWICE}")
 
     def _refuse(self, table: pd.DataFrame, wrong: pd.Series, problem: str) -> None:
         """Raise SaelibError that shows the first wrong row of a table, if there is one."""
-        if wrong.any():
-            user, film, rating = (table[key][wrong].iloc[0] for key in [*PAIR, "rating"])
+        for user, film, rating in zip(*(table.loc[wrong, key] for key in CELL)):
             raise SaelibError(
                 f"{self.name}: rating {rating:g} by user {user!s:.40} of film {film!s:.40} "
                 f"{problem} Rows like that: {wrong.sum():,}."
@@ -188,7 +171,7 @@ def from_frame(
     *,
     name: str = "own",
     not_rated: float | None = None,
-    repeated: Literal["error", "last"] = "error",
+    repeated: str = "error",
 ) -> Dataset:
     """Make a data set of one's own tables: `from_frame(ratings, scale=(1, 10))`.
 
@@ -196,16 +179,15 @@ def from_frame(
     usual names are understood, such as userId or film. A row whose rating is empty, or is the
     number `not_rated`, is of a film that was seen. scale: (lowest, highest[, step]). items: item
     and, if known, title, year, genres. people: user and, if known, gender, age (years), occupation.
-    repeated: 'last' keeps the last of several ratings of a film by the same person.
+    repeated: of several ratings of a film by the same person, 'last' keeps the last one.
 
-    Raises SaelibError for a missing column or id, for a cell that is no number where one belongs,
-    and for whatever `Dataset` refuses.
+    Raises SaelibError for what is missing or no number, and for whatever `Dataset` refuses.
     """
-    table = _texts("ratings", ratings, [*PAIR, "rating"], ["timestamp"])
+    table = _texts("ratings", ratings, [*CELL, "timestamp"])
     movies = table[["movie_id"]].drop_duplicates() if items is None else items
-    movies = _texts("items", movies, ["movie_id"], ["title", "year", "genres"])
+    movies = _texts("items", movies, ["movie_id", "title", "year", "genres"])
     users = table[["user_id"]] if people is None else people
-    users = _texts("people", users, ["user_id"], ["gender", "age", "occupation"])
+    users = _texts("people", users, ["user_id", "gender", "age", "occupation"])
     for key, listed in zip(PAIR, (users, movies)):
         # Numbers only where all of them are: '7' is one, '007' is a name.
         ids = pd.Series(pd.concat([table[key], listed[key]]).unique())
@@ -222,9 +204,7 @@ def from_frame(
     if (table["timestamp"] == "").all():
         del table["timestamp"]
     else:
-        times = _seconds(table["timestamp"])
-        expected = "seconds since 1970, or a time such as 2005-04-02 23:53:47"
-        table["timestamp"] = _numbers(times, -1e15, 1e15, expected).astype("int64")
+        table["timestamp"] = _seconds(table["timestamp"])
     stars = pd.to_numeric(table["rating"], errors="coerce")
     unrated = table["rating"].str.lower().isin(["", "na", "nan", "none", "null"])
     unrated |= stars == not_rated
@@ -240,26 +220,21 @@ def from_csv(
     scale: Scale | Sequence[float],
     items: Path | str | None = None,
     people: Path | str | None = None,
-    *,
-    not_rated: float | None = None,
-    repeated: Literal["error", "last"] = "error",
+    **options,
 ) -> Dataset:
     """Make a data set of files that hold the tables of `from_frame`; it has the first one's name.
 
     The first line of each names its columns; commas, semicolons, tabs or '::' stand between.
-    Raises SaelibError, also where a file cannot be read.
+    options: not_rated and repeated. Raises SaelibError, also where a file cannot be read.
     """
     tables = [None if path is None else _read(Path(path)) for path in (ratings, items, people)]
-    name = Path(ratings).stem
-    return from_frame(
-        tables[0], scale, *tables[1:], name=name, not_rated=not_rated, repeated=repeated
-    )
+    return from_frame(tables[0], scale, *tables[1:], name=Path(ratings).stem, **options)
 
 
 def read_table(path, encoding: str = "utf-8", **options) -> pd.DataFrame:
-    """Read a file, or one in an archive, by `pandas.read_csv`; what is not UTF-8 is Latin-1.
+    """Read a file, or one in an archive, as UTF-8 or else as Latin-1. Raises SaelibError.
 
-    Raises SaelibError where it cannot be read, or a line has more cells than there are columns.
+    options: of `pandas.read_csv`.
     """
     try:
         with path.open("rb") as file:
@@ -271,21 +246,6 @@ def read_table(path, encoding: str = "utf-8", **options) -> pd.DataFrame:
     except UNREADABLE as error:
         raise SaelibError(f"{path} cannot be read: {str(error).strip()}.") from error
     return table
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that it holds all of the bytes or is as it was. Raises SaelibError."""
-    part = path.with_name(f"{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(data)
-        os.replace(part, path)
-    except OSError as error:
-        with suppress(OSError):
-            part.unlink()
-        raise SaelibError(
-            f"{path} cannot be written: {error}. Free space, or go elsewhere."
-        ) from error
 
 
 def _read(path: Path) -> pd.DataFrame:
@@ -300,49 +260,41 @@ def _read(path: Path) -> pd.DataFrame:
     return table.replace(r"^(-?\d+),(\d+)$", r"\1.\2", regex=True) if sep == ";" else table
 
 
-def _texts(kind: str, table: pd.DataFrame, needed: list[str], others: list[str]) -> pd.DataFrame:
-    """The columns under our names, all cells as texts: '' for none; the id 33.0 is '33'.
-
-    Raises SaelibError where a needed column or an id is missing, or a column is there twice.
-    """
+def _texts(kind: str, table: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """The columns under our names, all cells as texts: '' for none; the id 33.0 is '33'."""
     names = [re.sub(r"[\W_]", "", str(column)).lower() for column in table]
     found = {}
-    for key in [*needed, *others]:
-        known = [name for name in NAMES.get(key, key).split() if name in names][:1]
-        n = sum(name in known for name in names)
-        if n > 1 or (key in needed and n == 0):
+    for key in keys:
+        known = next((name for name in NAMES.get(key, key).split() if name in names), " ")
+        if names.count(known) > 1 or (key in CELL and known not in names):
             raise SaelibError(
                 f"The table of {kind} has the columns {', '.join(map(str, table))}. Expected one "
                 f"for the {key} under a usual name, such as user, item, rating, in the first line."
             )
-        cells = table.iloc[:, names.index(known[0])] if known else pd.Series("", table.index)
+        cells = table.iloc[:, names.index(known)] if known in names else pd.Series("", table.index)
         codes, cells = pd.factorize(cells, use_na_sentinel=False)  # few are different
         texts = pd.Series(cells, dtype=object).where(pd.notna(cells), "").astype(str).str.strip()
         if key in PAIR:
             texts = texts.str.replace(r"^(-?\d+)\.0+$", r"\1", regex=True)
         found[key] = texts.take(codes).reset_index(drop=True)
-        if key in PAIR and (found[key] == "").any():
-            row = int((found[key] == "").argmax()) + 1
-            raise SaelibError(
-                f"Row {row} of the {kind} has no {key}. Name it, or leave the row out."
-            )
+        for row in found[key].index[(found[key] == "") & (key in PAIR)] + 1:
+            raise SaelibError(f"Row {row} of the {kind} has no {key}. Name it, or leave it out.")
     return pd.DataFrame(found)
 
 
 def _numbers(texts: pd.Series, lowest: float, highest: float, expected: str) -> pd.Series:
     """The numbers that texts are, NaN for ''. Raises SaelibError for anything else."""
     numbers = pd.to_numeric(texts, errors="coerce")
-    wrong = (texts != "") & ~numbers.between(lowest, highest)
-    if wrong.any():
-        row = int(wrong.argmax())
-        told = f"{texts.iloc[row]!r:.40}"
-        raise SaelibError(f"Row {row + 1}: the {texts.name} is {told}. Expected {expected}.")
+    for row, text in texts[(texts != "") & ~numbers.between(lowest, highest)].items():
+        raise SaelibError(f"Row {row + 1}: the {texts.name} is {text!r:.40}. Expected {expected}.")
     return numbers
 
 
 def _seconds(times: pd.Series) -> pd.Series:
-    """Texts such as '2005-04-02 23:53:47' as seconds since 1970, others as they are; all texts."""
+    """Seconds since 1970, of texts such as '2005-04-02 23:53:47' or '1112486027'."""
     dates = times.where(times.str.contains(r"\d-\d"))
     dates = pd.to_datetime(dates, format="ISO8601", utc=True, errors="coerce")
     seconds = (dates - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1)
-    return times.replace("", "missing").where(dates.isna(), seconds.astype(str))
+    texts = times.replace("", "missing").where(dates.isna(), seconds.astype(str))
+    told = "seconds since 1970, or a time such as 2005-04-02 23:53:47"
+    return _numbers(texts, -1e15, 1e15, told).astype("int64")

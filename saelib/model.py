@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +17,7 @@ from safetensors import safe_open
 from safetensors.numpy import save
 
 from saelib.baseline import Ease
-from saelib.data import Dataset, Scale, write_whole
+from saelib.data import Dataset, Scale
 from saelib.errors import SaelibError
 from saelib.evaluation import BASELINES, RANKERS, History, Learn, Predict
 from saelib.fold_in import FoldIn
@@ -115,7 +117,6 @@ class Model:
             raise SaelibError(f"The model has numbers that are not finite; {path} is not written.")
         about["digest"] = _digest(arrays, about)
         metadata = {"format": FORMAT, "about": json.dumps(about)}
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, save({k: np.asarray(v, order="C") for k, v in arrays.items()}, metadata))
 
     @classmethod
@@ -150,6 +151,20 @@ class Model:
                 f"{path} is no model of this version of saelib ({error}). Train it again: "
                 "python -m saelib train"
             ) from error
+
+
+def write_whole(path: Path | str, data: bytes) -> None:
+    """Write a file so that it holds all of the bytes or is as it was. Raises SaelibError."""
+    part = Path(f"{path}.part")
+    try:
+        part.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(data)
+        os.replace(part, path)
+    except OSError as error:
+        with suppress(OSError):
+            part.unlink()
+        problem = f"{path} cannot be written: {error}. Free space, or go elsewhere."
+        raise SaelibError(problem) from error
 
 
 def _digest(arrays: dict[str, np.ndarray], about: dict) -> str:

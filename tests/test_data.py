@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 from conftest import files_of_at_most
 
-from saelib.data import MAX_LEVELS, Dataset, Scale, from_csv, from_frame, write_whole
+from saelib.data import MAX_LEVELS, Dataset, Scale, from_csv, from_frame
 from saelib.errors import SaelibError
+from saelib.model import write_whole
 
 STARS, HALVES, BELOW = Scale(1, 5), Scale(0.5, 5, 0.5), Scale(-10, 10, 2)
 

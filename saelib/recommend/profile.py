@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from saelib.data import write_whole
 from saelib.errors import SaelibError
 from saelib.language import _, number
+from saelib.model import write_whole
 from saelib.recommend.catalogue import MAX_TEXT, short
 
 MAX_BYTES = 5_000_000  # all ratings of a person are far fewer
@@ -70,7 +70,7 @@ class Profile:
 
     def save(self, path: Path) -> None:
         """Write the profile as JSON, whole or not at all. Raises SaelibError."""
-        write_whole(Path(path), self.to_json().encode())
+        write_whole(path, self.to_json().encode())
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
