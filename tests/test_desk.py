@@ -339,7 +339,7 @@ def test_titles_are_text_whatever_signs_are_in_them(trained):
 def test_a_desk_speaks_the_language_it_was_given(recommender):
     desk = Desk(recommender, "es")
     english, spanish = Desk(recommender).words(), desk.words()
-    assert spanish["undo"] == "Deshacer"
+    assert spanish["texts"]["Undo"] == "Deshacer"
     assert spanish["levels"] == english["levels"]
     assert do(desk, "look")["wishes"][0]["name"] == "Género"
     with pytest.raises(SaelibError, match="klingon"):
@@ -377,7 +377,6 @@ def test_sliders_are_set_and_read_from_a_cell(recommender):
         if sliders.catalogue.movie_id(title) not in sliders.films
     )
     sliders.find.value = found
-    assert sliders.find.value == ""
     assert sliders.sliders.children[-1].description == found
     with pytest.raises(SaelibError):
         sliders["No Such Film"]
@@ -386,7 +385,7 @@ def test_sliders_are_set_and_read_from_a_cell(recommender):
 def test_the_panel_draws_what_its_desk_says(recommender):
     panel = RatingPanel(recommender)
     film = panel.view["table"][0]["id"]
-    panel.act("rate", film=film, stars=4)
+    panel.hear({"do": "rate", "film": film, "stars": 4})
     assert panel.session.profile.ratings == {film: 4}
     assert panel.view["table"][0]["at"] == 4
     panel._handle_custom_msg({"do": "rate", "film": film, "stars": 99, "n": 3}, [])

@@ -330,7 +330,7 @@ def test_each_visitor_is_spoken_to_in_the_language_of_their_browser(site, asked,
         assert f'<html lang="{spoken}">' in (await site.get(**headers))[1]
         assert f'<html lang="{spoken}">' in (await site.get("/", **headers))[1]
         words = (await ask(await site.visit(**headers), do="look"))["words"]
-        assert words["undo"] == {"en": "Undo", "es": "Deshacer"}[spoken]
+        assert words["texts"]["Undo"] == {"en": "Undo", "es": "Deshacer"}[spoken]
 
     site(act)
 
@@ -339,7 +339,7 @@ def test_a_language_that_was_chosen_is_everybodys(site):
     async def act(site):
         assert '<html lang="es">' in (await site.get(Accept_Language="en"))[1]
         words = (await ask(await site.visit(Accept_Language="en"), do="look"))["words"]
-        assert words["undo"] == "Deshacer"
+        assert words["texts"]["Undo"] == "Deshacer"
 
     site(act, language="es")
 

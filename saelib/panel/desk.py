@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import base64
 import threading
-from collections.abc import Collection
 from inspect import signature
+from typing import Any
 
 import numpy as np
 
@@ -39,8 +39,7 @@ class Desk:
         """Raises SaelibError for a language that is not spoken."""
         self.session, self.language = Session(recommender), language
         self.scale, self.catalogue = recommender.scale, recommender.catalogue
-        self._wishes: dict[str, Collection] = {"genres": [], "decades": []}
-        self._only_watchlist = False
+        self._wishes: dict[str, Any] = {"genres": [], "decades": [], "watchlist": False}
         self._query = self._report = self._moved = self._basis = ""
         self._genres = self.catalogue.films["genres"].tolist()
         self._list = self.session.recommendations()
@@ -123,8 +122,7 @@ class Desk:
         """List only some films. A watchlist is a filter as well; its films are not 'seen'."""
         genres, decades = [genre] if genre else [], [int(decade)] if decade else []
         self.catalogue.matching(genres, decades)
-        self._wishes = {"genres": genres, "decades": decades}
-        self._only_watchlist = films == "watchlist"
+        self._wishes = {"genres": genres, "decades": decades, "watchlist": bool(films)}
 
     def do_more(self) -> None:
         """Ask for the stars of other films."""
@@ -188,7 +186,7 @@ class Desk:
 
     def _filters(self) -> dict:
         """Return what is wished; the watchlist may be gone by an undo."""
-        only = self._only_watchlist and bool(self.session.profile.watchlist)
+        only = self._wishes["watchlist"] and bool(self.session.profile.watchlist)
         return self._wishes | {"watchlist": only}
 
     def _follow(self) -> None:
@@ -257,7 +255,7 @@ class Desk:
 
     def _choices(self) -> list[dict]:
         """Offer genres, decades and, where there is one, the watchlist to choose from."""
-        genre, decade = (str(*wish) for wish in self._wishes.values())
+        genre, decade = (str(*self._wishes[kind]) for kind in ("genres", "decades"))
         genres = [(name, words.genre(name)) for name in self.catalogue.genres]
         decades = [(str(d), _("{decade}s").format(decade=d)) for d in self.catalogue.decades[::-1]]
         choices = [
@@ -266,7 +264,7 @@ class Desk:
         ]
         if n := len(self.session.profile.watchlist):
             only = [("watchlist", _("only from my watchlist ({n})").format(n=n))]
-            chosen = "watchlist" if self._only_watchlist else ""
+            chosen = "watchlist" * self._wishes["watchlist"]
             choices.append(_choice("films", _("Films"), _("all films"), only, chosen))
         return choices
 

@@ -82,8 +82,8 @@ class Page(RequestHandler):
             }.get(status_code, self._reason)
             gone = _("Nothing answers. Is the server still running, and is there a place?")
             texts = {"title": _("What to watch next"), "said": said, "closed": gone}
-            told = texts | {"language": self.language, "status": status_code}
-            self.render(str(HERE / "page.html"), **told)
+            texts |= {"language": self.language, "status": status_code}
+            self.render(str(HERE / "page.html"), **texts)
 
 
 class Visit(WebSocketHandler, Page):  # type: ignore[misc]

@@ -42,6 +42,7 @@ const keep = (parent, items, make, update = () => {}) => {
 function render({ model, el }) {
   const words = model.get("words");
   const { levels, spoken, shown } = words;
+  const _ = (text) => words.texts[text];
   let sent = 0; // when the last message was; until it is answered, what the person has set is newer
   const act = (what, more = {}) => {
     sent = Math.max(sent + 1, Date.now());
@@ -79,8 +80,7 @@ function render({ model, el }) {
     input.onpointercancel = () => ((input.value = before), show());
     input.oninput = show;
     input.onchange = rate;
-    let typed = "";
-    let when = 0;
+    let [typed, when] = ["", 0];
     input.onkeydown = (event) => {
       if (event.ctrlKey || event.altKey || event.metaKey) return;
       if (event.key === "/") (event.preventDefault(), search.focus());
@@ -115,7 +115,7 @@ function render({ model, el }) {
   };
 
   const result = (film) => {
-    const name = { "aria-label": `${words.add}: ${film.name}` };
+    const name = { "aria-label": `${_("Add")}: ${film.name}` };
     return h("li", {}, button(film.name, () => put("add", film), name));
   };
 
@@ -125,10 +125,10 @@ function render({ model, el }) {
       ["moved", "stars", "genres", "see", "like"].map((name) => [name, h("span", { class: name })]),
     );
     const bars = h("span", { class: "bars", role: "img" });
-    const on = (name, onclick) =>
-      button(words[name], onclick, { class: name, "aria-label": `${words[name]}: ${film.name}` });
-    const saw = on("saw", () => put("saw", film));
-    const reject = on("reject", () => act("reject", { film: film.id }));
+    const on = (name, text, onclick) =>
+      button(text, onclick, { class: name, "aria-label": `${text}: ${film.name}` });
+    const saw = on("saw", _("Seen it"), () => put("saw", film));
+    const reject = on("reject", _("Not interested"), () => act("reject", { film: film.id }));
     const row = h(
       "li",
       { class: "card" },
@@ -200,20 +200,21 @@ function render({ model, el }) {
     else act("load", { name: chosen.name, data: null }); // too large to send: refused by its name
     file.value = "";
   };
-  const save = h("a", { class: "button", download: words.file }, words.save);
+  const save = h("a", { class: "button", download: words.file }, _("Save profile"));
   const status = h("p", { role: "status" });
   const alert = h("p", { role: "alert" });
-  const undo = button(words.undo, () => act("undo"));
+  const undo = button(_("Undo"), () => act("undo"));
   const [table, list, first] = ["ol", "ol", "ol"].map((tag) => h(tag, { role: "list" }));
   const [ticks, found] = ["ul", "ul"].map((tag) => h(tag, { role: "list", class: "chips" }));
   const [about, wishes] = [h("div", { class: "choices" }), h("div", { class: "choices" })];
-  const caution = h("p", { class: "caution" });
-  const report = h("pre");
-  const reported = fold(words.report, report);
-  const who = fold(words.you, about);
+  const [caution, report] = [h("p", { class: "caution" }), h("pre")];
+  const reported = fold(_("What became of each film of the file"), report);
+  const who = fold(_("About you"), about);
+  const keys = h("p", { class: "keys" });
+  keys.append(_("Keys: a number for as many stars, Delete for not seen, / to find a film."));
   const next = h("section", { class: "next" });
   next.append(
-    h("div", { class: "said" }, h("h2", {}, words.next), undo, status),
+    h("div", { class: "said" }, h("h2", {}, _("Watch next")), undo, status),
     alert,
     wishes,
     caution,
@@ -228,34 +229,35 @@ function render({ model, el }) {
     h(
       "section",
       { class: "rate" },
-      h("h2", {}, words.rate),
-      h("p", { class: "keys" }, words.keys),
-      h("label", { class: "find" }, h("span", {}, words.find), search),
+      h("h2", {}, _("Rate films that you have seen")),
+      keys,
+      h("label", { class: "find" }, h("span", {}, _("Find a film")), search),
       found,
       table,
       h("datalist", { id: marks }, ...words.marks.map((value) => h("option", { value }))),
-      button(words.more, () => act("more")),
-      h("h3", {}, words.seen),
+      button(_("Other films"), () => act("more")),
+      h("h3", {}, _("Seen, but no stars?")),
       ticks,
-      button(words.others, () => act("others")),
+      button(_("Other titles"), () => act("others")),
       who,
       top,
     ),
     next,
   );
-  const gone = h("p", { role: "alert", class: "note", hidden: "" }, words.gone, " ");
-  if (model.retry) gone.append(button(words.retry, model.retry));
-  const offer = h("p", { class: "note", hidden: "" }, words.before, " ");
-  const load = button(words.load, () => file.click());
-  const restart = button(words.restart, () => act("restart"));
+  const gone = h("p", { role: "alert", class: "note", hidden: "" });
+  gone.append(_("Nothing answers any more. What you told is kept in this tab."), " ");
+  gone.append(model.retry ? button(_("Try again"), model.retry) : _("Run the cell again."));
+  const offer = h("p", { class: "note", hidden: "" });
+  offer.append(_("This tab still has the answers from before."), " ");
+  const load = button(_("Load profile"), () => file.click());
   el.classList.add("saelib-panel");
   el.replaceChildren(
     gone,
     offer,
-    h("div", { class: "title" }, h("h1", {}, words.title), h("p", {}, words.about)),
+    h("div", { class: "title" }, h("h1", {}, _("What to watch next")), h("p", {}, words.about)),
     body,
     reported,
-    h("div", { class: "foot" }, save, load, file, restart),
+    h("div", { class: "foot" }, save, load, file, button(_("Start again"), () => act("restart"))),
   );
 
   const kept = () => sessionStorage.getItem(words.store);
@@ -299,14 +301,14 @@ function render({ model, el }) {
   const leave = () => (body.inert = !(gone.hidden = false));
   model.on("gone", leave);
   const ended = /^(dead|restarting|autorestarting)$/;
-  model.widget_manager?.kernel?.statusChanged.connect((_, now) => ended.test(now) && leave());
+  model.widget_manager?.kernel?.statusChanged.connect((_kernel, now) => ended.test(now) && leave());
   const before = kept();
   if (before && !model.get("view").told) {
     const close = () => (offer.hidden = true);
     offer.append(
-      button(words.back, () => (bring(before), close())),
+      button(_("Bring them back"), () => (bring(before), close())),
       " ",
-      button(words.forget, () => (sessionStorage.removeItem(words.store), close())),
+      button(_("Forget them"), () => (sessionStorage.removeItem(words.store), close())),
     );
     offer.hidden = false;
   }

@@ -25,7 +25,7 @@ class RatingSliders(ipw.VBox):
         self.session, self.catalogue = Session(recommender), recommender.catalogue
         titles = sorted(set(self.catalogue.labels))
         self.find = ipw.Combobox(description=_("Find a film"), options=titles)
-        self.find.observe(self._add, "value")
+        self.find.observe(lambda found: found["new"] in titles and self[found["new"]], "value")
         self.films: dict[str, ipw.SelectionSlider] = {}
         self.sliders, self.next = ipw.VBox(), ipw.HTML()
         super().__init__([self.find, self.sliders, self.next])
@@ -48,11 +48,6 @@ class RatingSliders(ipw.VBox):
             self.sliders.children = list(self.films.values())
         return self.films[film]
 
-    def _add(self, change: dict) -> None:
-        if change["new"] in self.find.options:
-            self[change["new"]]
-            self.find.value = ""
-
     def _rate(self, film: str, stars: float | str) -> None:
         self.session.rate(film, None if stars == NOT_SEEN else float(stars))
         self._follow()
@@ -63,6 +58,5 @@ class RatingSliders(ipw.VBox):
         why = self.session.reasons(films["movie_id"].tolist(), n=2)
         for name, stars, reasons in zip(films["name"], films["stars"], why):
             because = ", ".join(dict.fromkeys(r.name for r in [*reasons.like, *reasons.see]))
-            small = f"<small>{escape(because)}</small>"
-            lines.append(f"<li><b>{escape(name)}</b> {stars:.1f} ★ {small}</li>")
+            lines.append(f"<li>{escape(name)}, {stars:.1f} ★ <small>{escape(because)}</small></li>")
         self.next.value = f"<ol>{''.join(lines)}</ol>" if lines else self.session.why_empty()

@@ -1,6 +1,9 @@
-"""What stands around at the panel and never changes, by its names in panel.js."""
+"""What stands around at the panel and never changes."""
 
 from __future__ import annotations
+
+import re
+from pathlib import Path
 
 import numpy as np
 
@@ -10,10 +13,12 @@ from saelib.recommend.profile import MAX_BYTES
 from saelib.recommend.recommender import Recommender
 
 FEW = 11  # levels of a scale: so many get a mark under the slider and a bar on a card each
+SCRIPT = Path(__file__).with_name("panel.js").read_text(encoding="utf-8")
+TEXTS = re.findall(r'\b_\("(.+?)"\)', SCRIPT)
 
 
 def around(recommender: Recommender) -> dict:
-    """Return the levels of the scale, names, and all texts in the language spoken now."""
+    """Return the levels of the scale, names, and the texts of panel.js in the language spoken."""
     scale, films, dataset = recommender.scale, recommender.catalogue.films, recommender.dataset
     levels = scale.levels.round(6).tolist()
     n_marks = len(levels) if len(levels) <= FEW else 5
@@ -24,32 +29,11 @@ def around(recommender: Recommender) -> dict:
         "spoken": [_("not seen"), *map(words.stars, levels)],
         "shown": [_("not seen"), *(_drawn(level, scale.highest) for level in levels)],
         "marks": np.linspace(1, len(levels), n_marks).round().astype(int).tolist(),
+        "about": about.format(films=number(len(films)), ratings=n_ratings, dataset=dataset),
+        "texts": {text: _(text) for text in TEXTS},
         "most": MAX_BYTES,
         "file": f"profile-{dataset}.json",
         "store": f"saelib {dataset}",
-        "title": _("What to watch next"),
-        "about": about.format(films=number(len(films)), ratings=n_ratings, dataset=dataset),
-        "rate": _("Rate films that you have seen"),
-        "keys": _("Keys: a number for as many stars, Delete for not seen, / to find a film."),
-        "find": _("Find a film"),
-        "add": _("Add"),
-        "more": _("Other films"),
-        "seen": _("Seen, but no stars?"),
-        "others": _("Other titles"),
-        "you": _("About you"),
-        "next": _("Watch next"),
-        "saw": _("Seen it"),
-        "reject": _("Not interested"),
-        "undo": _("Undo"),
-        "save": _("Save profile"),
-        "load": _("Load profile"),
-        "report": _("What became of each film of the file"),
-        "restart": _("Start again"),
-        "gone": _("Nothing answers any more. What you told is kept in this tab."),
-        "retry": _("Try again"),
-        "before": _("This tab still has the answers from before."),
-        "back": _("Bring them back"),
-        "forget": _("Forget them"),
     }
 
 

@@ -9,7 +9,7 @@ import anywidget
 import traitlets
 from IPython import get_ipython
 
-from saelib.language import ENGLISH, _, speaking
+from saelib.language import ENGLISH
 from saelib.panel.desk import Desk
 from saelib.recommend.recommender import Recommender
 
@@ -31,17 +31,12 @@ class RatingPanel(anywidget.AnyWidget):
         """Raises SaelibError for a language that is not spoken."""
         self.desk = Desk(recommender, language)
         self.session, words = self.desk.session, self.desk.words()
-        with speaking(language):
-            words["gone"] += " " + _("Run the cell again.")
         words["store"] += self._replace_earlier()  # what a tab keeps is of this panel alone
         super().__init__(view=self.desk.hear({"do": "look"}), words=words)
-        self.on_msg(lambda _, message, buffers: self._hear(message))
+        self.on_msg(lambda _widget, message, buffers: self.hear(message))
 
-    def act(self, do: str, **told: object) -> None:
-        """Do what a person does, as in `act("rate", film="50", stars=4)`; see `Desk`."""
-        self._hear({"do": do, **told})
-
-    def _hear(self, message: object) -> None:
+    def hear(self, message: object) -> None:
+        """Do what a message says, such as {"do": "rate", "film": "50", "stars": 4}; see `Desk`."""
         self.view = self.desk.hear(message)
 
     def _replace_earlier(self) -> str:
