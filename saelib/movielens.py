@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import subprocess
 import sys
 import tempfile
 import zipfile
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 import pooch
-import requests
+from requests.exceptions import SSLError
 
-from saelib.data import UNREADABLE, Dataset, read_table
+from saelib.data import UNREADABLE, Dataset, Scale, read_table
 from saelib.errors import SaelibError
-from saelib.releases import LAYOUTS, OCCUPATIONS, RATINGS, RELEASES, TABS, TYPES, films
 
 CLONE = Path(__file__).resolve().parents[1]
 PROJECT = CLONE if (CLONE / "pyproject.toml").exists() else Path.cwd()
@@ -28,7 +30,82 @@ CERTIFICATE = (
 TIMEOUT = 20  # seconds without a byte, then a download has failed
 WHEEL = "recbole-1.2.1-py3-none-any.whl"  # a package that has ml-100k in it
 WHEEL_CHECKSUM = "sha256:9c9948202011f37eb0a7c6768129313f00d6403ad221ec940d5e2d5d5f33a407"
+ON_REQUEST = "research use; no redistribution and no commercial use without permission"
+SHARED = (
+    "research use; may be redistributed, also transformed, under the same terms; no commercial use "
+    "without permission"
+)
 Place = Path | zipfile.Path  # a folder on disk, or one in an archive
+
+
+class Release(NamedTuple):
+    """A release as it was published; where it changes over time, without counts and checksum."""
+
+    n_ratings: int
+    n_people: int  # who have rated
+    n_films: int  # in the table of films
+    last_year: int  # of its ratings; no film is newer
+    checksum: str | None = None  # of its archive, as `pooch` takes it
+    licence: str = ON_REQUEST  # the terms of use in short, as its README has them
+
+
+# name, then the fields of Release
+PUBLISHED: list[tuple[Any, ...]] = [
+    ("ml-100k", 100_000, 943, 1_682, 1998, "md5:0e33842e24a9c977be4e0107933c0723"),
+    ("ml-1m", 1_000_209, 6_040, 3_883, 2000, "md5:c4d9eecfca2ab87c1945afe126590906"),
+    ("ml-latest-small", 0, 0, 0, 2018, None, SHARED),
+    ("ml-10m", 10_000_054, 69_878, 10_681, 2009, "md5:ce571fd55effeba0271552578f2648bd"),
+    ("ml-20m", 20_000_263, 138_493, 27_278, 2015, "md5:cd245b17a1ae2cc31bb14903e1204af3"),
+    ("ml-25m", 25_000_095, 162_541, 62_423, 2019, "md5:6b51fb2759a8657d3bfcbfc42b592ada"),
+    ("ml-32m", 32_000_204, 200_948, 87_585, 2023, "md5:d472be332d4daa821edc399621853b57", SHARED),
+    ("ml-latest", 0, 0, 0, 2023, None, SHARED),
+]
+RELEASES = {name: Release(*fields) for name, *fields in PUBLISHED}
+
+GENRES = (  # of ml-100k, in the order of its columns
+    "unknown Action Adventure Animation Children's Comedy Crime Documentary Drama Fantasy "
+    "Film-Noir Horror Musical Mystery Romance Sci-Fi Thriller War Western"
+).split()
+OCCUPATIONS = (  # of ml-1m, by code; ml-100k has words
+    "other,academic/educator,artist,clerical/admin,college/grad student,customer service,"
+    "doctor/health care,executive/managerial,farmer,homemaker,K-12 student,lawyer,programmer,"
+    "retired,sales/marketing,scientist,self-employed,technician/engineer,tradesman/craftsman,"
+    "unemployed,writer"
+).split(",")
+# How a release writes ratings, films and people: the file, and what pandas.read_csv has to know.
+Layout = list[tuple[str, dict[str, Any]]]
+TABS: dict[str, Any] = {"sep": "\t", "quoting": csv.QUOTE_NONE}
+BARS, HEADED = TABS | {"sep": "|"}, TABS | {"header": 0}
+COLONS = TABS | {"sep": "::", "engine": "python"}
+RATINGS, MOVIES = ["user_id", "movie_id", "rating", "timestamp"], ["movie_id", "title", "genres"]
+USERS = ["user_id", "gender", "age", "occupation"]
+PEOPLE = ["user_id", "age", "gender", "occupation", "zip"]
+# Of ratings '::' is read as ':' with an empty cell between: pandas's fast reader takes one sign.
+WITH_GAPS = ["user_id", "gap", "movie_id", "gap 2", "rating", "gap 3", "timestamp"]
+CSV: Layout = [
+    ("ratings.csv", {"header": 0, "names": RATINGS}),
+    ("movies.csv", {"header": 0, "names": MOVIES}),
+]
+DAT: Layout = [
+    ("ratings.dat", TABS | {"sep": ":", "names": WITH_GAPS, "usecols": RATINGS}),
+    ("movies.dat", COLONS | {"names": MOVIES}),
+]
+ML_1M: Layout = [*DAT, ("users.dat", COLONS | {"names": [*USERS, "zip"]})]
+ML_100K: Layout = [
+    ("u.data", TABS | {"names": RATINGS}),
+    ("u.item", BARS | {"names": ["movie_id", "title", *"dvu", *GENRES]}),
+    ("u.user", BARS | {"names": PEOPLE}),
+]
+RECBOLE: Layout = [
+    ("ml-100k.inter", HEADED | {"names": RATINGS}),
+    ("ml-100k.item", HEADED | {"names": ["movie_id", "title", "year", "genres"]}),
+    ("ml-100k.user", HEADED | {"names": PEOPLE}),
+]
+LAYOUTS = {name: [CSV] for name in RELEASES}
+LAYOUTS |= {"ml-100k": [ML_100K, RECBOLE], "ml-1m": [ML_1M], "ml-10m": [DAT]}
+TYPES = {"user_id": "int32", "movie_id": "int32", "rating": "float32", "timestamp": "int64"}
+TYPES |= {"age": "int32"} | dict.fromkeys("title year genres gender occupation".split(), "str")
+YEAR = r"^(.*?)\s*\(([0-9]{4})(?:\s*[-–—]\s*(?:[0-9]{4})?)?\)\s*(?:\([^()]*\))?$"
 
 
 def load(name: str = "ml-100k") -> Dataset:
@@ -36,27 +113,38 @@ def load(name: str = "ml-100k") -> Dataset:
 
     Raises SaelibError where it cannot be had, or its tables are not those that were published.
     """
-    place, release = fetch(name), RELEASES[name]
-    layout, users = _layout(place, name), None
-    ratings = _read(place, name, *layout["ratings"])
-    movies = films(_read(place, name, *layout["movies"]))
+    place, published = fetch(name), RELEASES[name][:3]
+    ratings, movies, *people = (_read(place, name, *table) for table in _layout(place, name))
     counts = len(ratings), ratings["user_id"].nunique(), len(movies)
-    published = release.n_ratings, release.n_people, release.n_films
-    if release.md5 and counts != published:
+    if RELEASES[name].checksum and counts != published:
         raise _another(name, f"{place} holds {counts} ratings, people and films, not {published}.")
-    if "users" in layout:
-        users = _read(place, name, *layout["users"])[["user_id", "gender", "age", "occupation"]]
-        users = users.replace({"occupation": {str(i): word for i, word in enumerate(OCCUPATIONS)}})
-    return Dataset(name, ratings, movies, users, release.scale)
+    if not people:  # the releases that have half stars
+        return Dataset(name, ratings, films(movies), None, Scale(0.5, 5, 0.5))
+    words = {str(code): word for code, word in enumerate(OCCUPATIONS)}
+    users = people[0][USERS].replace({"occupation": words})
+    return Dataset(name, ratings, films(movies), users, Scale(1, 5))
+
+
+def films(movies: pd.DataFrame) -> pd.DataFrame:
+    """Part 'Toy Story (1995) (V)' into title and year, of a range the first; drop the note."""
+    titles, genres = movies["title"].str.strip(), movies.get("genres")
+    if genres is None:  # ml-100k has a column of 0 and 1 for each
+        genres = movies[GENRES].dot(np.array([f"{genre}|" for genre in GENRES], object)).str[:-1]
+    if "year" in movies:  # recbole's copy, where the film 'unknown' is misspelt
+        dated = movies["year"].str.fullmatch(r"\d{4}")
+        titles = titles.where(~dated, titles + " (" + movies["year"] + ")")
+        titles, genres = titles.replace("unkonwn", "unknown"), genres.str.replace(" ", "|")
+    parts = titles.str.extract(YEAR)
+    genres = genres.replace({"unknown": "", "(no genres listed)": ""}).astype("str")
+    found = {"movie_id": movies["movie_id"], "title": parts[0].replace("", pd.NA).fillna(titles)}
+    found |= {"year": pd.to_numeric(parts[1]).astype("Int64"), "genres": genres}
+    return pd.DataFrame(found)
 
 
 def fetch(name: str = "ml-100k") -> Place:
-    """Find the files of a release, or download its archive into data/ and verify it.
-
-    Raises SaelibError that lists what was tried.
-    """
+    """Find the files of a release, or download and verify its archive. Raises SaelibError."""
     place = locate(name) or _download(name)
-    if RELEASES[name].md5 is None:
+    if RELEASES[name].checksum is None:
         print(f"{name} changes over time, so no checksum can verify it.", file=sys.stderr)
     return place
 
@@ -85,12 +173,6 @@ def locate(name: str) -> Place | None:
     return None
 
 
-def films_at_hand(name: str) -> pd.DataFrame | None:
-    """The films of a release, as `Dataset.movies`; None where it is not on disk."""
-    place = _at_hand(name)
-    return place and films(_read(place, name, *_layout(place, name)["movies"]))
-
-
 def links_at_hand(name: str) -> pd.DataFrame | None:
     """Which films of IMDb and TMDB a release's films are; None where no file on disk tells.
 
@@ -98,7 +180,9 @@ def links_at_hand(name: str) -> pd.DataFrame | None:
     alike, so the links of another one will do.
     """
     for release in (name, *RELEASES) if name in RELEASES and name != "ml-100k" else ():
-        place = _at_hand(release)
+        place = None
+        with suppress(SaelibError):  # who wants to load this release will be told
+            place = locate(release)
         if place and (place / "links.csv").exists():
             types = {"movieId": "int32", "imdbId": "str", "tmdbId": "Int64"}
             links = read_table(place / "links.csv", usecols=[*types], dtype=types, na_values=[""])
@@ -108,10 +192,7 @@ def links_at_hand(name: str) -> pd.DataFrame | None:
 
 
 def read_split(part: str) -> pd.DataFrame:
-    """Read a published part of ml-100k, such as 'u1.base' or 'u1.test', as a table of ratings.
-
-    Raises SaelibError where it is not there.
-    """
+    """Read a published part of ml-100k, such as 'u1.base' or 'u1.test'. Raises SaelibError."""
     place = fetch("ml-100k")
     if not (place / part).exists():
         raise SaelibError(
@@ -127,7 +208,7 @@ def models_folder() -> Path:
 
 
 def _another(name: str, problem: str) -> SaelibError:
-    files = ", ".join(file for file, _ in LAYOUTS[RELEASES[name].layout].values())
+    files = ", ".join(file for file, _ in LAYOUTS[name][0])
     return SaelibError(
         f"{problem} Either it is damaged or it is another copy of {name}; expected {files} as in "
         f"{GROUPLENS}/{name}.zip. What you have may stay: put that archive into another folder, "
@@ -135,20 +216,12 @@ def _another(name: str, problem: str) -> SaelibError:
     )
 
 
-def _at_hand(name: str) -> Place | None:
-    try:
-        return locate(name)
-    except SaelibError:  # who wants to load this release will be told
-        return None
-
-
-def _layout(place: Place, name: str) -> dict[str, tuple[str, dict[str, Any]]]:
-    """The entry of LAYOUTS whose files are in a folder; {} where some are missing."""
-    own = RELEASES[name].layout
-    for layout in [own, "recbole"] if name == "ml-100k" else [own]:
-        if all((place / file).exists() for file, _ in LAYOUTS[layout].values()):
-            return LAYOUTS[layout]
-    return {}
+def _layout(place: Place, name: str) -> Layout:
+    """The layout of a release whose files are in a folder; [] where some are missing."""
+    for layout in LAYOUTS[name]:
+        if all((place / file).exists() for file, _ in layout):
+            return layout
+    return []
 
 
 def _complete(folder: Place, name: str) -> Place | None:
@@ -179,8 +252,7 @@ def _download(name: str) -> Place:
         try:
             return source(name, PROJECT / "data")
         except (OSError, ValueError, SaelibError) as error:
-            certificate = isinstance(error, requests.exceptions.SSLError)
-            tried.append(f"{error}. {CERTIFICATE}" if certificate else f"{error}.")
+            tried.append(f"{error}. {CERTIFICATE}" if isinstance(error, SSLError) else f"{error}.")
     raise SaelibError(
         f"{name} could not be had: {' '.join(tried)} Try again later, let SAELIB_MIRROR name "
         f"another host, or put {name}.zip into {PROJECT / 'data'}."
@@ -193,29 +265,20 @@ def _from_host(name: str, data: Path) -> Place:
     print(f"{name}: fetching {url} …", file=sys.stderr)
     pooch.get_logger().setLevel("WARNING")
     bar = pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUT)
-    path = pooch.retrieve(url, RELEASES[name].checksum, f"{name}.zip", data, downloader=bar)
+    path = Path(pooch.retrieve(url, RELEASES[name].checksum, f"{name}.zip", data, downloader=bar))
     try:
-        return _open(Path(path), name)
+        return _open(path, name)
     except SaelibError:  # what came is not the archive
-        Path(path).unlink()
+        path.unlink()
         raise
 
 
 def _from_wheel(name: str, data: Path) -> Place:
     """Download the package that has ml-100k in it, without installing it."""
     print(f"{name}: fetching {WHEEL} …", file=sys.stderr)
-    pip = [
-        sys.executable,
-        "-m",
-        "pip",
-        "download",
-        "--quiet",
-        "--no-deps",
-        "--only-binary",
-        ":all:",
-    ]
+    pip = "-m pip download --quiet --no-deps --only-binary :all: recbole==1.2.1 --dest"
     with tempfile.TemporaryDirectory(dir=data) as folder:
-        command = [*pip, "--dest", folder, "recbole==1.2.1"]
+        command = [sys.executable, *pip.split(), folder]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode != 0:
             raise SaelibError(f"pip could not download {WHEEL} ({done.stderr.strip()[-200:]})")

@@ -19,8 +19,7 @@ from conftest import FILES, write_release
 
 from saelib import movielens
 from saelib.errors import SaelibError
-from saelib.movielens import RELEASES, fetch, films_at_hand, links_at_hand, load, locate, read_split
-from saelib.releases import Release
+from saelib.movielens import RELEASES, Release, fetch, links_at_hand, load, locate, read_split
 
 COUNTS = (3, 2, 2)  # of FILES: ratings, people, films
 
@@ -33,10 +32,11 @@ def tiny(monkeypatch, tmp_path):
     monkeypatch.setattr(movielens, "PROJECT", tmp_path)
 
     def register(layout: str = "csv", counts=COUNTS, body: bytes | None = b"") -> str:
-        digest = None if body is None else md5(body).hexdigest()
-        release = Release("tiny", layout.removeprefix("ml-"), *counts, 2000, digest)
-        monkeypatch.setitem(RELEASES, "tiny", release)
-        monkeypatch.setitem(RELEASES, "ml-100k", Release("", "100k", *counts, 1998, "0"))
+        digest = None if body is None else f"md5:{md5(body).hexdigest()}"
+        monkeypatch.setitem(RELEASES, "tiny", Release(*counts, 2000, digest))
+        monkeypatch.setitem(RELEASES, "ml-100k", Release(*counts, 1998, "md5:0"))
+        layouts = movielens.LAYOUTS
+        monkeypatch.setitem(layouts, "tiny", layouts.get(layout, layouts["ml-20m"]))
         return "tiny"
 
     return register
@@ -98,7 +98,6 @@ def test_each_layout_becomes_the_same_tables(layout, ends, tiny, tmp_path):
     else:
         assert list(data.users) == ["user_id", "gender", "age", "occupation"]
         assert list(data.users.itertuples(index=False, name=None)) == users
-    pd.testing.assert_frame_equal(films_at_hand(name), data.movies)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +121,7 @@ def test_title_and_year_are_parted_in_either_encoding(
         written = written.replace("–", "-")
     line = f'movieId,title,genres\n10,"{written}",Café\n20,X,Drama\n'
     write_release(tmp_path / "data" / tiny(), "csv", **{"movies.csv": line.encode(encoding)})
-    film = films_at_hand("tiny").fillna({"year": 0}).iloc[0]
+    film = load("tiny").movies.fillna({"year": 0}).iloc[0]
     assert tuple(film) == (10, title, year, "Café")
 
 
@@ -169,7 +168,7 @@ def test_a_fault_is_named_and_nobody_is_told_to_delete_what_they_brought(
 def test_a_name_that_is_unknown_is_told_those_that_are_not():
     with pytest.raises(SaelibError, match="Unknown data set 'ml-2m'; choose one of ml-100k, ml-1m"):
         load("ml-2m")
-    assert films_at_hand("own") is None and links_at_hand("own") is None
+    assert links_at_hand("own") is None
 
 
 # -- Where files are found --------------------------------------------------------------------
@@ -288,7 +287,7 @@ def test_a_release_that_changes_is_read_and_that_is_said(server, tiny, capsys):
     for _ in range(2):  # from the server, then from the disk
         assert len(load(name).ratings) == 3
         assert "tiny changes over time, so no checksum" in capsys.readouterr().err
-    assert RELEASES["ml-latest"].checksum is None and RELEASES["ml-latest"].layout == "csv"
+    assert RELEASES["ml-latest"].checksum is None
 
 
 @pytest.mark.parametrize("verified", [True, False])
@@ -414,7 +413,7 @@ def test_the_readme_of_the_data_says_the_same_of_each_release():
     for name, release in RELEASES.items():
         size, licence = [line for line in lines if line.startswith("|") and f"`{name}`" in line]
         counts = f"{release.n_ratings:,} | {release.n_people:,} | {release.n_films:,}"
-        assert (counts if release.md5 else "changes over time") in size
+        assert (counts if release.checksum else "changes over time") in size
         assert f"| {release.licence} |" in licence
 
 
