@@ -8,10 +8,12 @@ import numpy as np
 import scipy.linalg
 from scipy.sparse import csr_array, diags_array, hstack
 from scipy.sparse.linalg import svds
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from saelib.matrix import ALL, Films, People, mask, unit_masks
 
+# Many small products: beside a busy core, two threads take minutes to wait for one another.
+BLAS = ThreadpoolController()
 MAX_FILMS = 10_000  # the most seen ones; EASE's weights for them fill 400 MB
 
 
@@ -59,8 +61,7 @@ def fingerprints(csr: csr_array, n: int = 100) -> np.ndarray:
     implicit ratings (Koren 2008). csr: (n_rows, n_columns).
     """
     masks = unit_masks(csr_array(csr.T))
-    # Many small products: beside a busy core, two threads take minutes to wait for one another.
-    with threadpool_limits(1, user_api="blas"):
+    with BLAS.limit(limits=1, user_api="blas"):
         k = min(n, min(masks.shape) - 1)
         _, values, rows = svds(masks, k=k, rng=np.random.default_rng(0))
     return np.ascontiguousarray(rows[np.argsort(-values)].T, dtype=np.float32)

@@ -1,7 +1,7 @@
 """Honest errors: each protocol measures only what a model was not shown.
 
 A model is learned by a function (training ratings, seed) -> predict, and predict is a function from
-people to scores (n, n_items). So all models, baselines included, are measured by the same lines.
+people to scores (n, n_items), so that baselines and networks are measured by the same lines.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ def global_mean(matrix: RatingMatrix, seed: int) -> Predict:
 
 def item_mean(matrix: RatingMatrix, seed: int) -> Predict:
     """The film's mean rating; the global mean for a film that nobody rated."""
-    csr = matrix.csr
-    n, mean = np.bincount(csr.indices, minlength=csr.shape[1]), csr.data.mean(dtype=np.float64)
-    means = np.where(n, np.bincount(csr.indices, csr.data, csr.shape[1]) / n.clip(min=1), mean)
+    csr, n = matrix.csr, _n_ratings(matrix)
+    means = np.bincount(csr.indices, csr.data, csr.shape[1]) / n.clip(min=1)
+    means[n == 0] = csr.data.mean(dtype=np.float64)
     return lambda people: np.tile(means, (len(people), 1))
 
 
@@ -63,8 +63,7 @@ def bias(matrix: RatingMatrix, seed: int) -> Predict:
 
 def popularity(matrix: RatingMatrix, seed: int) -> Predict:
     """The film's number of training ratings: an order of films, no prediction of stars."""
-    n = np.bincount(matrix.csr.indices, minlength=matrix.csr.shape[1])
-    return lambda people: np.tile(n, (len(people), 1))
+    return lambda people: np.tile(_n_ratings(matrix), (len(people), 1))
 
 
 def ease(matrix: RatingMatrix, seed: int) -> Predict:
@@ -74,6 +73,10 @@ def ease(matrix: RatingMatrix, seed: int) -> Predict:
     """
     ridge = len(matrix.user_ids) / 3
     return Ease.fit(matrix.people, ridge=ridge, dropout=0, tempering=0, told=False).scores
+
+
+def _n_ratings(matrix: RatingMatrix) -> np.ndarray:
+    return np.bincount(matrix.csr.indices, minlength=matrix.csr.shape[1])
 
 
 BASELINES: dict[str, Learn] = {"global-mean": global_mean, "item-mean": item_mean, "bias": bias}
@@ -132,10 +135,7 @@ def evaluate_ratings(
 
 
 def evaluate_new_users(
-    data: Dataset,
-    models: dict[str, Learn],
-    seed: int,
-    n_shown: Iterable[int | None] = N_SHOWN,
+    data: Dataset, models: dict[str, Learn], seed: int, n_shown: Iterable[int | None] = N_SHOWN
 ) -> pd.DataFrame:
     """New people: a tenth of the users is held out, and half of each one's ratings is predicted.
 
@@ -189,10 +189,7 @@ def evaluate_future(data: Dataset, models: dict[str, Learn], seed: int) -> pd.Da
     none, 'all' are both; with n_people, rmse and rmse_seen. Raises SaelibError without timestamps.
     """
     if "timestamp" not in data.ratings:
-        raise SaelibError(
-            f"{data.name} has no timestamps, so there is no past to learn from; use --protocol "
-            "ratings."
-        )
+        raise SaelibError(f"{data.name} has no timestamps, so there is no past to learn from.")
     split(len(data.ratings), seed)  # refuses what is too little for a tenth
     order = np.argsort(data.ratings["timestamp"].to_numpy(), kind="stable")
     past, future = np.split(order, [len(order) - len(order) // 10])
@@ -263,9 +260,8 @@ def _errors(predict: Predict, people: People, test: csr_array, scale: Scale) -> 
         for name, rows in (("rmse", test[part]), ("rmse_seen", people.stars[part])):
             cells = rows.tocoo()
             pairs[name].append((stars[cells.coords], cells.data))
-    return {
-        name: scale.star * rmse(*map(np.concatenate, zip(*parts))) for name, parts in pairs.items()
-    }
+    joined = {name: map(np.concatenate, zip(*parts)) for name, parts in pairs.items()}
+    return {name: scale.star * rmse(*both) for name, both in joined.items()}
 
 
 def _new_users(data: Dataset, seed: int) -> tuple[RatingMatrix, RatingMatrix]:

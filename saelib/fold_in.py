@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import expit, log_expit
-from threadpoolctl import threadpool_limits
 
-from saelib.baseline import BiasBaseline, half
+from saelib.baseline import BLAS, BiasBaseline, half
 from saelib.errors import SaelibError
 from saelib.matrix import ALL, Films, People, RatingMatrix, level, unit_masks
 
@@ -137,8 +136,7 @@ class FoldIn:
         lower, upper = self._edges(stars.data)
         vectors = np.zeros((len(n), self.codes.shape[1]))
         rows = np.argsort(n, kind="stable")[(n == 0).sum() :]
-        # Many small products, on which threads would only wait for one another.
-        with threadpool_limits(1, user_api="blas"):
+        with BLAS.limit(limits=1, user_api="blas"):
             while len(rows):  # people with about as many ratings each, as many as fill a block
                 size = n[rows[:BLOCK]] * np.arange(1, len(rows[:BLOCK]) + 1) * vectors.shape[1]
                 n_together = max(int(np.searchsorted(size, BLOCK, "right")), 1)
