@@ -1,4 +1,4 @@
-"""The rooms of the package, read from its imports: the order that holds, and a picture of it.
+"""The files of the package, read from their imports: the order that holds, and a picture of it.
 
 python tests/house.py      draws notebooks/figures/house.png for CONTRIBUTING.md
 """
@@ -6,7 +6,7 @@ python tests/house.py      draws notebooks/figures/house.png for CONTRIBUTING.md
 from __future__ import annotations
 
 import ast
-from collections import Counter
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,27 +14,40 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "saelib"
 FIGURE = ROOT / "notebooks" / "figures" / "house.png"
 
-# Each imports only from those before it; so do the modules of a room.
+# Each file imports only from those before it. Those at the top level stand in the order of the
+# docstring of saelib/__init__.py, here in the rooms of the picture; recommend and panel are
+# folders.
 ROOMS = {
     "errors": "errors language",
-    "data": "scale people layouts download features dataset releases links own matrix",
-    "network": "config recipes link heads baseline fingerprints history storage devices processes "
-    "memory cells autoencoder sparse contractive variational shares checkpoint training layers",
-    "model": "star_model encoded newton fold_in liking ease elsa seeing taste bundle learn",
-    "evaluation": "evaluation compare",
-    "plots": "plots live",
-    "checks": "checks",
-    "recommend": "titles search words catalogue profile exports matching imports recommender "
-    "reasons questions changes play session",
-    "panel": "markup parts controls search about files rate watch picture game night play widgets "
-    "terminal kernels ready door page",
-    "cli": "cli __main__",
+    "data": "data movielens",
+    "matrix": "matrix",
+    "baseline": "baseline",
+    "evaluation": "evaluation",
+    "network": "recipes cells heads autoencoder family training",
+    "model": "fold_in model",
+    "plots": "plots",
+    "recommend": "words search catalogue profile recommender matching elsewhere questions reasons "
+    "changes session",
+    "panel": "texts desk widget sliders terminal page",
+    "commands": "commands cli __main__",
 }
 ORDER = [
     f"saelib.{room}.{module}" if (PACKAGE / room).is_dir() else f"saelib.{module}"
     for room, modules in ROOMS.items()
     for module in modules.split()
 ]
+SAYS = {
+    "data": "files → tables, on any scale of ratings",
+    "matrix": "tables → a sparse matrix of stars; splits",
+    "baseline": "what is known without a network",
+    "evaluation": "protocols and metrics",
+    "network": "what is chosen, what is computed, how it learns",
+    "model": "a new person; one file: will you see it, will you like it?",
+    "plots": "figures",
+    "recommend": "a person in, films out",
+    "panel": "what people touch",
+    "commands": "python -m saelib",
+}
 
 
 def modules() -> dict[str, Path]:
@@ -58,25 +71,27 @@ def imported(path: Path) -> Iterator[str]:
                 yield whole if whole in ORDER else str(node.module)
 
 
+def described() -> list[str]:
+    """The files that the docstring of saelib/__init__.py describes, in its order."""
+    text = ast.get_docstring(ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8")))
+    lines = re.findall(r"^    (\w+(?:, \w+)*)  +\S", text or "", re.MULTILINE)
+    return [f"saelib.{name}" for line in lines for name in line.split(", ")]
+
+
 def room_of(module: str) -> str:
     """The room of a module."""
     inside = module.split(".")[1:]
-    return next(room for room, names in ROOMS.items() if inside[0] in (room, *names.split()))
-
-
-def arrows() -> Counter[tuple[str, str]]:
-    """(room, room that it imports from) -> by how many imports."""
-    found: Counter[tuple[str, str]] = Counter()
-    for module, path in modules().items():
-        for other in imported(path):
-            if other in ORDER and room_of(other) != room_of(module):
-                found[room_of(module), room_of(other)] += 1
-    return found
+    return next(room for room, names in ROOMS.items() if inside[-1] in names.split())
 
 
 def needed() -> list[tuple[str, str]]:
-    """The arrows that no way over other rooms stands for; who knows model knows data, too."""
-    every = {(a, b) for a, b in arrows() if b != "errors"}
+    """(room, room that it imports from), without what ways over other rooms say already."""
+    every = {
+        (room_of(module), room_of(other))
+        for module, path in modules().items()
+        for other in imported(path)
+        if other in ORDER and room_of(other) not in ("errors", room_of(module))
+    }
 
     def reaches(a: str, b: str) -> bool:
         return (a, b) in every or any(reaches(c, b) for x, c in every if x == a)
@@ -89,44 +104,47 @@ def needed() -> list[tuple[str, str]]:
 
 def in_words() -> str:
     """What the picture shows; it stands in the picture, too."""
-    parts = [f"{room} knows {' and '.join(b for a, b in needed() if a == room)}" for room in SAYS]
-    return f"The rooms of saelib: {'; '.join(parts[1:])}."
-
-
-# What stands in a box, and where: left what measures and draws, right the way to the person.
-SAYS = {
-    "data": ((1, 0), "files, tables,\nthe matrix of ratings"),
-    "network": ((1, 1), "baseline, autoencoder,\nrecipes, training"),
-    "model": ((1, 2), "will you see it?\nhow will you like it?"),
-    "checks": ((0, 1), "is this machine ready?"),
-    "evaluation": ((0, 3), "protocols, metrics"),
-    "plots": ((1, 3), "figures"),
-    "recommend": ((2, 3), "a person in, films out"),
-    "panel": ((2, 4), "sliders, page, terminal"),
-    "cli": ((1, 5), "the command line"),
-}
+    parts = [
+        f"{room} knows {' and '.join(b for a, b in needed() if a == room)}" for room in [*SAYS][1:]
+    ]
+    return f"The rooms of saelib from top to bottom, the first of them data: {'; '.join(parts)}."
 
 
 def draw() -> None:
-    """Rooms as boxes, the first at the bottom; arrows to what each imports from."""
+    """Rooms as boxes, the first at the top; arrows to what each imports from."""
     import matplotlib.pyplot as plt
 
     from saelib.plots import BLUE, GREY, STYLE
 
-    width, height = 0.8, 0.56
+    narrow, whole, floor = 2.0, 2.4, 0.72
+    floors = [room for room in SAYS if room != "plots"]
+    beside = floors[floors.index("evaluation") + 1 : floors.index("commands")]  # plots
     with plt.rc_context(STYLE):
-        figure, ax = plt.subplots(figsize=(7, 7), layout="constrained")
+        figure, ax = plt.subplots(figsize=(8, 8), layout="constrained")
+        for n, room in enumerate(floors):
+            width, files = narrow if room in beside else whole, ROOMS[room].split()
+            ax.add_patch(plt.Rectangle((0, n), width, floor, fc="white", ec=BLUE, lw=1.5))
+            ax.text(0.05, n + floor / 2, room, va="center", weight="bold")
+            half = len(files) if len(files) < 7 else (len(files) + 1) // 2
+            lines = [" ".join(files[:half]), " ".join(files[half:])]
+            lines = [line for line in lines if line and line != room]
+            for at, line in enumerate([*lines, SAYS[room]], start=1):
+                look = {"color": GREY} if line == SAYS[room] else {"family": "monospace"}
+                y = n + floor * at / (len(lines) + 2)
+                ax.text(0.5, y, line, va="center", fontsize=9, **look)
+        top, end = floors.index(beside[0]), floors.index(beside[-1]) + floor
+        left, middle = narrow + 0.08, (narrow + 0.08 + whole) / 2
+        box = plt.Rectangle((left, top), whole - left, end - top, fc="white", ec=BLUE, lw=1.5)
+        ax.add_patch(box)
+        ax.text(middle, (top + end) / 2, "plots", ha="center", weight="bold")
+        ax.text(middle, (top + end) / 2 + 0.25, SAYS["plots"], ha="center", fontsize=9, color=GREY)
         for a, b in needed():
-            (x, y), (to_x, to_y) = SAYS[a][0], SAYS[b][0]
-            look = {"arrowstyle": "->", "color": GREY, "lw": 1.5}
-            start, end = (x, y - height / 2), (to_x, to_y + height / 2)
-            ax.annotate("", end, start, arrowprops=look, zorder=0)
-        for room, ((x, y), says) in SAYS.items():
-            corner = (x - width / 2, y - height / 2)
-            ax.add_patch(plt.Rectangle(corner, width, height, fc="white", ec=BLUE, lw=1.5))
-            ax.text(x, y + 0.14, room, ha="center", va="center", weight="bold")
-            ax.text(x, y - 0.09, says, ha="center", va="center", fontsize=9)
-        ax.set(xlim=(-0.5, 2.5), ylim=(-0.4, 5.4), xticks=[], yticks=[])
+            x = middle if "plots" in (a, b) else 1.0
+            start = top if a == "plots" else floors.index(a)
+            stop = end if b == "plots" else floors.index(b) + floor
+            look = {"arrowstyle": "->", "color": GREY, "lw": 1.5, "shrinkA": 0, "shrinkB": 0}
+            ax.annotate("", (x, stop), (x, start), arrowprops=look)
+        ax.set(xlim=(-0.02, whole + 0.02), ylim=(len(floors) - 0.2, -0.08), xticks=[], yticks=[])
         ax.grid(False)
         ax.spines[:].set_visible(False)
         figure.savefig(FIGURE, metadata={"Description": in_words()})
