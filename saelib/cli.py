@@ -1,7 +1,4 @@
-"""The command line: fetch, train, evaluate, recommend, rate, import, panel.
-
-What the commands do is in commands.py.
-"""
+"""The command line: what can be told to it; what the commands do is in commands.py."""
 
 from __future__ import annotations
 
@@ -15,27 +12,23 @@ from saelib import __version__
 from saelib.errors import SaelibError
 from saelib.language import ENGLISH, LANGUAGES, speaking
 
+
+def _whole(text: str, allowed: range, expected: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 11 and int(text) in allowed):
+        raise argparse.ArgumentTypeError(f"{text:.40} is no whole number {expected}")
+    return int(text)
+
+
 DATASETS = "ml-100k, ml-1m, ml-latest-small, ml-latest, ml-10m, ml-20m, ml-25m or ml-32m"
+SEED = {"type": lambda text: _whole(text, range(2**32), f"from 0 to {2**32 - 1}")}
+COUNT = {"type": lambda text: _whole(text, range(1, 10**9), "of at least 1")}
 PROTOCOLS = ("ratings", "new-users", "ranking", "future")
-
-
-def _seed(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 11 and int(text) < 2**32):
-        raise argparse.ArgumentTypeError(f"{text:.40} is no whole number from 0 to {2**32 - 1}")
-    return int(text)
-
-
-def _count(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) >= 1):
-        raise argparse.ArgumentTypeError(f"{text:.40} is no whole number of at least 1")
-    return int(text)
-
-
-# What can be told to a command, each option once, and which commands take it.
-PATH, YES, COUNT = {"type": Path, "metavar": "FILE"}, {"action": "store_true"}, {"type": _count}
+PATH, YES = {"type": Path, "metavar": "FILE"}, {"action": "store_true"}
+# What can be told to a command, each option once; where one has a +, there is another of its name.
 OPTIONS: dict[str, dict] = {
     "files": PATH | {"nargs": "+", "help": "of Letterboxd, IMDb, … or a CSV of title, stars"},
     "--dataset": {"default": "ml-100k", "help": DATASETS},
+    "--dataset+": {"help": f"{DATASETS} (default: the newest that has a model)"},
     "--ratings": PATH | {"help": "a table of your own: user, item, rating[, timestamp]"},
     "--scale": {"type": float, "nargs": "+", "help": "of FILE: lowest, highest[, step] (step 1)"},
     "--items": PATH | {"help": "of --ratings: item[, title, year, genres]"},
@@ -43,9 +36,9 @@ OPTIONS: dict[str, dict] = {
     "--not-rated": {"type": float, "help": "the number in --ratings that says: seen, no stars"},
     "--keep-last": YES | {"help": "where a pair is rated twice in --ratings"},
     "--recipe": {"default": "default", "help": "plain, default, large, or a rung of the ladder"},
-    "--recipes": {"nargs": "+", "default": ["plain", "default"], "help": "also `ladder`, `family`"},
-    "--seed": {"type": _seed, "default": 0, "help": "of all that is random"},
-    "--seeds": {"type": _seed, "nargs": "+", "default": [0], "help": "one or several"},
+    "--recipe+": {"nargs": "+", "default": ["plain", "default"], "help": "also `ladder`, `family`"},
+    "--seed": SEED | {"default": 0, "help": "of all that is random"},
+    "--seeds": SEED | {"nargs": "+", "default": [0], "help": "one or several"},
     "--epochs": COUNT | {"help": "passes over the ratings (default: the recipe's)"},
     "--protocol": {"choices": PROTOCOLS, "default": "ratings", "help": "what is predicted"},
     "--split": {"choices": ["u1"], "help": "the published split of ml-100k"},
@@ -67,37 +60,24 @@ OPTIONS: dict[str, dict] = {
     "--no-browser": YES | {"help": "print the link and open nothing"},
 }
 OWN = "--dataset --ratings --scale --items --people --not-rated --keep-last"
-# What each command does, and its options.
-COMMANDS = {
-    "fetch": (
-        "Download a data set into data/ and verify it.",
-        "--dataset",
-    ),
-    "train": (
-        "Train a model and save it with a plot of its errors; Ctrl-C keeps the best epoch.",
-        f"{OWN} --recipe --seed --epochs --output --resume --device",
-    ),
-    "evaluate": (
-        "Measure models on ratings that they were not shown: of known people, of new people,"
-        " the order of films for these, or the last tenth by time.",
-        f"{OWN} --protocol --split --recipes --seeds --epochs --no-demographics --json",
-    ),
-    "recommend": (
-        "Recommend films for a profile.",
-        "--profile -n --json --model --recipe --lang",
-    ),
-    "rate": (
-        "Rate films at the terminal and get recommendations.",
-        "--dataset --films -n --save --model --recipe --lang",
-    ),
-    "import": (
-        "Make a profile of ratings made elsewhere. Nothing is sent anywhere.",
-        "files --dataset --output --scale --model --recipe --lang",
-    ),
-    "panel": (
-        "Open the rating panel as a page in the browser; Ctrl-C ends it.",
-        "--dataset --model --recipe --ip --port --visitors --host --lang --no-browser",
-    ),
+TAKES = {  # which options each command has
+    "fetch": "--dataset",
+    "train": f"{OWN} --recipe --seed --epochs --output --resume --device",
+    "evaluate": f"{OWN} --protocol --split --recipe+ --seeds --epochs --no-demographics --json",
+    "recommend": "--profile -n --json --model --recipe --lang",
+    "rate": "--dataset --films -n --save --model --recipe --lang",
+    "import": "files --dataset --output --scale --model --recipe --lang",
+    "panel": "--dataset+ --model --recipe --ip --port --visitors --host --lang --no-browser",
+}
+COMMANDS = {  # what each does
+    "fetch": "Download a data set into data/ and verify it.",
+    "train": "Train a model and save it with a plot of its errors; Ctrl-C keeps the best epoch.",
+    "evaluate": "Measure models on ratings that they were not shown: of known people, of new"
+    " people, the order of films for these, or the last tenth by time.",
+    "recommend": "Recommend films for a profile.",
+    "rate": "Rate films at the terminal and get recommendations.",
+    "import": "Make a profile of ratings made elsewhere. Nothing is sent anywhere.",
+    "panel": "Open the rating panel as a page in the browser; Ctrl-C ends it.",
 }
 
 
@@ -109,17 +89,15 @@ def parser() -> argparse.ArgumentParser:
         epilog="Start with `train`, then `rate`. `COMMAND --help` explains each command.",
     )
     top.add_argument("--version", action="version", version=f"saelib {__version__}")
-    commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for name, (said, options) in COMMANDS.items():
+    commands = top.add_subparsers(
+        title="commands", metavar="COMMAND", dest="command", required=True
+    )
+    for name, said in COMMANDS.items():
         command = commands.add_parser(name, help=said, description=said)
-        for option in options.split():
+        for option in TAKES[name].split():
             settings = OPTIONS[option]
             told = settings["help"] + " (default: %(default)s)" * ("default" in settings)
-            flag = option.replace("recipes", "recipe")
-            command.add_argument(flag, **settings | {"help": told})
-        command.set_defaults(run="import_" if name == "import" else name)
-        if name == "panel":
-            command.set_defaults(dataset=None)  # the newest one that has a model
+            command.add_argument(option.rstrip("+"), **settings | {"help": told})
     return top
 
 
@@ -133,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         with speaking(getattr(options, "lang", None) or ENGLISH):
             from saelib import commands  # only now, so that --help waits for nothing
 
-            getattr(commands, options.run)(options)
+            getattr(commands, options.command.replace("import", "import_"))(options)
             sys.stdout.flush()
     except SaelibError as error:
         sys.exit(f"Error: {error}")
