@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import pairwise, product
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -58,21 +58,15 @@ def test_each_member_of_the_family_differs_from_the_same_network_by_what_is_said
     assert {RECIPES[name].member for name in FAMILY} == set(MEMBERS)
 
 
-def test_a_recipe_is_more_cautious_where_ratings_are_few():
+def test_a_recipe_is_more_cautious_where_ratings_are_few(matrix):
     """Twice as much decay, facts and shrinkage at a sixteenth of a million; half as much raters."""
     config = Config(decay=3.5, facts=1.0, raters=0.8, shrinkage=5.0, caution=0.25)
     few = config.for_ratings(62_500)
     assert (few.decay, few.facts, few.raters, few.shrinkage) == (7.0, 2.0, 0.4, 10.0)
     assert few.for_ratings(62_500) == few, "once"
     assert config.for_ratings(1_000_000) == replace(config, caution=0.0)
-
-
-def test_the_network_of_few_ratings_is_made_by_the_cautious_recipe(matrix):
-    config = replace(RECIPES["default"], hidden=(4,))
-    network = build(config, matrix)
-    assert network.config == config.for_ratings(matrix.csr.nnz) != config
-    told = network.column_features[:, -matrix.about.shape[1] :]
-    assert set(told.unique().tolist()) == {0.0, float(np.float32(0.2))}
+    network = build(replace(config, hidden=(4,)), matrix)
+    assert network.config == replace(config, hidden=(4,)).for_ratings(matrix.csr.nnz)
 
 
 @pytest.mark.parametrize(
@@ -94,15 +88,9 @@ def test_an_unknown_recipe_and_an_impossible_number_of_epochs_are_refused(name, 
 @pytest.mark.parametrize("name", FAMILY)
 def test_each_member_learns_what_it_is_shown(matrix, name, monkeypatch):
     monkeypatch.setattr(family.KSparse, "k", 10)
-    network = build(small(name, learning_rate=3e-3, decay=0.0), matrix)
+    network = build(small(name, learning_rate=0.01, decay=0.0, epochs=12), matrix)
     history = fit(network, matrix, progress=False)
     assert history.train_loss[-1] < 0.9 * history.train_loss[0]
-
-
-def test_activations_are_what_their_names_say():
-    x = torch.linspace(-2, 2, 9)
-    known = {"relu": x.clamp(min=0), "tanh": x.tanh(), "sigmoid": 1 / (1 + (-x).exp()), "linear": x}
-    torch.testing.assert_close({name: act(x) for name, act in ACTIVATIONS.items()}, known)
 
 
 def test_a_linear_autoencoder_finds_the_plane_of_the_leading_singular_vectors():
@@ -131,24 +119,11 @@ def test_a_linear_autoencoder_finds_the_plane_of_the_leading_singular_vectors():
     assert torch.linalg.svdvals(plane.T @ directions[:2].T).min() > 0.9999
 
 
-def test_hiding_inputs_of_a_linear_autoencoder_is_a_ridge_penalty():
-    """Bishop 1995; Steck 2020, of which `Ease.fit` takes its dropout: averaged over all masks,
-    hiding a share p costs, beside the error of the inputs scaled by 1 - p, p (1 - p) times each
-    squared weight times its column's squares."""
-    rng = np.random.default_rng(1)
-    x, weights, p = rng.normal(size=(5, 4)), rng.normal(size=(4, 4)), 0.3
-    average = 0.0
-    for kept in product([0, 1], repeat=4):
-        chance = np.prod(np.where(kept, 1 - p, p))
-        average += chance * np.square((x * kept) @ weights - x).sum()
-    ridge = p * (1 - p) * (np.square(x).sum(axis=0)[:, None] * np.square(weights)).sum()
-    assert average == pytest.approx(np.square((1 - p) * x @ weights - x).sum() + ridge)
-
-
 def test_the_sparsity_penalty_is_the_divergence_of_coins():
     code = torch.rand(200, 5, generator=torch.Generator().manual_seed(0)) ** 2
     exact = kl_divergence(Bernoulli(0.05 * torch.ones(5)), Bernoulli(code.mean(dim=0)))
     torch.testing.assert_close(sparsity(code, 0.05), exact.sum())
+    torch.testing.assert_close(ACTIVATIONS["sigmoid"](code), 1 / (1 + torch.exp(-code)))
     assert sparsity(torch.full((3, 4), 0.05), 0.05).item() == pytest.approx(0, abs=1e-6)
 
 
@@ -212,20 +187,3 @@ def test_the_loss_of_a_variational_network_is_its_parts(matrix, monkeypatch):
     torch.testing.assert_close(network.loss(cells)[0], expected)
     network.eval()
     torch.testing.assert_close(network.encode(cells)[1], mean)
-
-
-@pytest.mark.parametrize(
-    ("name", "member", "weights"),
-    [("sparse", family.Sparse, (0.0, 0.1)), ("variational", family.Variational, (0.01, 20.0))],
-)
-def test_a_strong_penalty_makes_units_speak_less(matrix, monkeypatch, name, member, weights):
-    """A sparse code speaks rarely; a variational one comes to be the prior, with a mean of 0."""
-
-    def loudness(weight: float) -> float:
-        monkeypatch.setattr(member, "weight", weight)
-        network = build(small(name, learning_rate=0.01), matrix)
-        fit(network, matrix, progress=False)
-        return float(np.abs(codes_of(network, matrix)).mean())
-
-    free, bound = map(loudness, weights)
-    assert bound < 0.5 * free

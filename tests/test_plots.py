@@ -86,8 +86,12 @@ def live(drawn):
 
 
 def test_what_is_shown_follows_the_sliders_and_is_remembered(live, drawn):
-    first = live.figure.value
+    """The picture has the words as its text, and nothing of them is markup."""
+    first, form = live.figure.value, r'<img alt="(.*)" src="data:image/png;base64,(.{1000,})">'
     assert drawn == [(5, 0.5)] and live.words == "width 5, <50%> hidden"
+    assert live.status.value == re.fullmatch(form, first)[1] == "width 5, &lt;50%&gt; hidden"
+    assert [c.description for c in live.controls.values()] == ["width", "share hidden"]
+    assert live.children == (*live.controls.values(), live.status, live.figure)
     assert live.set(width=1) == "width 1, <50%> hidden" and live.figure.value != first
     live.controls["width"].value = 5  # as a reader moves it
     assert live.figure.value == first and drawn == [(5, 0.5), (1, 0.5)]
@@ -95,15 +99,6 @@ def test_what_is_shown_follows_the_sliders_and_is_remembered(live, drawn):
     assert live.set(width=5, share_hidden=0.5) == "width 5, <50%> hidden"
     assert drawn == [(5, 0.5), (1, 0.5), (1, 0.0)], "nothing between, and nothing twice"
     assert not plt.get_fignums()
-
-
-def test_the_figure_says_in_words_what_it_shows_and_nothing_of_it_is_markup(live):
-    assert live.status.value == "width 5, &lt;50%&gt; hidden"
-    form = r'<img alt="(.*)" src="data:image/png;base64,(.*)">'
-    alt, picture = re.fullmatch(form, live.figure.value).groups()
-    assert alt == live.status.value and len(picture) > 1000
-    assert [c.description for c in live.controls.values()] == ["width", "share hidden"]
-    assert live.children == (*live.controls.values(), live.status, live.figure)
 
 
 def test_what_cannot_be_drawn_is_told_and_what_stood_there_stays(live):
