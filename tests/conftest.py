@@ -125,6 +125,14 @@ def trained(data) -> Model:
 
 
 @pytest.fixture(scope="session")
+def recommender(trained):
+    """What recommends by it."""
+    from saelib.recommend.recommender import Recommender
+
+    return Recommender(trained)
+
+
+@pytest.fixture(scope="session")
 def ml_100k() -> Dataset:
     from saelib.movielens import load
 

@@ -12,11 +12,6 @@ from saelib.recommend.profile import Profile
 from saelib.recommend.recommender import Recommender
 
 
-@pytest.fixture(scope="module")
-def recommender(trained):
-    return Recommender(trained)
-
-
 class Person:
     """Types lines, then the end of input, or what they do instead; remembers all that is said."""
 

@@ -25,7 +25,7 @@ from saelib.recommend.reasons import Reason, caution
 from saelib.recommend.recommender import Recommender
 from saelib.recommend.session import Session
 
-N_LISTED, N_OPEN, N_TICKS, N_FOUND, N_REPORTED = 10, 5, 10, 20, 100
+N_LISTED, N_OPEN, N_LEFT, N_TICKS, N_FOUND, N_REPORTED = 10, 5, 3, 10, 20, 100
 LONGEST = 200  # letters of what is searched or said
 
 
@@ -81,9 +81,9 @@ class Desk:
         """Change nothing."""
 
     def do_rate(self, film: str, stars: float | None) -> None:
-        """Give a film stars, or take them back; then there are others to rate."""
+        """Give a film stars, or take them back; where few are left to rate, there are others."""
         self.session.rate(film, stars)
-        if stars is not None:
+        if len({*self.session.table}.difference(self.session.profile.ratings)) < N_LEFT:
             self.session.ask(N_OPEN)
 
     def do_tick(self, film: str, seen: bool) -> None:

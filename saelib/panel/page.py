@@ -14,6 +14,7 @@ import secrets
 import socket
 import time
 import webbrowser
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
@@ -40,6 +41,7 @@ HEADERS = {  # the browser itself sees to it that nothing is asked of another ho
 }
 # A visitor's messages: after a burst, a hasty one waits until so many seconds have passed for each.
 BURST, PAUSE = 40, 0.04
+THREADS = ThreadPoolExecutor(2)  # with more, numpy takes more memory and is no sooner done
 
 
 class Page(RequestHandler):
@@ -103,7 +105,7 @@ class Visit(WebSocketHandler, Page):  # type: ignore[misc]
         now = time.monotonic()
         self.due = max(self.due, now - BURST * PAUSE) + PAUSE
         await asyncio.sleep(self.due - now)
-        answer = await asyncio.to_thread(self.answer, message)
+        answer = await asyncio.get_running_loop().run_in_executor(THREADS, self.answer, message)
         if self.ws_connection:
             await self.write_message(answer)
 

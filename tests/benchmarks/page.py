@@ -15,6 +15,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 from playwright.sync_api import sync_playwright
 from tornado.websocket import websocket_connect
 
@@ -44,10 +45,10 @@ PAINTED = """() => new Promise(done => {
 })"""
 
 
-def memory(process: subprocess.Popen) -> float:
-    """MB that the server holds now."""
-    status = Path(f"/proc/{process.pid}/status").read_text()
-    return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024
+def usage(process: subprocess.Popen) -> tuple[float, float]:
+    """MB that the server holds now, and seconds of processors that it has taken."""
+    server = psutil.Process(process.pid)
+    return server.memory_info().rss / 1e6, sum(server.cpu_times()[:2])
 
 
 async def visit(link: str) -> float:
@@ -104,15 +105,16 @@ def main() -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             link = re.search(r"http://\S+", process.stdout.readline())[0]
-            time.sleep(1)
-            print(f"At rest {memory(process):.0f} MB")
+            (rest, before) = usage(process)
             began = time.perf_counter()
             firsts = asyncio.run(at_once(link, options.visitors))
             took = time.perf_counter() - began
             median, longest = statistics.median(firsts), max(firsts)
+            (full, after) = usage(process)
             print(f"{options.visitors} at once, five ratings each: done in {took:.1f} s")
+            print(f"The server took {after - before:.1f} s of processors for it")
             print(f"First view: median {median:.2f} s, longest {longest:.2f} s")
-            print(f"Then {memory(process):.0f} MB")
+            print(f"Memory at rest {rest:.0f} MB, then {full:.0f} MB")
             times = painted(link, profile.to_json())
             median, longest = statistics.median(times), max(times)
             print(f"A key to the list: median {median:.0f} ms, longest {longest:.0f} ms")
