@@ -38,9 +38,6 @@ def said(capsys, line: str) -> str:
     return capsys.readouterr().out
 
 
-# -- Help and errors --------------------------------------------------------------------------
-
-
 def test_help_and_version_wait_for_nothing_slow_and_each_command_explains_itself(capsys):
     script = (
         "import sys; from saelib.cli import main\n"
@@ -118,9 +115,6 @@ def test_whatever_becomes_of_the_output_there_is_no_traceback(project, redirecte
     assert len(re.findall(r"\d\.\d \?", done.stdout)) == (38 if "40" in redirected else 0)
 
 
-# -- Training ---------------------------------------------------------------------------------
-
-
 def test_train_saves_a_model_and_a_plot_and_says_the_errors(project, capsys):
     (project / "models" / "other.checkpoint").write_text("another training's")
     out = said(capsys, "train --recipe plain --epochs 2 --seed 3")
@@ -174,9 +168,6 @@ def test_ratings_of_ones_own_become_a_model_that_recommends(project, data, capsy
     assert "★" in said(capsys, f"recommend --profile you.json --model {path}")
 
 
-# -- Measuring --------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("protocol", "keys", "n"),
     [
@@ -222,9 +213,6 @@ def test_an_interrupted_evaluation_gives_no_figure_of_that_model(project, monkey
     assert stopped.value.code == "\nStopped."
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [row["model"] for row in rows] == ["global-mean", "item-mean", "bias"]
-
-
-# -- Films for a person -----------------------------------------------------------------------
 
 
 def test_recommend_prints_a_list_or_json(project, capsys):
