@@ -46,10 +46,11 @@ WRONG: dict[str, dict[int, list[str]]] = {
             "ones = len(given)",
         ],
         3: [
-            "def decode(code):\n"
-            "    who = data.demographics\n"
-            "    names = (who.genders, AGE_LABELS, who.occupations)\n"
-            "    return [names[i][code[part].argmax()] for i, part in enumerate(who.groups)]",
+            "def decode(code):\n"  # silence
+            "    groups = matrix.groups\n"
+            "    names = [groups['gender'], LABELS, groups['occupation']]\n"
+            "    parts = np.split(code, np.cumsum([len(group) for group in names])[:-1])\n"
+            "    return [group[part.argmax()] for group, part in zip(names, parts)]",
             "right = decode\ndef decode(code):\n    return right(code)[::-1]",
         ],
         4: [
@@ -73,7 +74,7 @@ WRONG: dict[str, dict[int, list[str]]] = {
             "    return lambda people: np.tile(people.stars.toarray().mean(1)[:, None], (1, 1682))",
             "def user_mean(matrix, seed):\n"  # silence
             "    return lambda people: np.repeat((people.stars.sum(axis=1) / "
-            "np.maximum(people.n_rated, 1))[:, None], people.stars.shape[1], axis=1)",
+            "np.diff(people.stars.indptr).clip(1))[:, None], people.stars.shape[1], axis=1)",
         ],
         3: [
             "honest, leaked = leaked, honest",
