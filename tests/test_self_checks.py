@@ -177,10 +177,10 @@ WRONG: dict[str, dict[int, list[str]]] = {
     "10": {
         1: [
             "widest = widest - 1",
-            "widest = int(8e9) // (52 * n_people)",  # GB, not GiB
+            "widest = int(8e9) // (60 * n_people)",  # GB, not GiB
             "widest = 8 * 2**30 // (4 * 3 * 4 * n_people)",  # the gradient forgotten
-            "widest = 8 * 2**30 // (5 * 3 * 4 * n_people)",  # all gradients at once
-            "widest = 8 * 2**30 / (52 * n_people)",
+            "widest = 8 * 2**30 // (5 * 2 * 4 * n_people)",  # a table forgotten
+            "widest = 8 * 2**30 / (60 * n_people)",
         ],
         2: [
             "def score_in_parts(codes, vectors, rows, columns, at_a_time):\n"  # all at once
@@ -199,13 +199,13 @@ WRONG: dict[str, dict[int, list[str]]] = {
             "    parts = cells.stars[:, None] * slopes[cells.rows]\n"
             "    return torch.zeros_like(vectors).index_add_(0, cells.columns, parts)",
             "def slope_of_vectors(vectors, slopes):\n"  # without the stars
-            "    through = slopes * (cells.add_up(cells.stars, vectors) > 0)\n"
+            "    through = slopes * (Add.apply(cells.stars, vectors, cells) > 0)\n"
             "    return torch.zeros_like(vectors).index_add_(\n"
             "        0, cells.columns, through[cells.rows])",
         ],
         4: [
-            "even = 500 * counts.films; n_batches = counts.ratings / even",
-            "even = 3 * 500 * counts.people; n_batches = counts.ratings / even",
+            "even = 500 * release.n_films; n_batches = release.n_ratings / even",
+            "even = 3 * 500 * release.n_people; n_batches = release.n_ratings / even",
             "n_batches = even / counts.ratings",
             "n_batches = 1",
         ],
