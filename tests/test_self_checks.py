@@ -206,7 +206,7 @@ WRONG: dict[str, dict[int, list[str]]] = {
         4: [
             "even = 500 * release.n_films; n_batches = release.n_ratings / even",
             "even = 3 * 500 * release.n_people; n_batches = release.n_ratings / even",
-            "n_batches = even / counts.ratings",
+            "n_batches = even / release.n_ratings",
             "n_batches = 1",
         ],
         5: [
