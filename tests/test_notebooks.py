@@ -231,16 +231,16 @@ def test_the_ladder_that_notebook_07_reads_is_whole():
 
 def test_the_family_that_notebook_08_reads_is_whole():
     rows = pd.read_json(NOTEBOOKS / "family.jsonl", lines=True)
-    shown = rows["n_inputs"].fillna("").astype(str).str.removesuffix(".0")
-    rows["part"] = rows["split"].fillna("").astype(str) + shown
+    rows["shown"] = rows["n_inputs"].fillna("").astype(str).str.removesuffix(".0")
     members = [f"sae-{name}" for name in GROUPS["family"]]
-    parts = dict(list(rows.groupby(["dataset", "protocol", "part"])))
-    new = [("new-users", n) for n in ("0", "5", "10", "20", "40", "all")]
-    wanted = [("ratings", ""), ("ranking", ""), *new]
-    for dataset, seeds in (("ml-100k", [0, 1, 2, 3, 4]), ("ml-1m", [0])):
-        extra = [("ratings", "u1")] if dataset == "ml-100k" else []
-        for protocol, part in wanted + extra:
-            assert whole(parts[dataset, protocol, part], members, seeds), (dataset, protocol, part)
+    some = ["bias", "sae-plain", "sae-default"]
+    parts = dict(list(rows[rows["split"].isna()].groupby(["protocol", "shown"])))
+    parts["u1", ""] = rows[rows["split"] == "u1"]
+    wanted = {("ratings", ""): members, ("u1", ""): some}
+    wanted |= {("new-users", n): members for n in ("0", "5", "10", "20", "40", "all")}
+    wanted["ranking", ""] = ["popularity", "ease", "sae-weight-decay", *some]
+    for part, models in wanted.items():
+        assert whole(parts[part], models, [0, 1, 2, 3, 4]), part
 
 
 def test_the_measurements_that_notebook_10_reads_are_whole():
