@@ -84,7 +84,7 @@ class Page(RequestHandler):
             }.get(status_code, self._reason)
             gone = _("Nothing answers. Is the server still running, and is there a place?")
             texts = {"title": _("What to watch next"), "said": said, "closed": gone}
-            texts |= {"language": self.language, "status": status_code}
+            texts |= {"language": self.language, "status": str(status_code)}
             self.render(str(HERE / "page.html"), **texts)
 
 

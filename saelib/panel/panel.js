@@ -185,9 +185,9 @@ function render({ model, el }) {
   // -- The whole ----------------------------------------------------------------------------------
   const search = h("input", { type: "search", autocomplete: "off", enterkeyhint: "done" });
   search.oninput = () => act("search", { text: search.value });
+  let entered = false; // Enter adds the best film, as soon as all that was typed has been heard
   search.onkeydown = ({ key }) => {
-    const [best] = model.get("view").found;
-    if (key === "Enter" && best) put("add", best);
+    if (key === "Enter") ((entered = true), show());
   };
   const file = h("input", { type: "file", accept: ".json,.csv,.zip", hidden: "" });
   file.onchange = () => {
@@ -269,10 +269,13 @@ function render({ model, el }) {
   const show = () => {
     const view = model.get("view");
     const update = (row, item) => row.show(item);
-    next.ariaBusy = view.heard < sent;
+    const answered = view.heard >= sent;
+    next.ariaBusy = !answered;
     keep(table, view.table, slider, update);
     keep(ticks, view.ticks, tick, update);
     keep(found, view.found, result);
+    if (answered && entered && view.found.length) put("add", view.found[0]);
+    if (answered) entered = false;
     keep(list, view.list, card, update);
     keep(first, view.list.slice(0, 3), peek, update);
     keep(about, view.about, choice("tell"), update);
@@ -304,11 +307,10 @@ function render({ model, el }) {
   model.widget_manager?.kernel?.statusChanged.connect((_kernel, now) => ended.test(now) && leave());
   const before = kept();
   if (before && !model.get("view").told) {
-    const close = () => (offer.hidden = true);
     offer.append(
-      button(_("Bring them back"), () => (bring(before), close())),
+      button(_("Bring them back"), () => (bring(before), offer.remove())),
       " ",
-      button(_("Forget them"), () => (sessionStorage.removeItem(words.store), close())),
+      button(_("Forget them"), () => (sessionStorage.removeItem(words.store), offer.remove())),
     );
     offer.hidden = false;
   }
