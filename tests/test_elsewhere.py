@@ -279,7 +279,7 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("content", "message"), BAD)
+@pytest.mark.parametrize(("content", "message"), BAD, ids=range(len(BAD)))
 def test_a_file_that_cannot_be_read_is_explained_in_one_line(content, message):
     with pytest.raises(SaelibError, match=message) as refused:
         took(content, "mine.csv")
