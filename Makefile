@@ -95,9 +95,10 @@ notebooks: data
 
 # For authors: the Spanish texts. What is new or has changed stands in the .po, to be translated.
 texts: $(VENV)/.ready
-	$(BIN)/pybabel extract --no-location --sort-output --no-wrap -k pgettext:1c,2 -o $(VENV)/saelib.pot saelib
-	$(BIN)/pybabel update --no-fuzzy-matching --no-wrap --ignore-obsolete -D saelib -l es -i $(VENV)/saelib.pot -d saelib/locale
-	$(BIN)/pybabel compile --statistics -D saelib -l es -d saelib/locale
+	mkdir -p build
+	$(BIN)/pybabel extract -F babel.cfg --no-location --omit-header -w 100 -o build/saelib.pot saelib
+	$(BIN)/pybabel update -i build/saelib.pot -d saelib/locale -D saelib -N --ignore-obsolete --ignore-pot-creation-date -w 100
+	$(BIN)/pybabel compile -d saelib/locale -D saelib
 
 # For authors: a new lock, of the newest versions that the oldest Python allows, so that newer ones
 # have them, too: make lock PYTHON=python3.11

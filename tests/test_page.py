@@ -244,7 +244,7 @@ def test_a_message_of_100_megabytes_ends_its_visit_alone(site):
             assert "Closed" in type(error).__name__
         await site.until(1)
         assert "view" in await ask(other, do="more")
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 30
         await ask(await site.visit(), do="look")
 
     site(act)
