@@ -66,8 +66,8 @@ def fit(
     if nothing had happened, since all that is random in an epoch is drawn from (seed, epoch).
     keep: whether Ctrl-C ends the training and keeps the best epoch so far; else it is raised.
 
-    Raises SaelibError: a checkpoint that is missing, damaged or of another training; a loss that is
-    no number; too few ratings.
+    Raises SaelibError: a checkpoint that is missing, damaged or of another training; an error that
+    is no number.
     """
     config = network.config
     ratings, row_features = lay_out(config, matrix)
@@ -89,7 +89,7 @@ def fit(
         schedule = lr_scheduler.OneCycleLR(optimizer, rate, total_steps=n_steps, pct_start=0.1)
     stateful: dict[str, Any] = {"network": network, "optimizer": optimizer, "schedule": schedule}
     history, best = History(), {name: t.clone() for name, t in network.state_dict().items()}
-    training = {"config": asdict(config), "seed": seed, "ratings": [ratings.nnz, *ratings.shape]}
+    training = {"config": asdict(config), "seed": seed, "ratings": [*ratings.shape, ratings.nnz]}
     if resume:
         state = _read(checkpoint, training, device)
         for name, part in stateful.items():
@@ -188,7 +188,7 @@ def _read(checkpoint: Path | None, training: dict, device: str) -> dict:
         state = torch.load(checkpoint, weights_only=True, map_location=device)
         same = {key: state[key] for key in training} == training
     except Exception as error:  # whatever a damaged file leads to
-        raise SaelibError(f"{checkpoint} is no checkpoint ({error}); start afresh.") from error
+        raise SaelibError(f"{checkpoint} is no checkpoint of a training; start afresh.") from error
     if not same:
         raise SaelibError(f"{checkpoint} is of another training; start afresh.")
     return state

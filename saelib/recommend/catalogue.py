@@ -48,7 +48,8 @@ class Catalogue:
         self._decades = films["year"].to_numpy(float, na_value=0).astype(int) // 10 * 10
         self.genres = sorted(set().union(*self._genres))
         self.decades = sorted({int(decade) for decade in self._decades if decade})
-        self._ids = {str(movie_id): i for i, movie_id in enumerate(films["movie_id"].tolist())}
+        self._names = [str(movie_id) for movie_id in films["movie_id"].tolist()]
+        self._ids = {movie_id: i for i, movie_id in enumerate(self._names)}
 
     def __len__(self) -> int:
         return len(self.films)
@@ -99,7 +100,7 @@ class Catalogue:
 
     def movie_id(self, film: str | int) -> str:
         """The movie_id as text of a film named either way. Raises SaelibError."""
-        return str(self.films["movie_id"][self.position(film)])
+        return self._names[self.position(film)]
 
     def label(self, film: str | int) -> str:
         """How a film named either way is shown. Raises SaelibError."""
