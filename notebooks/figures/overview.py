@@ -28,6 +28,7 @@ with plt.rc_context(STYLE):
 plot_history(history, baseline=baseline, ax=left)
 left.set_title(f"Training sae-default, {rows} as rows: {epochs} epochs, seed 0")
 left.set_xticks(range(0, epochs + 1, 5))
+left.legend(loc="center right", bbox_to_anchor=(1, 0.38))
 plot_errors(errors.reset_index(), ax=right)
 right.set_title("Remembered and known: means of seeds 0 to 4")
 
