@@ -174,7 +174,7 @@ WRONG: dict[str, dict[int, list[str]]] = {
             "once = once.assign(**{'ndcg@10': found.mean(axis=1).max()})",
         ],
     },
-    "10": {
+    "11": {
         1: [
             "widest = widest - 1",
             "widest = int(8e9) // (60 * n_people)",  # GB, not GiB
@@ -221,7 +221,7 @@ WRONG: dict[str, dict[int, list[str]]] = {
 
 # Right answers other than the solution, by notebook and exercise.
 RIGHT: dict[str, dict[int, list[str]]] = {
-    "10": {
+    "11": {
         2: [
             "def score_in_parts(codes, vectors, rows, columns, n):\n"  # slices of the places
             "    c, v = codes[:], vectors[0:]\n"
