@@ -65,17 +65,17 @@ def like(name: str) -> Dataset:
 def _pairs(rng: np.random.Generator, n_ratings: int, n_users: int, n_films: int) -> np.ndarray:
     """n_ratings different pairs, as user * n_films + film, in random order."""
     activity = rng.lognormal(4.3, 1.2, n_users).clip(20, n_films / 4)
-    popularity = (np.arange(n_films) + 250.0) ** -1.8
-    until = np.cumsum(popularity) / popularity.sum()
     by_rank = rng.permutation(n_films)  # ids say nothing of popularity
     pairs = np.arange(n_users) * n_films + by_rank[rng.integers(0, n_films, n_users)]
     pairs = np.union1d(pairs, rng.integers(0, n_users, n_films) * n_films + np.arange(n_films))
+    least = (1 + n_films / 250) ** -0.8
     while len(pairs) < n_ratings:
         missing = n_ratings - len(pairs)
-        counts = rng.poisson(activity * (1.1 * missing + 1000) / activity.sum())
+        counts = rng.poisson(activity * (1.5 * missing + 1000) / activity.sum())
         users = np.repeat(np.arange(n_users), counts)
-        drawn = by_rank[until.searchsorted(rng.random(len(users)))]
-        pairs = np.union1d(pairs, users * n_films + drawn)
+        # The film of rank r is drawn with a density like (r + 250)^-1.8.
+        ranks = 250 * (rng.uniform(least, 1, len(users)) ** -1.25 - 1)
+        pairs = np.union1d(pairs, users * n_films + by_rank[ranks.astype(np.int64)])
     return rng.permutation(pairs)[:n_ratings]
 
 
