@@ -24,9 +24,9 @@ LARGE := awk '/ MB\)|^Installing|^Success|depends on|requested/ { print substr($
 
 $(VENV)/.ready: pyproject.toml $(CONSTRAINTS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say which: make PYTHON=python3.11")'
-	@echo "== Setting up $(VENV): about 150 packages, 2 GB on disk (torch with CUDA: 7 GB), 2 to 10 minutes"
+	@echo "== Setting up $(VENV): about 145 packages, 2 GB on disk (torch with CUDA: 7 GB), 2 to 10 minutes"
 	$(PYTHON) -m venv $(VENV)
-	@set -- --constraint $(CONSTRAINTS) --editable '.[notebooks,test,book]'; \
+	@set -- --constraint $(CONSTRAINTS) --editable '.[notebooks,test]'; \
 	  if [ -t 1 ]; then $(INSTALL) "$$@"; else $(INSTALL) "$$@" | $(LARGE); fi
 	@touch $@
 
@@ -86,6 +86,7 @@ panel: data
 	@$(SAELIB) panel
 
 book: $(VENV)/.ready
+	$(INSTALL) --quiet --constraint $(CONSTRAINTS) --editable '.[book]'
 	$(BIN)/python notebooks/book/make_book.py
 
 # For authors: run all notebooks anew, solutions included, and make the exercises from these.
@@ -104,6 +105,7 @@ texts: $(VENV)/.ready
 # have them, too: make lock PYTHON=python3.11
 lock: clean
 	$(MAKE) $(VENV)/.ready CONSTRAINTS=/dev/null
+	$(INSTALL) --editable '.[book]'
 	{ grep '^#' constraints.txt; \
 	  $(BIN)/python -m pip freeze --all --exclude-editable | sed '/^pip==/d; s/+.*//'; } > $(VENV)/lock
 	mv $(VENV)/lock constraints.txt

@@ -13,6 +13,7 @@ import shutil
 from collections import defaultdict
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -28,6 +29,9 @@ from saelib.model import Model, train
 
 torch.set_num_threads(1)
 install()
+
+# The book has packages of its own, which `make book` installs.
+collect_ignore = [] if find_spec("sphinx") else ["test_book.py"]
 
 # Examples of each property; `make fuzz` asks for more.
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", 2000))

@@ -69,7 +69,7 @@ def main() -> None:
     lock = ROOT / "constraints.txt"
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    wanted = project["dependencies"] + extras["notebooks"] + extras["test"] + extras["book"]
+    wanted = project["dependencies"] + extras["notebooks"] + extras["test"]
     found = pythons()
     failed = False
     with tempfile.TemporaryDirectory() as folder:

@@ -73,7 +73,7 @@ def test_only_the_lock_names_exact_versions():
     assert not any("==" in str(requirement.specifier) for requirement in requirements())
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())
     [pip] = [d["pip"] for d in environment["dependencies"] if isinstance(d, dict)]
-    assert pip == ["--constraint constraints.txt", "--editable .[notebooks,test,book]"]
+    assert pip == ["--constraint constraints.txt", "--editable .[notebooks,test]"]
     [python] = [d for d in environment["dependencies"] if str(d).startswith("python=")]
     assert python.removeprefix("python=") in toml()["project"]["requires-python"]
     assert "--constraint constraints.txt" in (ROOT / "README.md").read_text()
