@@ -14,20 +14,34 @@ SAELIB := $(BIN)/python -m saelib
 # As in saelib/__init__.py, for notebooks that import torch first.
 export OMP_WAIT_POLICY := PASSIVE
 
-# pip shows its progress at a terminal. Elsewhere that is hundreds of lines: of these only the large
-# downloads, the last steps and conflicts, and failure where the last step is missing.
-INSTALL := $(BIN)/python -m pip install --disable-pip-version-check
+# uv, where it is there, takes seconds in place of minutes; both show what they fetch. Elsewhere than
+# at a terminal pip writes hundreds of lines: of these only the large downloads, the last steps and
+# conflicts, and failure where the last step is missing.
+UV := $(shell command -v uv)
+INSTALL := $(if $(UV),uv pip install --python $(BIN)/python,$(BIN)/python -m pip install --disable-pip-version-check)
 LARGE := awk '/ MB\)|^Installing|^Success|depends on|requested/ { print substr($$0, 1, 120); fflush() } /^Successfully installed/ { done = 1 } END { exit !done }'
+
+# What would fail after minutes is said before.
+define CHECK
+import platform, shutil, sys
+if sys.version_info < (3, 11):
+    sys.exit("Python 3.11 or newer is needed; say which: make PYTHON=python3.11")
+if (sys.platform, platform.machine()) == ("darwin", "x86_64"):
+    sys.exit("There is no torch for Macs with Intel processors; take another machine, or Colab.")
+if shutil.disk_usage(".").free < 3e9:
+    sys.exit("Less than 3 GB are free on this disk; the packages take 2. Free some space.")
+endef
+export CHECK
 
 .PHONY: run test check style browser fast matrix fuzz lab panel book data notebooks texts lock clean
 .DEFAULT_GOAL := run
 
 $(VENV)/.ready: pyproject.toml $(CONSTRAINTS)
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say which: make PYTHON=python3.11")'
+	@$(PYTHON) -c "$$CHECK"
 	@echo "== Setting up $(VENV): about 145 packages, 2 GB on disk (torch with CUDA: 7 GB), 2 to 10 minutes"
-	$(PYTHON) -m venv $(VENV)
+	$(if $(UV),uv venv --seed --clear --python $(PYTHON),$(PYTHON) -m venv) $(VENV)
 	@set -- --constraint $(CONSTRAINTS) --editable '.[notebooks,test]'; \
-	  if [ -t 1 ]; then $(INSTALL) "$$@"; else $(INSTALL) "$$@" | $(LARGE); fi
+	  if [ -t 1 ] || [ "$(UV)" ]; then $(INSTALL) "$$@"; else $(INSTALL) "$$@" | $(LARGE); fi
 	@touch $@
 
 data: $(VENV)/.ready
@@ -69,10 +83,17 @@ check: style data
 fast: $(VENV)/.ready
 	FUZZ_EXAMPLES=100 $(BIN)/python -m pytest tests --ignore=tests/test_browser.py
 
-# `make fast` in a fresh environment of each Python found here, and in one with the oldest versions
-# that pyproject.toml allows.
+# `make fast` in a fresh environment of each Python, and in one with the oldest versions that
+# pyproject.toml allows: make matrix PYTHONS="python3.11 python3.13"
+PYTHONS ?= $(shell for minor in 11 12 13 14; do command -v python3.$$minor; done)
+OLDEST := build/oldest.txt
 matrix:
-	@$(PYTHON) tests/matrix.py
+	mkdir -p build
+	grep -o '[a-z][a-z-]*>=[0-9.]*' pyproject.toml | sed 's/>=/==/' > $(OLDEST)
+	set -e; for python in $(PYTHONS); do \
+	  rm -rf build/matrix; $(MAKE) fast PYTHON=$$python VENV=build/matrix; done
+	rm -rf build/matrix
+	$(MAKE) fast PYTHON=$(firstword $(PYTHONS)) VENV=build/matrix CONSTRAINTS=$(OLDEST)
 
 # The properties of the tests with many more examples: FUZZ_EXAMPLES=100000 make fuzz
 fuzz: data

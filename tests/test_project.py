@@ -14,7 +14,6 @@ from itertools import takewhile
 from pathlib import Path
 
 import house
-import matrix
 import pytest
 import yaml
 from packaging.requirements import Requirement
@@ -77,27 +76,6 @@ def test_only_the_lock_names_exact_versions():
     [python] = [d for d in environment["dependencies"] if str(d).startswith("python=")]
     assert python.removeprefix("python=") in toml()["project"]["requires-python"]
     assert "--constraint constraints.txt" in (ROOT / "README.md").read_text()
-
-
-def test_the_matrix_tries_the_oldest_versions_of_the_ranges():
-    lines = ["# a lock", "NumPy==2.4.6", "some_test==1.2", "indirect==3"]
-    wanted = ["numpy>=2.0", "voila>=0.5.13,<0.6", "some-test"]
-    oldest = matrix.oldest_versions(wanted, lines)
-    assert oldest == ["numpy==2.0", "voila==0.5.13", "some-test==1.2"]
-    for line in toml()["project"]["dependencies"]:
-        [oldest] = matrix.oldest_versions([line], lock_lines())
-        assert Requirement(line).specifier.contains(oldest.partition("==")[2])
-        assert oldest != f"{Requirement(line).name}=={lock()[Requirement(line).name]}", (
-            f"{line}: no older version than the lock's is tried"
-        )
-
-
-def test_the_matrix_finds_this_python_once():
-    version, found = sys.version_info[:3], matrix.pythons()
-    assert len(found) == len(set(found))
-    assert [v for v, _ in found] == sorted(v for v, _ in found)
-    assert found[0][0] >= (3, 11)
-    assert version in [v for v, _ in found]
 
 
 PIP = """#!/bin/sh
