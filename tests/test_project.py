@@ -182,7 +182,8 @@ def test_each_module_imports_only_from_those_before_it():
 
 
 def test_the_package_describes_its_files_in_that_order():
-    described = house.described()
+    lines = re.findall(r"^    (\w+(?:, \w+)*)  +\S", saelib.__doc__, re.MULTILINE)
+    described = [f"saelib.{name}" for line in lines for name in line.split(", ")]
     assert len(described) > 10
     assert described == [module for module in house.ORDER if module in described]
 
