@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tomllib
 from itertools import takewhile
 from pathlib import Path
@@ -97,7 +96,7 @@ def test_setting_up_shows_large_downloads_and_is_done_when_pip_is(tmp_path, end,
     python.chmod(0o755)
     mark = tmp_path / "venv" / ".ready"
     done = subprocess.run(
-        ["make", mark, f"PYTHON={python}", f"VENV={tmp_path / 'venv'}"],
+        ["make", mark, f"PYTHON={python}", f"VENV={tmp_path / 'venv'}", "UV="],
         cwd=ROOT,
         env=os.environ | {"END": end},
         capture_output=True,
