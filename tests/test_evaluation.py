@@ -19,44 +19,37 @@ from saelib.recipes import RECIPES
 
 
 def test_metrics_are_what_a_hand_and_scikit_learn_compute():
-    assert np.isnan(of.rmse(np.array([]), np.array([])))
     # Hits at ranks 1 and 3 of three relevant films.
-    ranked, relevant = np.array([7, 1, 4, 9]), np.array([7, 4, 5])
     expected = (1 + 1 / np.log2(4)) / (1 + 1 / np.log2(3) + 1 / np.log2(4))
-    assert of.ndcg(ranked, relevant, k=10) == pytest.approx(expected)
-    assert of.ndcg(ranked, relevant, k=2) == pytest.approx(1 / (1 + 1 / np.log2(3)))
+    assert of.ndcg(np.array([7, 1, 4, 9]), np.array([7, 4, 5])) == pytest.approx(expected)
     assert of.recall(np.arange(30), np.array([0, 19, 20, 29]), k=20) == 2 / 4
     assert of.recall(np.arange(30), np.arange(100), k=20) == 1.0
     rng = np.random.default_rng(0)
-    for _ in range(20):
+    for k in range(1, 20):
         scores, truth = rng.random(50), (rng.random(50) < 0.3).astype(float)
         assert of.rmse(scores, truth) == pytest.approx(root_mean_squared_error(truth, scores))
-        ours = of.ndcg(np.argsort(-scores), np.flatnonzero(truth), k=10)
-        assert ours == pytest.approx(ndcg_score([truth], [scores], k=10))
+        ours = of.ndcg(np.argsort(-scores), np.flatnonzero(truth), k)
+        assert ours == pytest.approx(ndcg_score([truth], [scores], k=k))
 
 
 def test_the_simple_models_are_what_pandas_computes(data):
-    """One film is rated by nobody."""
-    known = RatingMatrix.from_dataset(data, data.ratings.query("movie_id != 40"))
-    ratings = data.ratings.query("movie_id != 40").groupby("movie_id")["rating"]
-    films, mean = ratings.agg(["mean", "size"]).reindex(known.item_ids), known.csr.data.mean()
+    ratings = data.ratings.query("movie_id != 40")  # which nobody rates
+    known, mean = RatingMatrix.from_dataset(data, ratings), ratings["rating"].mean()
+    films = ratings.groupby("movie_id")["rating"].agg(["mean", "size"]).reindex(known.item_ids)
     found = [model(known, 0)(known.people)[9] for model in (of.global_mean, of.item_mean)]
     np.testing.assert_allclose(found, [[mean] * 40, films["mean"].fillna(mean)], rtol=1e-6)
     assert (of.popularity(known, 0)(known.people)[9] == films["size"].fillna(0)).all()
 
 
-class Recorder:
-    """A model that notes what it was given, and predicts more than anybody can give."""
-
-    def __init__(self):
-        self.people = []
+class Recorder(list):
+    """A model, and the people that it was asked of; it predicts more than anybody can give."""
 
     def learn(self, matrix, seed):
         self.known = matrix
         assert (matrix.seen != mask(matrix.csr)).nnz == 0
 
         def predict(people):
-            self.people.append(people)
+            self.append(people)
             assert (people.seen != mask(people.stars)).nnz == 0, "nothing is told of other films"
             return np.full(people.stars.shape, 99.0)
 
@@ -70,8 +63,8 @@ def test_the_protocol_ratings_hides_one_part_and_scores_people_in_batches(data, 
     shown, hidden = (data.ratings.iloc[part] for part in cut)
     table = of.evaluate_ratings(data, {"wild": model.learn}, 2, parts and (shown, hidden))
     expected = RatingMatrix.from_dataset(data, shown).csr
-    assert (model.known.csr != expected).nnz == (model.people[0].stars != expected[:7]).nnz == 0
-    assert [len(people) for people in model.people] == [7] * 8 + [4]
+    assert (model.known.csr != expected).nnz == (model[0].stars != expected[:7]).nnz == 0
+    assert [len(people) for people in model] == [7] * 8 + [4]
     for name, part in {"rmse_seen": shown, "rmse": hidden}.items():
         assert table[name][0] == pytest.approx(of.rmse(5.0, part["rating"].to_numpy())), "clipped"
 
@@ -87,10 +80,9 @@ def test_new_people_are_never_trained_on_and_show_only_inputs(data):
     counts = np.diff(matrix.csr[new].indptr)
     wanted = [np.minimum(n, counts - counts // 2) for n in (0, 5, 10, 20, 40, 99)]
     wanted.append(counts - counts // 5)
-    for n_shown, people in zip(wanted, model.people, strict=True):
+    for n_shown, people in zip(wanted, model, strict=True):
         np.testing.assert_array_equal(np.diff(people.stars.indptr), n_shown)
         assert (people.stars != matrix.csr[new].multiply(people.stars > 0)).nnz == 0
-        assert people.rows is None
     assert np.isnan(table["rmse_seen"][0]), "nobody rated nothing"
 
 
@@ -109,7 +101,7 @@ def test_the_future_is_the_last_tenth_by_time_and_new_people_are_told_apart(data
         assert row.rmse == pytest.approx(of.rmse(5.0, group["rating"].to_numpy()))
     assert table["people"].tolist() == ["all", "known", "new"]
     assert np.isnan(table["rmse_seen"][2]), "new people have rated nothing before"
-    assert [people.rows for people in model.people] == [None] * 3
+    assert [people.rows for people in model] == [None] * 3
 
 
 def test_a_future_of_new_people_alone_is_measured_too(data):
@@ -127,14 +119,14 @@ def test_a_future_of_new_people_alone_is_measured_too(data):
 def test_no_test_rating_reaches_a_model(data, protocol, recipe, monkeypatch):
     """Give other stars to every rating that is measured: predictions are the same to the bit."""
     monkeypatch.setitem(RECIPES, recipe, replace(RECIPES[recipe], hidden=(8,), n_batches=4))
-    recorder, met, shown = Recorder(), [], set()
+    recorder, met, shown = Recorder(), [], np.zeros((60, 40), bool)
     of.evaluate(data, protocol, {"wild": recorder.learn}, 0)
-    known, new = recorder.known, np.setdiff1d(np.arange(1, 61), recorder.known.user_ids)
-    for users, rows in ((known.user_ids, known.csr), (new, recorder.people[-1].stars[: len(new)])):
-        cells = rows.tocoo()  # new people show something, too
-        shown |= set(zip(users[cells.row].tolist(), known.item_ids[cells.col].tolist()))
-    pairs = data.ratings[["user_id", "movie_id"]].itertuples(index=False, name=None)
-    hidden, stars = np.array([pair not in shown for pair in pairs]), data.ratings["rating"]
+    known = recorder.known.user_ids - 1
+    shown[known] = recorder.known.csr.toarray() > 0
+    new = np.setdiff1d(np.arange(60), known)  # people who show something, too
+    shown[new] = recorder[-1].stars[: len(new)].toarray() > 0
+    hidden = ~shown[data.ratings["user_id"] - 1, data.ratings["movie_id"] // 10 - 1]
+    stars = data.ratings["rating"]
     assert 0 < hidden.sum() < 0.2 * len(hidden)
     other = replace(data, ratings=data.ratings.assign(rating=stars.where(~hidden, 6 - stars)))
     learn = models(protocol, [recipe], epochs=2, progress=False)[f"sae-{recipe}"]
@@ -174,7 +166,6 @@ def test_a_film_that_was_shown_is_never_found(data):
         ("new-users", "bias", {"n_inputs": "all"}, {"rmse": 1.35122939, "rmse_seen": 1.25537851}),
         ("ranking", "bias", {}, {"ndcg@10": 0.58966437, "recall@20": 1.0, "coverage": 0.575}),
         ("ranking", "ease", {}, {"ndcg@10": 0.45086732, "recall@20": 1.0, "coverage": 0.8}),
-        ("future", "bias", {"people": "all"}, {"rmse": 1.19875597, "rmse_seen": 1.09472226}),
     ],
 )
 def test_a_protocol_measures_what_it_has_always_measured(data, protocol, model, where, figures):
@@ -185,10 +176,8 @@ def test_a_protocol_measures_what_it_has_always_measured(data, protocol, model, 
 
 
 def test_known_people_have_the_mean_of_both_predictions_and_new_ones_fold_in(data, monkeypatch):
-    small, known = (
-        replace(RECIPES["default"], hidden=(8,), epochs=3),
-        RatingMatrix.from_dataset(data),
-    )
+    known = RatingMatrix.from_dataset(data)
+    small = replace(RECIPES["default"], hidden=(8,), epochs=3)
     monkeypatch.setitem(RECIPES, "small", small)
     predict = autoencoder("small", progress=False)(known, 0)
     network = training.build(small, known, 0)
@@ -215,8 +204,6 @@ def test_what_cannot_be_measured_is_refused(data):
 
 
 def test_several_seeds_are_summed_up_as_means_spreads_and_paired_differences(data):
-    assert list(models("ratings", ["plain"])) == [*of.BASELINES, "sae-plain"]
-    assert list(models("ranking", [])) == list(of.RANKERS)
     table = pd.concat([of.evaluate(data, "ratings", of.BASELINES, seed) for seed in (3, 5)])
     wide = table.pivot(index="seed", columns="model", values="rmse")
     several, one = of.summary(table)["rmse"], of.summary(table[table["seed"] == 3])["rmse"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import subprocess
 import sys
 from dataclasses import replace
@@ -53,7 +52,6 @@ def test_a_model_is_trained_on_nine_tenths_and_knows_what_is_known_of_films(trai
     assert films["title"][30] == "Misérables, Les" and films["year"].isna().sum() == 1
     losses = trained.history.validation_loss
     assert len(losses) == 15 and trained.validation_rmse == min(losses) ** 0.5
-    assert trained.knows_people and trained.groups["gender"] == ["F", "M"]
 
 
 def test_no_validation_rating_reaches_what_is_trained(data, people):
@@ -74,10 +72,6 @@ def test_films_seen_without_stars_reach_the_list_and_the_fingerprint(data):
     before, model = (train(d, epochs=1, progress=False) for d in (data, told))
     assert np.abs(before.ease.weights - model.ease.weights).max() > 1e-3
     assert np.abs(before.liking.directions - model.liking.directions).max() > 1e-3
-    matrix = RatingMatrix.from_dataset(told)
-    for score in (model.ease.scores, model.liking.predict):
-        stars_alone = score(People.who_rated(matrix.csr, matrix.about))
-        assert np.abs(score(matrix.people) - stars_alone).max() > 1e-3
 
 
 @pytest.mark.parametrize("name", ["default", "plain", "informed"])
@@ -96,11 +90,6 @@ def test_other_units_change_the_unit_and_nothing_else(data, people, name, a, b):
     assert other.validation_rmse / a == pytest.approx(one.validation_rmse, abs=1e-4)
 
 
-class Evil:
-    def __reduce__(self):
-        return exec, ("raise SystemExit('it was executed')",)
-
-
 DAMAGES = {
     "empty": lambda content: b"",
     "cut": lambda content: content[:-100],
@@ -110,7 +99,7 @@ DAMAGES = {
     "a setting": lambda content: content.replace(b"raters", b"ratexs"),
     "a number in words": lambda c: c.replace(b'highest\\": 5', b'highest\\": 9'),
     "another format": lambda content: content.replace(b"saelib model ", b"saelib modem "),
-    "a pickle": lambda content: pickle.dumps(Evil()),
+    "a pickle": lambda content: b"cbuiltins\nexec\n(S'raise SystemExit'\ntR.",
     "others' numbers": lambda content: safetensors({"a": np.ones(2)}),
 }
 
