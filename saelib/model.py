@@ -91,7 +91,7 @@ class Model:
         if not all(np.isfinite(array).all() for array in arrays.values()):
             raise SaelibError(f"The model has numbers that are not finite; {path} is not written.")
         text = json.dumps(about, default=vars)
-        metadata = {"format": FORMAT, "about": text, "sha256": _digest(text, arrays)}
+        metadata = {"format": FORMAT, "about": text, "digest": _digest(text, arrays)}
         write_whole(path, save(arrays, metadata))
 
     @classmethod
@@ -103,7 +103,7 @@ class Model:
                 arrays = {name: file.get_tensor(name) for name in file.keys()}
             if metadata.get("format") != FORMAT:
                 raise ValueError(f"its format is {metadata.get('format')!r:.40}")
-            if metadata["sha256"] != _digest(metadata["about"], arrays):
+            if metadata["digest"] != _digest(metadata["about"], arrays):
                 raise ValueError("it has been changed")
             about = json.loads(metadata["about"])
             for key, array in arrays.items():
