@@ -22,13 +22,12 @@ class BiasBaseline:
     """rating ~ mean + row bias + column bias, each bias the mean of what is left, shrunk towards 0.
 
     (Koren, Bell and Volinsky 2009, equation 1, solved by alternation.) A row's bias is a function
-    of its ratings, so that a new row has a bias without any training. mean: stars. column_bias:
-    (n_columns,) stars. shrinkage: as if so many ratings more were just as expected.
+    of its ratings, so that a new row has a bias without any training.
     """
 
-    mean: float
-    column_bias: np.ndarray
-    shrinkage: float = 5.0
+    mean: float  # stars
+    column_bias: np.ndarray  # (n_columns,) stars
+    shrinkage: float = 5.0  # as if so many ratings more were just as expected
 
     @classmethod
     def fit(cls, csr: csr_array, shrinkage: float = 5.0, alternations: int = 10) -> BiasBaseline:
@@ -43,7 +42,7 @@ class BiasBaseline:
         return fitted
 
     def row_bias(self, csr: csr_array) -> np.ndarray:
-        """(n_rows,) stars, of any rows of ratings (n_rows, n_columns)."""
+        """(n_rows,) stars, of any ratings (n_rows, n_columns)."""
         n = np.diff(csr.indptr)
         rows = np.repeat(np.arange(len(n)), n)
         left = csr.data - self.mean - self.column_bias[csr.indices]
@@ -57,13 +56,11 @@ class BiasBaseline:
 def fingerprints(csr: csr_array, n: int = 100) -> np.ndarray:
     """(n_rows, n) directions: `unit_masks(columns) @ them` says in n numbers who rated a column.
 
-    Columns that were rated by the same rows get the same fingerprint. It is what SVD++ calls the
-    implicit ratings (Koren 2008). csr: (n_rows, n_columns).
+    They are what SVD++ calls the implicit ratings (Koren 2008). csr: (n_rows, n_columns).
     """
     masks = unit_masks(csr_array(csr.T))
     with BLAS.limit(limits=1, user_api="blas"):
-        k = min(n, min(masks.shape) - 1)
-        _, values, rows = svds(masks, k=k, rng=np.random.default_rng(0))
+        _, values, rows = svds(masks, min(n, min(masks.shape) - 1), rng=np.random.default_rng(0))
     return np.ascontiguousarray(rows[np.argsort(-values)].T, dtype=np.float32)
 
 
@@ -74,72 +71,54 @@ def half(numbers: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Ease:
-    """Which films are seen together: a linear autoencoder without a hidden layer, in closed form.
+    """Which films are seen together: a linear autoencoder in closed form (EASE, Steck 2019).
 
-    (Steck 2019, 'Embarrassingly shallow autoencoders for sparse data'.) films: (k,) positions of
-    those that it knows. weights: (k + n_told, k). Beside the films seen it is told a 1, which tells
-    how popular each film is, and who people are; without told inputs it is EASE as published.
+    Beside films seen it is told a 1, so that it learns how popular each is, and who people are.
     """
 
-    films: np.ndarray
-    weights: np.ndarray
+    places: np.ndarray  # (n_items,) of each film among the k that it knows; -1: it does not
+    weights: np.ndarray  # (k + n_told, k)
 
     @classmethod
     def fit(
         cls,
         people: People,
-        *,
         ridge: float = 500.0,
-        dropout: float = 0.5,
-        tempering: float = 0.5,
-        told: bool = True,
+        dropout: float = 0.5,  # p adds p / (1 - p) of the Gram matrix's diagonal (Steck 2020)
+        tempering: float = 0.5,  # who saw n films weighs n^-tempering: few saw nearly everything
+        told: bool = True,  # False: EASE as published, which reads films seen and nothing else
     ) -> Ease:
-        """From what people have seen, whatever their stars.
-
-        dropout p adds p / (1 - p) of the Gram matrix's diagonal to the ridge (Steck 2020).
-        tempering: somebody who has seen n films weighs n^-tempering, so that the few who saw
-        everything do not decide alone what goes with what.
-        """
+        """From what people have seen, whatever their stars."""
         n_seen = np.bincount(people.seen.indices, minlength=people.seen.shape[1])
         films = np.sort(np.argsort(-n_seen, kind="stable")[:MAX_FILMS])
+        places = np.full(len(n_seen), -1)
+        places[films] = np.arange(len(films))
         n_told = 1 + (0 if people.about is None else people.about.shape[1]) if told else 0
         n = np.diff(people.seen.indptr).clip(min=1)
         rows = diags_array((n / n.mean()) ** -tempering) @ _inputs(people, films, n_told)
-        gram = (rows.T @ rows).toarray().astype(np.float64)
-        weights = ease_weights(gram, ridge, dropout)
-        return cls(films, half(weights[:, : len(films)]))
+        weights = ease_weights((rows.T @ rows).toarray().astype(np.float64), ridge, dropout)
+        return cls(places, half(weights[:, : len(films)]))
 
     def scores(self, people: People, films: Films = ALL) -> np.ndarray:
-        """(n, n_films) in the range of a probability, of films at these positions, by default all.
-
-        A film that it does not know has the lowest score of the row.
-        """
-        inputs = _inputs(people, self.films, len(self.weights) - len(self.films))
-        columns = self._columns(people.seen.shape[1])[films]
-        if films is not ALL and (columns >= 0).all():  # a few films are quicker
-            return (inputs @ self.weights[:, columns]).clip(1e-6, 1)
+        """(n, n_films) in the range of a probability; the row's lowest where it knows no film."""
+        n_inputs, n_known = self.weights.shape
+        inputs = _inputs(people, np.flatnonzero(self.places >= 0), n_inputs - n_known)
+        places = self.places[films]
+        if films is not ALL and (places >= 0).all():  # a few films are quicker
+            return (inputs @ self.weights[:, places]).clip(1e-6, 1)
         found = inputs @ self.weights
-        lowest = found.min(axis=1, keepdims=True)
-        return np.where(columns >= 0, found[:, columns], lowest).clip(1e-6, 1)
+        return np.where(places >= 0, found[:, places], found.min(axis=1)[:, None]).clip(1e-6, 1)
 
     def pull(self, seen: np.ndarray, films: np.ndarray) -> np.ndarray:
         """(n_seen, n_films): what having seen a film adds to the scores of others; positions."""
-        columns = self._columns(1 + max(self.films.max(), seen.max(), films.max()))
-        known = (columns[seen, None] >= 0) & (columns[films] >= 0)
-        return self.weights[np.ix_(columns[seen], columns[films])] * known
-
-    def _columns(self, n_items: int) -> np.ndarray:
-        """(n_items,) where a film stands among those that it knows; -1: nowhere."""
-        columns = np.full(n_items, -1)
-        columns[self.films] = np.arange(len(self.films))
-        return columns
+        seen, films = self.places[seen], self.places[films]
+        return self.weights[np.ix_(seen, films)] * np.outer(seen >= 0, films >= 0)
 
 
 def ease_weights(gram: np.ndarray, ridge: float, dropout: float = 0.0) -> np.ndarray:
     """B that minimises |X - XB|² + ridge |B|² with a diagonal of zeros: I - P / diag(P).
 
-    gram: X'X, (n, n) float64; it is overwritten. P is the inverse of X'X + ridge (Steck 2019,
-    equation 8).
+    gram: X'X, (n, n) float64, overwritten. P: the inverse of X'X + ridge (Steck 2019, equation 8).
     """
     gram[np.diag_indices_from(gram)] += ridge + dropout / (1 - dropout) * np.diag(gram)
     inverse = scipy.linalg.inv(gram, overwrite_a=True, check_finite=False, assume_a="pos")
@@ -150,9 +129,7 @@ def ease_weights(gram: np.ndarray, ridge: float, dropout: float = 0.0) -> np.nda
 
 def _inputs(people: People, films: np.ndarray, n_told: int) -> csr_array:
     """(n, len(films) + n_told): films seen, and what was told; 0 where nobody told anything."""
-    seen = mask(people.seen)[:, films]
-    if not n_told:
-        return seen
     told = np.ones((len(people), n_told), np.float32)
-    told[:, 1:] = 0 if people.about is None else people.about
-    return csr_array(hstack([seen, csr_array(told)]))
+    if n_told:
+        told[:, 1:] = 0 if people.about is None else people.about
+    return csr_array(hstack([mask(people.seen)[:, films], csr_array(told)]))

@@ -1,4 +1,4 @@
-"""From tables to what a model reads: a sparse matrix of stars, and who and what is behind it."""
+"""From tables to what a model reads: a sparse matrix of stars, who is behind it, and its splits."""
 
 from __future__ import annotations
 
@@ -20,14 +20,8 @@ Films = slice | np.ndarray  # positions of films in the matrix
 ALL = slice(None)
 
 
-# -- People and films as numbers --------------------------------------------------------------
-
-
 def groups_of(users: pd.DataFrame | None) -> dict[str, list]:
-    """The genders, age brackets (positions in AGES) and occupations there are, in their order.
-
-    Nothing is known of people where `users` is None; then the groups are empty, too.
-    """
+    """The genders, age brackets (positions in AGES) and occupations there are; none of `None`."""
     if users is None:
         return {}
     genders, occupations = (sorted(users[c].dropna().unique()) for c in ("gender", "occupation"))
@@ -41,9 +35,7 @@ def encode_people(users: pd.DataFrame, groups: dict[str, list]) -> np.ndarray:
     """
     years = pd.to_numeric(users["age"], errors="coerce").fillna(0)
     told = users.assign(age=np.searchsorted(AGES, years, side="right") - 1)
-    codes = [
-        told[name].to_numpy(object)[:, None] == np.array(v, object) for name, v in groups.items()
-    ]
+    codes = [told[[name]].to_numpy(object) == np.array(v, object) for name, v in groups.items()]
     return np.hstack(codes).astype(np.float32)
 
 
@@ -54,22 +46,14 @@ def encode_films(films: pd.DataFrame) -> np.ndarray:
     return np.hstack([genres, decade[:, None] == np.array(DECADES)]).astype(np.float32)
 
 
-# -- Ratings as a matrix ----------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
 class People:
-    """A batch of n people, the input of every model.
+    """A batch of n people, the input of every model."""
 
-    stars: (n, n_items), 1 to 5; what is not stored is not rated. seen: (n, n_items) of ones; rated
-    films are among them. about: (n, width), see `encode_people`; None where nobody told anything.
-    rows: (n,) their rows in the training ratings; None for new people.
-    """
-
-    stars: csr_array
-    seen: csr_array
-    about: np.ndarray | None = None
-    rows: np.ndarray | None = None
+    stars: csr_array  # (n, n_items), 1 to 5; what is not stored is not rated
+    seen: csr_array  # (n, n_items) of ones; rated films are among them
+    about: np.ndarray | None = None  # (n, width), see `encode_people`; None: nobody told anything
+    rows: np.ndarray | None = None  # (n,) in the training ratings; None: these are new people
 
     @classmethod
     def who_rated(cls, stars: csr_array, about: np.ndarray | None = None) -> People:
@@ -104,50 +88,32 @@ def level(stars: Any, n_levels: int) -> Any:
 
 @dataclass(frozen=True)
 class RatingMatrix:
-    """Ratings in stars, and what is known of their rows and columns.
+    """Ratings in stars, and what is known of their rows and columns."""
 
-    csr: (n_users, n_items), 1 to 5 stars whatever the scale (see `Scale`), so that what is not
-    stored, 0, can only be 'not rated'. seen: (n_users, n_items) of ones, rated films among them.
-    user_ids, item_ids: of rows and columns, ascending. about: (n_users, width) or None, facts:
-    (n_items, n_facts), see `encode_people` and `encode_films`. groups: see `groups_of`.
-    """
-
-    csr: csr_array
-    seen: csr_array
-    user_ids: np.ndarray
-    item_ids: np.ndarray
-    about: np.ndarray | None
-    facts: np.ndarray
+    csr: csr_array  # (n_users, n_items), 1 to 5 whatever the scale: a 0 can only be 'not rated'
+    seen: csr_array  # (n_users, n_items) of ones, rated films among them
+    user_ids: np.ndarray  # (n_users,) ascending
+    item_ids: np.ndarray  # (n_items,) ascending
+    about: np.ndarray | None  # (n_users, width), see `encode_people`
+    facts: np.ndarray  # (n_items, n_facts), see `encode_films`
     scale: Scale
-    groups: dict[str, list]
+    groups: dict[str, list]  # see `groups_of`
 
     @classmethod
     def from_dataset(cls, data: Dataset, ratings: pd.DataFrame | None = None) -> RatingMatrix:
-        """The matrix of `ratings`, by default of all.
-
-        It always has all users and all films of the data set, so that the matrices of training and
-        test ratings line up.
-        """
+        """The matrix of `ratings` (default: all), of all users and films, so that parts line up."""
         ratings = data.ratings if ratings is None else ratings
-        pairs = [data.ratings] if data.seen is None else [data.ratings, data.seen]
-        user_ids = np.unique(np.concatenate([table["user_id"] for table in pairs]))
+        unrated = data.ratings[:0] if data.seen is None else data.seen
+        user_ids = np.union1d(data.ratings["user_id"], unrated["user_id"])
         item_ids = np.sort(data.movies["movie_id"].to_numpy())
 
-        def matrix(values: np.ndarray, *tables: pd.DataFrame) -> csr_array:
-            ids = (np.concatenate([t[c] for t in tables]) for c in ("user_id", "movie_id"))
-            places = tuple(
-                pd.Index(of).get_indexer(i).astype(np.int32)  # half of the memory of int64
-                for of, i in zip((user_ids, item_ids), ids)
-            )
-            made = csr_array((values, places), (len(user_ids), len(item_ids)))
-            made.sum_duplicates()
-            return made
+        def matrix(table: pd.DataFrame, values: np.ndarray) -> csr_array:
+            rows = pd.Categorical(table["user_id"], user_ids).codes
+            columns = pd.Categorical(table["movie_id"], item_ids).codes
+            return csr_array((values, (rows, columns)), (len(user_ids), len(item_ids)))
 
-        csr = matrix(data.scale.stars(ratings["rating"].to_numpy()).astype(np.float32), ratings)
-        seen = mask(csr)
-        if data.seen is not None:
-            both = ratings, data.seen
-            seen = mask(matrix(np.ones(sum(map(len, both)), np.float32), *both))
+        csr = matrix(ratings, data.scale.stars(ratings["rating"].to_numpy()).astype(np.float32))
+        seen = mask(csr if unrated.empty else csr + matrix(unrated, np.ones(len(unrated))))
         groups = groups_of(data.users)
         about = None
         if data.users is not None:
@@ -162,12 +128,9 @@ class RatingMatrix:
 
     def take(self, users: np.ndarray) -> RatingMatrix:
         """The same of some of the users, given by their rows."""
-        about = None if self.about is None else self.about[users]
-        parts = {"csr": self.csr[users], "seen": self.seen[users], "about": about}
-        return replace(self, user_ids=self.user_ids[users], **parts)
-
-
-# -- Splits: all that is random comes from numpy.random.default_rng(seed) ---------------------
+        of = self.people[users]
+        ids = self.user_ids[users]
+        return replace(self, csr=of.stars, seen=of.seen, about=of.about, user_ids=ids)
 
 
 def split(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -189,21 +152,23 @@ def split_rows(rows: csr_array, share: float, seed: int) -> tuple[csr_array, csr
     """
     rng = np.random.default_rng(seed)
     n = np.diff(rows.indptr)
-    n_targets = (n * share).astype(int)
-    orders = [start + rng.permutation(m) for start, m in zip(rows.indptr[:-1], n)]
-    shown = [order[k:] for order, k in zip(orders, n_targets)]
-    targets = [order[:k] for order, k in zip(orders, n_targets)]
-    return _rows_of(rows, shown), _rows_of(rows, targets)
+    order = np.concatenate([start + rng.permutation(m) for start, m in zip(rows.indptr, n)])
+    shuffled = csr_array((rows.data[order], rows.indices[order], rows.indptr), shape=rows.shape)
+    is_target = _places(rows) < np.repeat((n * share).astype(int), n)
+    return entries(shuffled, ~is_target), entries(shuffled, is_target)
 
 
 def first(rows: csr_array, k: int) -> csr_array:
     """Of each row the first k stored ratings; after `split_rows`, k random ones."""
-    spans = zip(rows.indptr[:-1], rows.indptr[1:])
-    return _rows_of(rows, [np.arange(start, min(start + k, stop)) for start, stop in spans])
+    return entries(rows, _places(rows) < k)
 
 
-def _rows_of(rows: csr_array, entries: list[np.ndarray]) -> csr_array:
-    """Rows made of the stored entries at these positions, in this order."""
-    ends = np.append(0, np.cumsum([len(part) for part in entries]))
-    chosen = np.concatenate(entries).astype(np.int64)
+def entries(rows: csr_array, chosen: np.ndarray) -> csr_array:
+    """The same rows with only the chosen ones of their stored ratings; chosen: (nnz,) bool."""
+    ends = np.append(0, chosen.cumsum())[rows.indptr]
     return csr_array((rows.data[chosen], rows.indices[chosen], ends), shape=rows.shape)
+
+
+def _places(rows: csr_array) -> np.ndarray:
+    """(nnz,) the place of each stored rating in its row, counted from 0."""
+    return np.arange(rows.nnz) - np.repeat(rows.indptr[:-1], np.diff(rows.indptr))

@@ -7,9 +7,9 @@ import json
 import os
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,7 @@ from safetensors.numpy import save
 from saelib.baseline import Ease
 from saelib.data import Dataset, Scale
 from saelib.errors import SaelibError
-from saelib.evaluation import BASELINES, RANKERS, History, Learn, Predict
+from saelib.evaluation import BASELINES, RANKERS, History, Learn, Models, Predict
 from saelib.fold_in import FoldIn
 from saelib.matrix import ALL, LIKED, Films, People, RatingMatrix, split
 from saelib.recipes import Config, find
@@ -27,49 +27,33 @@ from saelib.recipes import Config, find
 if TYPE_CHECKING:  # a model with a FoldIn recommends without torch
     from saelib.autoencoder import StackedAutoencoder
 
-LIKING = 0.7  # what liking weighs in the list, beside seeing
-FORMAT = "saelib model 8"
-
-# -- The list ---------------------------------------------------------------------------------
+LIKING = 0.7  # what liking weighs beside seeing, whose score is no calibrated probability
+FORMAT = "saelib model 9"
 
 
 def like(distribution: np.ndarray) -> np.ndarray:
     """P(like): of 4 stars or more. distribution: (…, n_levels)."""
-    stars = np.linspace(1, 5, distribution.shape[-1])
-    return distribution[..., stars >= LIKED].sum(axis=-1)
+    return distribution[..., np.linspace(1, 5, distribution.shape[-1]) >= LIKED].sum(axis=-1)
 
 
 def list_scores(
-    liking: FoldIn | StackedAutoencoder,
-    ease: Ease,
-    people: People,
-    films: Films = ALL,
+    liking: FoldIn | StackedAutoencoder, ease: Ease | None, people: People, films: Films = ALL
 ) -> np.ndarray:
-    """(n, n_films) by which a list is sorted: P(see) x P(like)^LIKING.
-
-    EASE's score is no calibrated probability, so what each of the two counts is weighed.
-    """
+    """(n, n_films) by which a list is sorted: P(see) x P(like)^LIKING; without `ease` the stars."""
+    if ease is None:
+        return liking.predict(people)[:, films]
     return ease.scores(people, films) * like(liking.distribution(people, films)) ** LIKING
-
-
-# -- One file ---------------------------------------------------------------------------------
 
 
 @dataclass
 class Model:
-    """What `train` makes.
+    """What `train` makes."""
 
-    liking: how will you like it? A `FoldIn`, or a network over people. ease: will you see it? None
-    where liking has no distribution over stars. films: a row for each column of the ratings, with
-    movie_id, title, year, genres, n_ratings and spread (standard deviation of the ratings). scale:
-    of the ratings. groups: of demographics, see `groups_of`. history: of the training.
-    """
-
-    liking: FoldIn | StackedAutoencoder
-    ease: Ease | None
-    films: pd.DataFrame
+    liking: FoldIn | StackedAutoencoder  # how will you like it? A network where rows are people
+    ease: Ease | None  # will you see it? None where liking has no distribution over stars
+    films: pd.DataFrame  # of each column: movie_id, title, year, genres, n_ratings, spread (std)
     scale: Scale
-    groups: dict[str, list]
+    groups: dict[str, list]  # of demographics, see `groups_of`
     dataset: str
     recipe: str
     seed: int
@@ -83,41 +67,32 @@ class Model:
     @property
     def knows_people(self) -> bool:
         """Whether it makes a difference who a person is."""
-        weight = getattr(self.liking, "demographics", None)
-        if weight is None:
-            weight = self.liking.config.demographics  # type: ignore[union-attr]
-        return bool(self.groups) and weight > 0
+        settings = self.liking if isinstance(self.liking, FoldIn) else self.liking.config
+        return bool(self.groups) and settings.demographics > 0
 
     def scores(self, people: People, films: Films = ALL) -> np.ndarray:
-        """(n, n_films) by which the list is sorted; expected stars where there is no `ease`."""
-        if self.ease is None:
-            return self.liking.predict(people)[:, films]
+        """(n, n_films) by which the list is sorted, see `list_scores`."""
         return list_scores(self.liking, self.ease, people, films)
 
     def save(self, path: Path) -> None:
-        """Write one safetensors file, whole or not at all. Raises SaelibError, OSError."""
-        parts: dict[str, Any] = {"liking": self.liking, "ease": self.ease}
-        films = self.films.astype(object).where(self.films.notna(), None)
-        about = {"films": films.to_dict("list"), "scale": asdict(self.scale)}
-        about |= {name: getattr(self, name) for name in ("groups", "dataset", "recipe", "seed")}
-        about |= {"history": asdict(self.history), "settings": {}}
-        arrays = {}
-        for part, of in parts.items():
-            fields = {} if of is None else dict(vars(of))
-            if "config" in fields:  # a network
-                weights = {name: tensor.numpy() for name, tensor in of.state_dict().items()}
-                fields = weights | {"config": asdict(of.config), "sizes": of.sizes}
+        """Write one safetensors file, whole or not at all. Raises SaelibError."""
+        parts = {"liking": vars(self.liking), "ease": vars(self.ease) if self.ease else {}}
+        if not isinstance(self.liking, FoldIn):
+            weights = {name: tensor.numpy() for name, tensor in self.liking.state_dict().items()}
+            parts["liking"] = weights | {"config": self.liking.config, "sizes": self.liking.sizes}
+        about, arrays = vars(self) | {"liking": {}, "ease": {}}, {}
+        about["films"] = self.films.astype(object).where(self.films.notna(), None).to_dict("list")
+        for part, fields in parts.items():
             for name, value in fields.items():
                 if isinstance(value, np.ndarray):
-                    short = value.astype(np.float16) if value.dtype == np.float32 else value
-                    arrays[f"{part}.{name}"] = short if (short == value).all() else value
+                    arrays[f"{part}.{name}"] = _short(value)
                 else:
-                    about["settings"][f"{part}.{name}"] = value
+                    about[part][name] = value
         if not all(np.isfinite(array).all() for array in arrays.values()):
             raise SaelibError(f"The model has numbers that are not finite; {path} is not written.")
-        about["digest"] = _digest(arrays, about)
-        metadata = {"format": FORMAT, "about": json.dumps(about)}
-        write_whole(path, save({k: np.asarray(v, order="C") for k, v in arrays.items()}, metadata))
+        text = json.dumps(about, default=vars)
+        metadata = {"format": FORMAT, "about": text, "digest": _digest(text, arrays)}
+        write_whole(path, save(arrays, metadata))
 
     @classmethod
     def load(cls, path: Path) -> Model:
@@ -125,32 +100,24 @@ class Model:
         try:
             with safe_open(path, "numpy") as file:
                 metadata = file.metadata() or {}
-                if metadata.get("format") != FORMAT:
-                    raise ValueError(f"its format is {metadata.get('format')!r:.40}")
-                about = json.loads(metadata["about"])
                 arrays = {name: file.get_tensor(name) for name in file.keys()}
-            if about.pop("digest") != _digest(arrays, about):
+            if metadata.get("format") != FORMAT:
+                raise ValueError(f"its format is {metadata.get('format')!r:.40}")
+            if metadata["digest"] != _digest(metadata["about"], arrays):
                 raise ValueError("it has been changed")
-            parts: dict[str, dict] = {"liking": {}, "ease": {}}
-            for key, value in (about["settings"] | arrays).items():
+            about = json.loads(metadata["about"])
+            for key, array in arrays.items():
                 part, name = key.split(".", 1)
-                is_short = getattr(value, "dtype", None) == np.float16
-                parts[part][name] = value.astype(np.float32) if is_short else value
-            liking = parts["liking"]
-            types = {"title": str, "year": "Int64", "genres": str, "n_ratings": "int64"}
-            return cls(
-                _network(liking) if "config" in liking else FoldIn(**liking),
-                Ease(**parts["ease"]) if parts["ease"] else None,
-                pd.DataFrame(about["films"]).astype(types | {"spread": float}),
-                Scale(**about["scale"]),
-                **{name: about[name] for name in ("groups", "dataset", "recipe", "seed")},
-                history=History(**about["history"]),
-            )
+                about[part][name] = array.astype(np.float32) if array.dtype == np.float16 else array
+            liking, ease = about["liking"], about["ease"]
+            about["liking"] = FoldIn(**liking) if "codes" in liking else _network(**liking)
+            about["ease"] = Ease(**ease) if ease else None
+            about["films"] = pd.DataFrame(about["films"]).astype({"year": "Int64"})
+            about["scale"], about["history"] = Scale(**about["scale"]), History(**about["history"])
+            return cls(**about)
         except Exception as error:
-            raise SaelibError(
-                f"{path} is no model of this version of saelib ({error}). Train it again: "
-                "python -m saelib train"
-            ) from error
+            problem = f"{path} is no model of this version of saelib ({error})."
+            raise SaelibError(f"{problem} Train it again: python -m saelib train") from error
 
 
 def write_whole(path: Path | str, data: bytes) -> None:
@@ -167,26 +134,26 @@ def write_whole(path: Path | str, data: bytes) -> None:
         raise SaelibError(problem) from error
 
 
-def _digest(arrays: dict[str, np.ndarray], about: dict) -> str:
-    digest = hashlib.sha256(json.dumps(about).encode())
-    for name in sorted(arrays):
-        digest.update(name.encode() + np.ascontiguousarray(arrays[name]).tobytes())
-    return digest.hexdigest()
+def _short(array: np.ndarray) -> np.ndarray:
+    """In 16 bits where these hold the same numbers, and in C's order, as the file wants it."""
+    short = array.astype(np.float16) if array.dtype == np.float32 else array
+    return np.asarray(short if (short == array).all() else array, order="C")
 
 
-def _network(fields: dict) -> StackedAutoencoder:
+def _digest(text: str, arrays: dict[str, np.ndarray]) -> str:
+    content = (name.encode() + array.tobytes() for name, array in sorted(arrays.items()))
+    return hashlib.sha256(b"".join([text.encode(), *content])).hexdigest()
+
+
+def _network(config: dict, sizes: list[int], **weights: np.ndarray) -> StackedAutoencoder:
     """A network over people, out of a file."""
     import torch
 
     from saelib.family import MEMBERS
 
-    config = Config(**fields.pop("config"))
-    network = MEMBERS[config.member](config, *fields.pop("sizes"))
-    network.load_state_dict({name: torch.from_numpy(value) for name, value in fields.items()})
+    network = MEMBERS[config["member"]](Config(**config), *sizes)
+    network.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
     return network.eval()
-
-
-# -- From ratings to a model ------------------------------------------------------------------
 
 
 def train(
@@ -202,28 +169,16 @@ def train(
     known, others = (RatingMatrix.from_dataset(data, data.ratings.iloc[part]) for part in parts)
     network = build(config, known, seed)
     history = fit(network, known, validation=others.csr, seed=seed, **options)
+    liking = FoldIn.of(network, known) if config.rows == "films" else network
     of_film = data.ratings.groupby("movie_id")["rating"].agg(n_ratings="size", spread="std")
     films = data.movies.set_index("movie_id").loc[known.item_ids].join(of_film).reset_index()
     films = films.fillna({"n_ratings": 0, "spread": 0}).astype({"n_ratings": "int64"})
-    return Model(
-        FoldIn.of(network, known) if config.rows == "films" else network,
-        Ease.fit(known.people) if config.head == "ordered" else None,
-        films,
-        data.scale,
-        known.groups,
-        data.name,
-        recipe,
-        seed,
-        history,
-    )
+    ease = Ease.fit(known.people) if config.head == "ordered" else None
+    return Model(liking, ease, films, data.scale, known.groups, data.name, recipe, seed, history)
 
 
-def autoencoder(recipe: str, epochs: int | None = None, **options) -> Learn:
-    """The stars of a recipe, trained on all that it is given, for all its epochs.
-
-    Of people whom a network over films was trained on it has two predictions, that of the folded-in
-    vector and that of the vector it learned; their mean is better than either.
-    """
+def autoencoder(recipe: str, epochs: int | None = None, ranking: bool = False, **options) -> Learn:
+    """The stars of a recipe, or the scores of its list, trained on all that it is given."""
     from saelib.training import build, fit, known_stars
 
     config = find(recipe, epochs)
@@ -231,44 +186,25 @@ def autoencoder(recipe: str, epochs: int | None = None, **options) -> Learn:
     def learn(matrix: RatingMatrix, seed: int) -> Predict:
         network = build(config, matrix, seed)
         fit(network, matrix, seed=seed, **options)
-        if config.rows == "people":
+        liking = FoldIn.of(network, matrix) if config.rows == "films" else network
+        if ranking:
+            ease = Ease.fit(matrix.people) if config.head == "ordered" else None
+            return lambda people: list_scores(liking, ease, people)
+        if liking is network:
             return network.predict
-        folded, learned = FoldIn.of(network, matrix), known_stars(network, matrix)
+        learned = known_stars(network, matrix)  # the mean of both predictions beats either
 
         def predict(people: People) -> np.ndarray:
-            if people.rows is None:
-                return folded.predict(people)
-            return (folded.predict(people) + learned(people.rows)) / 2
+            folded = liking.predict(people)
+            return folded if people.rows is None else (folded + learned(people.rows)) / 2
 
         return predict
 
     return learn
 
 
-def ranker(recipe: str, epochs: int | None = None, **options) -> Learn:
-    """The order in which a recipe recommends."""
-    from saelib.training import build, fit
-
-    config = find(recipe, epochs)
-
-    def learn(matrix: RatingMatrix, seed: int) -> Predict:
-        network = build(config, matrix, seed)
-        fit(network, matrix, seed=seed, **options)
-        liking = FoldIn.of(network, matrix) if config.rows == "films" else network
-        if config.head != "ordered":
-            return liking.predict
-        ease = Ease.fit(matrix.people)
-        return lambda people: list_scores(liking, ease, people)
-
-    return learn
-
-
-def models(protocol: str, recipes: Iterable[str], **options) -> dict[str, Learn]:
-    """What a protocol compares: the baselines, and recipes as `sae-<recipe>`.
-
-    options: epochs, and what `training.fit` takes.
-    """
-    of_recipe, baselines = autoencoder, BASELINES
-    if protocol == "ranking":
-        of_recipe, baselines = ranker, RANKERS
-    return baselines | {f"sae-{name}": of_recipe(name, **options) for name in recipes}
+def models(protocol: str, recipes: Iterable[str], **options) -> Models:
+    """What a protocol compares: baselines, and recipes as `sae-<recipe>` with their options."""
+    ranking = protocol == "ranking"
+    learners = {f"sae-{name}": autoencoder(name, ranking=ranking, **options) for name in recipes}
+    return (RANKERS if ranking else BASELINES) | learners

@@ -1,4 +1,4 @@
-"""What is chosen before a network is trained, and what was chosen: the recipes, by name."""
+"""The recipes, by name: what is chosen before a network is trained."""
 
 from __future__ import annotations
 
@@ -9,11 +9,7 @@ from saelib.errors import SaelibError
 
 @dataclass(frozen=True)
 class Config:
-    """What is chosen before a network is trained; by default the network of the lessons, `plain`.
-
-    The last four settings of a network are weights: how much it listens to what is known beside
-    the ratings. Of a row the encoder is told, of a column the decoder.
-    """
+    """What is chosen before a network is trained; by default `plain`, that of the lessons."""
 
     rows: str = "people"  # what a row of the matrix is: 'people' or 'films'
     hidden: tuple[int, ...] = (128, 64)  # the encoder's layers; the decoder runs through them back
@@ -22,27 +18,21 @@ class Config:
     head: str = "squared"  # a score is a number of stars, or 'ordered': a distribution over them
     member: str = "plain"  # of the autoencoder family, see family.py
     dropout: float = 0.5  # share of the code that is set to 0 in a training step
-    hide: tuple[float, float] = (
-        0.0,
-        0.0,
-    )  # share of a row's ratings hidden in a step, U(low, high)
+    hide: tuple[float, float] = (0.0, 0.0)  # U(low, high) of a row's ratings are hidden in a step
     decay: float = 0.0  # weight decay of the matrices (AdamW)
     learning_rate: float = 1e-3  # the highest one of the cycle
     one_cycle: bool = False  # it rises for a tenth of the steps, then falls to 0
     n_batches: int = 60  # an epoch's
     epochs: int = 70  # how often all rows are read
     shrinkage: float = 5.0  # of the biases, see `BiasBaseline`
-    demographics: float = 0.0  # weight of who a person is
-    facts: float = 0.0  # weight of a film's genres and decade
-    raters: float = 0.0  # weight of who rated what, see `fingerprints`
+    # Weights: what is known beside ratings: of a row the encoder is told, of a column the decoder.
+    demographics: float = 0.0  # who a person is
+    facts: float = 0.0  # a film's genres and decade
+    raters: float = 0.0  # who rated what, see `fingerprints`
     caution: float = 0.0  # how much more is shrunk where ratings are few, see `for_ratings`
 
     def for_ratings(self, n: int) -> Config:
-        """The settings for n ratings: all above is written for a million.
-
-        Of fewer ones, decay, shrinkage and facts are multiplied by (10^6 / n)^caution, and raters
-        are divided by it.
-        """
+        """The settings for n ratings; those above are written for a million."""
         factor = (1e6 / n) ** self.caution
         more = {key: getattr(self, key) * factor for key in ("decay", "shrinkage", "facts")}
         return replace(self, **more, raters=self.raters / factor, caution=0.0)
@@ -71,26 +61,17 @@ LADDER: dict[str, tuple[str, dict]] = {
     "default": ("1,000 wide in place of 500", {"hidden": (1000,)}),
 }
 
-# The family: one layer over people, and in each member another remedy against overfitting. What it
-# is, and what it changes of the rung `mask` with ordered stars and without dropout.
+# The family: the rung `mask` with ordered stars and without dropout. In each member another remedy
+# against overfitting: what it is, and the change.
 FAMILY: dict[str, tuple[str, dict]] = {
-    "bare": ("500 units, and nothing against overfitting but an early end", {"epochs": 4}),
+    "bare": ("nothing but an early end", {"epochs": 4}),
     "weight-decay": ("weights that shrink with every step", {"decay": 8.0}),
     "linear": ("no activation", {"activation": "linear", "epochs": 5}),
     "denoising": ("ratings are hidden, and asked for", {"hide": (0.2, 0.2), "epochs": 5}),
     "sparse": ("every unit is to speak rarely", {"member": "sparse", "activation": "sigmoid"}),
-    "k-sparse": (
-        "only the loudest units speak",
-        {"member": "k-sparse", "activation": "linear", "epochs": 5},
-    ),
-    "contractive": (
-        "a code that hardly moves when its inputs do",
-        {"member": "contractive", "epochs": 5},
-    ),
-    "variational": (
-        "a code that is a distribution",
-        {"member": "variational", "hidden": (500, 100), "epochs": 5},
-    ),
+    "k-sparse": ("few units speak", {"member": "k-sparse", "activation": "linear", "epochs": 5}),
+    "contractive": ("a code that hardly moves", {"member": "contractive", "epochs": 5}),
+    "variational": ("a random code", {"member": "variational", "hidden": (500, 100), "epochs": 5}),
 }
 
 RECIPES: dict[str, Config] = {}
@@ -102,10 +83,7 @@ for _name, (_idea, _change) in FAMILY.items():
 RECIPES["large"] = RECIPES["cautious"]  # for tens of millions of ratings, in half the memory
 
 # Names that stand for several recipes.
-GROUPS = {
-    "ladder": list(LADDER),
-    "family": ["plain", *FAMILY, "default"],
-}
+GROUPS = {"ladder": list(LADDER), "family": ["plain", *FAMILY, "default"]}
 
 
 def find(name: str, epochs: int | None = None) -> Config:
