@@ -2,8 +2,4 @@
 
 
 class SaelibError(Exception):
-    """Something is wrong that whoever uses the package can put right.
-
-    The message says what was wrong, what was expected and what to do. The command line and the
-    panel show it as it is, without a traceback.
-    """
+    """What whoever uses the package can put right: what was wrong, what to do; no traceback."""

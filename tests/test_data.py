@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from conftest import files_of_at_most
 
-from saelib.data import MAX_LEVELS, Dataset, Scale, from_csv, from_frame
+from saelib.data import MOST_STEPS, Dataset, Scale, from_csv, from_frame
 from saelib.errors import SaelibError
 from saelib.model import write_whole
 
@@ -55,7 +55,7 @@ def test_a_scale_knows_what_is_on_it_is_made_of_a_tuple_and_told_in_words():
         *[(s, r"expected \(lowest, highest\[, step\]\)") for s in [(), (1,), (1, 2, 3, 4)]],
         ((-10, 10, 0.01), "2,001 different.*steps of 1 and say so: --scale -10 10 1.*no ratings"),
         ((1, 5000), "5,000 different.*--scale 0 5000 100.*how often a song was played"),
-        ((0, MAX_LEVELS), "at most 101"),
+        ((0, MOST_STEPS + 1), "at most 101"),
     ],
 )
 def test_what_is_no_scale_is_refused_with_an_example(faulty, message):
