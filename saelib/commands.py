@@ -1,4 +1,4 @@
-"""What the commands of the command line do; what each is for, and its options, are in cli.py."""
+"""What the commands do. Each takes its options, by their names; what they mean is in cli.py."""
 
 from __future__ import annotations
 
@@ -28,16 +28,14 @@ from saelib.recommend.words import genres
 LINES: dict = {"orient": "records", "lines": True, "double_precision": 15}  # how JSON is printed
 
 
-def fetch(dataset: str) -> None:
+def fetch(dataset) -> None:
     data = load(dataset)
     people, films = (data.ratings[column].nunique() for column in ("user_id", "movie_id"))
     print(f"{data.name}: {len(data.ratings):,} ratings by {people:,} people of {films:,} films")
     print(f"Files: {movielens.fetch(dataset)[0]}\nLicence: see data/README.md.")
 
 
-def train(
-    recipe: str, output: Path | None, seed: int, epochs: int, resume: bool, device: str, **own
-) -> None:
+def train(recipe, output, seed, epochs, resume, device, **own) -> None:
     import matplotlib.pyplot as plt
 
     from saelib.plots import plot_history
@@ -73,10 +71,7 @@ def train(
     )
 
 
-def evaluate(
-    protocol: str, split: str, recipe: list, seeds: list, epochs: int, no_demographics: bool,
-    json: bool, **own: Any,
-) -> None:  # fmt: skip
+def evaluate(protocol, split, recipe, seeds, epochs, no_demographics, json, **own) -> None:
     if split and (protocol, own["dataset"], own["ratings"]) != ("ratings", "ml-100k", None):
         raise SaelibError("--split u1 goes with --protocol ratings of ml-100k.")
     names = dict.fromkeys(name for group in recipe for name in GROUPS.get(group, [group]))
@@ -103,7 +98,7 @@ def evaluate(
         print(differences.map("{:+.4f}".format).to_string())
 
 
-def recommend(profile: Path, n: int, json: bool, **of: Any) -> None:
+def recommend(profile, n, json, **of) -> None:
     told = Profile.load(profile)
     recommender = _recommender(told.dataset or "ml-100k", **of)
     films = recommender.recommend(told, n)
@@ -113,7 +108,7 @@ def recommend(profile: Path, n: int, json: bool, **of: Any) -> None:
         _print_films(films, recommender)
 
 
-def rate(dataset: str, films: int, n: int, save: Path, **of: Any) -> None:
+def rate(dataset, films, n, save, **of) -> None:
     from saelib.panel.terminal import interview
 
     recommender, path = _recommender(dataset, **of), _free(save)
@@ -132,9 +127,7 @@ def rate(dataset: str, films: int, n: int, save: Path, **of: Any) -> None:
     _print_films(recommender.recommend(profile, n), recommender)
 
 
-def import_(
-    files: list[Path], dataset: str, output: Path | None, scale: list[float] | None, **of: Any
-) -> None:
+def import_(files, dataset, output, scale, **of) -> None:
     recommender, own = _recommender(dataset, **of), None if scale is None else Scale.of(scale)
     contents = [(path.name, path.read_bytes()) for path in files]
     imported = import_files(contents, recommender.catalogue, recommender.scale, own_scale=own)
@@ -143,11 +136,12 @@ def import_(
     if not (profile.ratings or profile.seen or profile.watchlist):
         none = _("None of the films is in {dataset}; no profile was written.")
         raise SaelibError(none.format(dataset=recommender.dataset))
-    profile.save(path := _free(output or Path("my-profile.json")))
+    path = _free(output or Path("my-profile.json"))
+    profile.save(path)
     print("\n" + _("Your profile: {path}").format(path=path))
 
 
-def panel(dataset: str | None, model: Path, recipe: str, lang: str, no_browser: bool, **told):
+def panel(dataset, model, recipe, lang, no_browser, **told) -> None:
     from saelib.panel.page import serve
 
     made = (name for name in reversed(RELEASES) if model_path(name, recipe).exists())

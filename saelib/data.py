@@ -229,8 +229,8 @@ def read_table(path, sep: str = "", encoding: str = "utf-8", **options) -> pd.Da
             between = sep or max((",", ";", "\t", "::"), key=header.count)
             if between == "::":  # of which pandas has no fast reader
                 file, between = io.BytesIO(file.read().replace(b"::", b"\x1f")), "\x1f"
-            options |= {"sep": between, "keep_default_na": False}
-            table = pd.read_csv(file, encoding=encoding, **options)
+            told = {"sep": between, "encoding": encoding, "keep_default_na": False}
+            table = pd.read_csv(file, **told, **options)
         if not isinstance(table.index, pd.RangeIndex):  # which is where pandas puts such cells
             raise ValueError("a line has more cells than there are columns")
     except UnicodeDecodeError:
@@ -274,8 +274,9 @@ def _numbers(texts: pd.Series, lowest: float, highest: float, expected: str) -> 
 
 def _seconds(times: pd.Series) -> pd.Series:
     """Seconds since 1970, of texts such as '2005-04-02 23:53:47' or '1112486027'."""
-    dates = pd.to_datetime(times, format="ISO8601", utc=True, errors="coerce")
+    dates = times.where(times.str.contains(r"\d-\d"))
+    dates = pd.to_datetime(dates, format="ISO8601", utc=True, errors="coerce")
     seconds = ((dates - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1)).astype(str)
-    texts = times.replace("", "missing").where(~times.str.contains(r"\d-\d"), seconds)
+    texts = times.replace("", "missing").where(dates.isna(), seconds)
     told = "seconds since 1970, or a time such as 2005-04-02 23:53:47"
     return _numbers(texts, -1e15, 1e15, told).astype("int64")

@@ -92,10 +92,7 @@ YEAR = r"^(.*?)\s*\(([0-9]{4})(?:\s*[-–—]\s*(?:[0-9]{4})?)?\)\s*(?:\([^()]*\
 
 
 def load(name: str = "ml-100k") -> Dataset:
-    """Read a release, downloaded first where it is not on disk.
-
-    Raises SaelibError where it cannot be had, or its tables are not those that were published.
-    """
+    """Read a release, downloaded where it is not on disk; if not as published, raise SaelibError."""
     (folder, layout), published = fetch(name), RELEASES[name][:3]
     ratings, movies, *people = (_read(folder, name, *table) for table in layout)
     counts = len(ratings), ratings["user_id"].nunique(), len(movies)
@@ -117,10 +114,9 @@ def fetch(name: str = "ml-100k") -> tuple[Place, Layout]:
 
 
 def locate(name: str) -> tuple[Place, Layout] | None:
-    """Find the files of a release in $SAELIB_DATA or in data/; None where they are in neither.
+    """Find a release in $SAELIB_DATA or data/: its archive, its folder, or one in that; or None.
 
-    They may be in the archive, in a folder, or in one inside it. Raises SaelibError where other
-    files than expected are there, or one cannot be read.
+    Raises SaelibError where other files than expected are there, or one cannot be read.
     """
     if name not in RELEASES:
         raise SaelibError(f"Unknown data set {name!r}; choose one of {', '.join(RELEASES)}.")
