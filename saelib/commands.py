@@ -47,9 +47,9 @@ def train(recipe, output, seed, epochs, resume, device, **own) -> None:
         raise SaelibError(f"--output takes the name of a file ending in .safetensors, not {output}")
     output.parent.mkdir(parents=True, exist_ok=True)
     plot, checkpoint = output.with_suffix(".png"), output.with_suffix(".checkpoint")
-    fit: dict[str, Any] = {"keep": True, "progress": sys.stderr.isatty(), "device": device}
-    fit |= {"checkpoint": checkpoint, "resume": resume}
-    made = models.train(data, recipe, seed=seed, epochs=epochs, **fit)
+    told = {"seed": seed, "epochs": epochs, "resume": resume, "device": device}
+    progress = sys.stderr.isatty()
+    made = models.train(data, recipe, **told, checkpoint=checkpoint, keep=True, progress=progress)
     if processes(device)[0] > 0:
         return  # of several processes, the first one speaks and writes
     history = made.history
@@ -72,6 +72,8 @@ def train(recipe, output, seed, epochs, resume, device, **own) -> None:
 
 
 def evaluate(protocol, split, recipe, seeds, epochs, no_demographics, json, **own) -> None:
+    if len(set(seeds)) < len(seeds):
+        raise SaelibError("--seeds names a seed twice: the spread would be smaller than it is.")
     if split and (protocol, own["dataset"], own["ratings"]) != ("ratings", "ml-100k", None):
         raise SaelibError("--split u1 goes with --protocol ratings of ml-100k.")
     names = dict.fromkeys(name for group in recipe for name in GROUPS.get(group, [group]))
@@ -82,7 +84,7 @@ def evaluate(protocol, split, recipe, seeds, epochs, no_demographics, json, **ow
     if split:
         extra["split"] = split
         parts["parts"] = tuple(read_split(f"{split}.{part}") for part in ("base", "test"))
-    for seed, name in product(dict.fromkeys(seeds), learners):  # what is measured is shown at once
+    for seed, name in product(seeds, learners):  # one by one, so that what is measured is shown
         began = time.process_time()  # of training and scoring
         table = evaluation.evaluate(data, protocol, {name: learners[name]}, seed, **parts)
         tables.append(table.assign(seconds=round(time.process_time() - began, 1)))
@@ -92,7 +94,7 @@ def evaluate(protocol, split, recipe, seeds, epochs, no_demographics, json, **ow
         return
     table, metric = pd.concat(tables), {"ratings": "rmse", "ranking": "ndcg@10"}.get(protocol)
     print(evaluation.summary(table).to_string())
-    if metric and table["seed"].nunique() > 1:
+    if metric and len(seeds) > 1:
         differences = evaluation.paired(table, metric, name)[["difference", "error"]]
         print(f"\n{metric}: difference from {name} on the same seeds, and its standard error\n")
         print(differences.map("{:+.4f}".format).to_string())
@@ -157,15 +159,15 @@ def model_path(dataset: str, recipe: str = "default") -> Path:
 def _load(dataset: str, ratings: Path | None, keep_last: bool, **told: Any) -> Dataset:
     """The data set that was named, or ratings of one's own."""
     if ratings is None:
-        if keep_last or any(told.values()):
-            raise SaelibError(
-                "--scale, --items, --people, --not-rated, --keep-last go with --ratings FILE."
-            )
+        for option, value in (told | {"keep_last": keep_last}).items():
+            if value:
+                raise SaelibError(f"--{option.replace('_', '-')} goes with --ratings FILE.")
         return load(dataset)
     if told["scale"] is None:
         raise SaelibError("--ratings needs --scale, such as --scale 1 10, or --scale 0.5 5 0.5.")
     if ratings.stem in RELEASES:
-        raise SaelibError(f"{ratings} is named like a release, whose model it would replace.")
+        clash = "is named like a release, whose model it would replace; give it another name."
+        raise SaelibError(f"{ratings} {clash}")
     return from_csv(ratings, **told, repeated="last" if keep_last else "error")
 
 

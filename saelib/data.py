@@ -208,10 +208,8 @@ def from_csv(
     The first line of each names its columns; commas, semicolons, tabs or '::' stand between.
     options: not_rated and repeated. Raises SaelibError, also where a file cannot be read.
     """
-    texts: dict[str, Any] = {
-        "dtype": str,
-        "skipinitialspace": True,
-    }  # '007' and '7' may be two people
+    # As texts: '007' and '7' may be two people.
+    texts: dict[str, Any] = {"dtype": str, "skipinitialspace": True}
     tables = [path and read_table(path, **texts) for path in (ratings, items, people)]
     return from_frame(tables[0], scale, *tables[1:], name=ratings.stem, **options)
 
@@ -256,11 +254,9 @@ def _texts(kind: str, table: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
         texts = pd.Series(cells, dtype=object).where(pd.notna(cells), "").astype(str).str.strip()
         if key in PAIR:
             texts = texts.str.replace(r"^(-?\d+)\.0+$", r"\1", regex=True)
-            for row in np.flatnonzero((texts == "").take(codes)) + 1:
-                raise SaelibError(
-                    f"Row {row} of the {kind} has no {key}. Name it, or leave it out."
-                )
         found[key] = texts.take(codes).reset_index(drop=True)
+        for row in found[key].index[(found[key] == "") & (key in PAIR)] + 1:
+            raise SaelibError(f"Row {row} of the {kind} has no {key}. Name it, or leave it out.")
     return pd.DataFrame(found)
 
 

@@ -2,4 +2,4 @@
 
 
 class SaelibError(Exception):
-    """What whoever uses the package can put right: what was wrong, what to do; no traceback."""
+    """What a user can put right: it says what was wrong and what to do, and shows no traceback."""

@@ -92,7 +92,7 @@ YEAR = r"^(.*?)\s*\(([0-9]{4})(?:\s*[-–—]\s*(?:[0-9]{4})?)?\)\s*(?:\([^()]*\
 
 
 def load(name: str = "ml-100k") -> Dataset:
-    """Read a release, downloaded where it is not on disk; if not as published, raise SaelibError."""
+    """Read a release, downloaded where it is not on disk. SaelibError: it is not as published."""
     (folder, layout), published = fetch(name), RELEASES[name][:3]
     ratings, movies, *people = (_read(folder, name, *table) for table in layout)
     counts = len(ratings), ratings["user_id"].nunique(), len(movies)
@@ -132,11 +132,12 @@ def links_at_hand(name: str) -> pd.DataFrame | None:
     links of another one will do.
     """
     for release in (name, *RELEASES) if name in RELEASES and name != "ml-100k" else ():
+        found = None
         with suppress(SaelibError):  # who wants to load this release will be told
             found = locate(release)
-            if found and (found[0] / "links.csv").exists():
-                links = read_table(found[0] / "links.csv", ",", dtype="Int64", na_values=[""])
-                return links.set_axis(["movie_id", "imdb_id", "tmdb_id"], axis="columns")
+        if found and (found[0] / "links.csv").exists():
+            links = read_table(found[0] / "links.csv", ",", dtype="Int64", na_values=[""])
+            return links.set_axis(["movie_id", "imdb_id", "tmdb_id"], axis="columns")
     return None
 
 
@@ -180,9 +181,8 @@ def _open(path: Path, name: str) -> tuple[Place, Layout] | None:
             for layout in LAYOUTS[name]:
                 if all((folder / file).exists() for file, *_ in layout):
                     return folder, layout
-        raise ValueError(
-            f"it holds {', '.join(sorted(file.name for file in place.iterdir())):.200}"
-        )
+        holds = ", ".join(sorted(file.name for file in place.iterdir()))
+        raise ValueError(f"it holds {holds:.200}")
     except Exception as error:
         raise _another(name, f"{path} cannot be used: {error}.") from error
 
