@@ -5,11 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import files_of_at_most
 
 from saelib.data import MOST_STEPS, Dataset, Scale, from_csv, from_frame
 from saelib.errors import SaelibError
-from saelib.model import write_whole
 
 STARS, HALVES = Scale(1, 5), Scale(0.5, 5, 0.5)
 NO_SCALES = [(5, 1), (1, 1), (1, 5, 3), (1, 5, 0), (1, 5, -1), (0, 1, 0.3), (-10, 10, 0.01)]
@@ -221,13 +219,3 @@ def test_a_file_that_holds_no_table_is_refused(content, message, tmp_path):
         (tmp_path / "agents.csv").write_bytes(content)
     with pytest.raises(SaelibError, match=message):
         from_csv(tmp_path / "agents.csv", (1, 5))
-
-
-def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
-    path = tmp_path / "new" / "model"
-    write_whole(path, b"old" * 9)
-    with files_of_at_most(20), pytest.raises(SaelibError, match="model cannot be written"):
-        write_whole(path, b"new" * 9)
-    assert path.read_bytes() == b"old" * 9 and list(path.parent.iterdir()) == [path]
-    with pytest.raises(SaelibError, match="cannot be written"):
-        write_whole(path / "below a file", b"")
