@@ -21,11 +21,9 @@ import os
 from importlib import import_module
 
 __version__ = "0.2.0"  # pyproject.toml reads it from here
-
 # Threads that wait for one another should sleep, not spin: where another program keeps a core
 # busy, spinning makes a training fifteen times slower. It must be set before torch is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
 # Where each name is imported from, at first use: `--help` does not wait for torch.
 _HOME = {path.rpartition(".")[2]: path.rpartition(".")[0] for path in """
     errors.SaelibError data.Dataset data.Scale data.from_csv data.from_frame movielens.load
