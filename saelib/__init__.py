@@ -21,39 +21,25 @@ import os
 from importlib import import_module
 
 __version__ = "0.2.0"  # pyproject.toml reads it from here
-
 # Threads that wait for one another should sleep, not spin: where another program keeps a core
 # busy, spinning makes a training fifteen times slower. It must be set before torch is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
-# Imported at first use, so that `python -m saelib --help` does not wait for torch.
-_HOME = {
-    "errors": ("SaelibError",),
-    "data": ("Dataset", "Scale", "from_csv", "from_frame"),
-    "movielens": ("load",),
-    "matrix": ("People", "RatingMatrix", "encode_films", "encode_people", "split", "split_rows"),
-    "baseline": ("BiasBaseline", "Ease"),
-    "evaluation": ("History", "evaluate"),
-    "recipes": ("Config", "LADDER", "RECIPES"),
-    "heads": ("masked_loss",),
-    "autoencoder": ("StackedAutoencoder",),
-    "training": ("build", "fit"),
-    "fold_in": ("FoldIn",),
-    "model": ("Model", "train"),
-    "plots": ("Live",),
-    "recommend.profile": ("Profile",),
-    "recommend.recommender": ("Recommender",),
-    "recommend.session": ("Session",),
-    "panel.sliders": ("RatingSliders",),
-    "panel.widget": ("RatingPanel",),
-}
-_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
-__all__ = sorted(_MODULE_OF)
+# Where each name is imported from, at first use: `--help` does not wait for torch.
+_HOME = {path.rpartition(".")[2]: path.rpartition(".")[0] for path in """
+    errors.SaelibError data.Dataset data.Scale data.from_csv data.from_frame movielens.load
+    matrix.People matrix.RatingMatrix matrix.encode_people matrix.split matrix.split_rows
+    baseline.BiasBaseline baseline.Ease evaluation.evaluate recipes.Config recipes.LADDER
+    recipes.RECIPES heads.masked_loss autoencoder.StackedAutoencoder training.build training.fit
+    fold_in.FoldIn model.Model model.train plots.Live recommend.profile.Profile
+    recommend.recommender.Recommender recommend.session.Session panel.sliders.RatingSliders
+    panel.widget.RatingPanel
+""".split()}  # fmt: skip
+__all__ = sorted(_HOME)
 
 
 def __getattr__(name: str):
-    if name in _MODULE_OF:
-        return getattr(import_module(f"saelib.{_MODULE_OF[name]}"), name)
+    if name in _HOME:
+        return getattr(import_module(f"saelib.{_HOME[name]}"), name)
     raise AttributeError(f"module 'saelib' has no attribute {name!r}")
 
 

@@ -1,5 +1,3 @@
-"""python -m saelib"""
-
 from saelib.cli import main
 
 main()

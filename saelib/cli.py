@@ -60,14 +60,15 @@ OPTIONS: dict[str, dict] = {
     "--no-browser": YES | {"help": "print the link and open nothing"},
 }
 OWN = "--dataset --ratings --scale --items --people --not-rated --keep-last"
+FIND = "--model --recipe --lang"
 TAKES = {  # which options each command has
     "fetch": "--dataset",
     "train": f"{OWN} --recipe --seed --epochs --output --resume --device",
     "evaluate": f"{OWN} --protocol --split --recipe+ --seeds --epochs --no-demographics --json",
-    "recommend": "--profile -n --json --model --recipe --lang",
-    "rate": "--dataset --films -n --save --model --recipe --lang",
-    "import": "files --dataset --output --scale --model --recipe --lang",
-    "panel": "--dataset+ --model --recipe --ip --port --visitors --host --lang --no-browser",
+    "recommend": f"--profile -n --json {FIND}",
+    "rate": f"--dataset --films -n --save {FIND}",
+    "import": f"files --dataset --output --scale {FIND}",
+    "panel": f"--dataset+ {FIND} --ip --port --visitors --host --no-browser",
 }
 COMMANDS = {  # what each does
     "fetch": "Download a data set into data/ and verify it.",
@@ -81,37 +82,32 @@ COMMANDS = {  # what each does
 }
 
 
-def parser() -> argparse.ArgumentParser:
-    """The parser of all commands. argparse, because `--seeds 0 1 2` takes a list."""
-    top = argparse.ArgumentParser(
-        prog="python -m saelib",
-        description="Stacked autoencoder recommender on MovieLens: from raw ratings to films.",
-        epilog="Start with `train`, then `rate`. `COMMAND --help` explains each command.",
-    )
-    top.add_argument("--version", action="version", version=f"saelib {__version__}")
-    commands = top.add_subparsers(
-        title="commands", metavar="COMMAND", dest="command", required=True
-    )
-    for name, said in COMMANDS.items():
-        command = commands.add_parser(name, help=said, description=said)
-        for option in TAKES[name].split():
-            settings = OPTIONS[option]
-            told = settings["help"] + " (default: %(default)s)" * ("default" in settings)
-            command.add_argument(option.rstrip("+"), **settings | {"help": told})
-    return top
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command. An error of ours ends it with its message and exit status 1."""
     for stream in (sys.stdout, sys.stderr):  # where a console lacks ★, it shows ? instead
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
-    options = parser().parse_args(arguments)
+    parser = argparse.ArgumentParser(
+        prog="python -m saelib",
+        description="Stacked autoencoder recommender on MovieLens: from raw ratings to films.",
+        epilog="Start with `train`, then `rate`. `COMMAND --help` explains each command.",
+    )
+    parser.add_argument("--version", action="version", version=f"saelib {__version__}")
+    every = parser.add_subparsers(
+        title="commands", metavar="COMMAND", dest="command", required=True
+    )
+    for name, said in COMMANDS.items():
+        command = every.add_parser(name, help=said, description=said)
+        for option in TAKES[name].split():
+            settings = OPTIONS[option]
+            told = settings["help"] + " (default: %(default)s)" * ("default" in settings)
+            command.add_argument(option.rstrip("+"), **settings | {"help": told})
+    options = vars(parser.parse_args(arguments))
     try:
-        with speaking(getattr(options, "lang", None) or ENGLISH):
+        with speaking(options.get("lang") or ENGLISH):
             from saelib import commands  # only now, so that --help waits for nothing
 
-            getattr(commands, options.command.replace("import", "import_"))(options)
+            getattr(commands, options.pop("command").replace("import", "import_"))(**options)
             sys.stdout.flush()
     except SaelibError as error:
         sys.exit(f"Error: {error}")

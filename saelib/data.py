@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import math
+import io
 import re
-import zipfile
-import zlib
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Union
 
 import numpy as np
 import pandas as pd
 
 from saelib.errors import SaelibError
 
-MAX_LEVELS = 101  # of a scale
-PAIR, CELL = ["user_id", "movie_id"], ["user_id", "movie_id", "rating"]
-# What pandas raises of a damaged file, and zipfile of a damaged or encrypted archive.
-UNREADABLE = (OSError, ValueError, OverflowError, RuntimeError, zipfile.BadZipFile, zlib.error)
-OFF = (
-    "Correct it, or the scale; round what lies between two steps. If it means 'seen, not rated', "
-    "say so: not_rated=-1, or --not-rated -1. Counts, such as of plays, are no ratings."
-)
-TWICE = "Leave one of them out, or keep the last: repeated='last', or --keep-last."
+MOST_STEPS = 100  # of a scale
+PAIR = ["user_id", "movie_id"]
+Levels = Union["Scale", Sequence[float]]  # the latter: lowest, highest[, step]
 # The names of columns that are understood, in small letters without signs; the first one counts.
 NAMES = {
     "user_id": "userid user personid person reviewerid username uid",
@@ -47,24 +39,17 @@ class Scale:
     step: float = 1.0
 
     def __post_init__(self) -> None:
-        low, high, step = self.lowest, self.highest, self.step
-        sound = all(map(math.isfinite, (low, high, step))) and low < high and step > 0
-        if not (sound and math.isclose((high - low) / step, self.n_levels - 1, rel_tol=1e-6)):
+        steps = (self.highest - self.lowest) / self.step if self.step > 0 else np.nan
+        if not (0 < steps <= MOST_STEPS and np.isclose(steps, np.round(steps), rtol=1e-6)):
             raise SaelibError(
-                f"{self} is no scale of ratings. Expected a lowest and a higher highest rating, "
-                "whole steps apart, such as 1 to 10 in steps of 1."
-            )
-        if self.n_levels > MAX_LEVELS:
-            wide = 10.0 ** math.ceil(math.log10((high - low) / (MAX_LEVELS - 2)))
-            ends = f"{math.floor(low / wide) * wide:g} {math.ceil(high / wide) * wide:g}"
-            raise SaelibError(
-                f"{self} are {self.n_levels:,} different ratings; expected at most {MAX_LEVELS}. "
-                f"Round the ratings to steps of {wide:g} and say so: --scale {ends} {wide:g}. "
-                "Counts, such as how often a song was played, are no ratings."
+                f"{self} is no scale of ratings. Expected a lowest and a higher highest rating, at "
+                f"most {MOST_STEPS} whole steps apart, such as 1 to 10 in steps of 1. Round finer "
+                "ratings to larger steps, and say so: --scale 1 10 1. Counts, such as how often a "
+                "song was played, are no ratings."
             )
 
     @classmethod
-    def of(cls, scale: Scale | Sequence[float]) -> Scale:
+    def of(cls, scale: Levels) -> Scale:
         """Make a scale of (lowest, highest[, step]); a `Scale` stays itself."""
         if isinstance(scale, Scale):
             return scale
@@ -135,24 +120,28 @@ class Dataset:
                 f"{self.name}: people who rated: {n_users}, films rated: {n_films}. Expected two "
                 "or more of both. The list of one person belongs into `python -m saelib import`."
             )
-        off = ~self.scale.contains(self.ratings["rating"])
-        self._refuse(self.ratings, off, f"is not on the scale of {self.scale}. {OFF}")
-        pairs = self.ratings if self.seen is None else pd.concat([self.ratings, self.seen])
+        rows = self.ratings if self.seen is None else pd.concat([self.ratings, self.seen])
+        off = ~self.scale.contains(rows["rating"])
+        off[len(self.ratings) :] = False
+        problems = {
+            f"is not on the scale of {self.scale}. Correct it, or the scale; round what lies "
+            "between two steps. If it means 'seen, not rated', say so: not_rated=-1, or "
+            "--not-rated -1. Counts, such as of plays, are no ratings.": off,
+            "is the second one of this pair. Leave one of them out, or keep the last: "
+            "repeated='last', or --keep-last.": rows.duplicated(PAIR),
+        }
         for key, table in zip(PAIR, (self.users, self.movies)):
             if table is not None:
                 for who in table.loc[table[key].duplicated(), key]:
                     raise SaelibError(f"{self.name}: {key} {who} is listed twice. Keep one row.")
-                unlisted = f"has a {key} that its table does not list. Add it there."
-                self._refuse(pairs, ~pairs[key].isin(table[key]), unlisted)
-        self._refuse(pairs, pairs.duplicated(PAIR), f"is the second one of this pair. {TWICE}")
-
-    def _refuse(self, table: pd.DataFrame, wrong: pd.Series, problem: str) -> None:
-        """Raise SaelibError that shows the first wrong row of a table, if there is one."""
-        for user, film, rating in zip(*(table.loc[wrong, key] for key in CELL)):
-            raise SaelibError(
-                f"{self.name}: rating {rating:g} by user {user!s:.40} of film {film!s:.40} "
-                f"{problem} Rows like that: {wrong.sum():,}."
-            )
+                unlisted = ~rows[key].isin(table[key])
+                problems[f"has a {key} that its table does not list. Add it there."] = unlisted
+        for problem, wrong in problems.items():
+            for user, film, rating in rows.loc[wrong, [*PAIR, "rating"]].itertuples(index=False):
+                raise SaelibError(
+                    f"{self.name}: rating {rating:g} by user {user!s:.40} of film {film!s:.40} "
+                    f"{problem} Rows like that: {wrong.sum():,}."
+                )
 
     def check_predictable(self) -> None:
         """Raise SaelibError where all ratings are the same, so that none needs a prediction."""
@@ -165,7 +154,7 @@ class Dataset:
 
 def from_frame(
     ratings: pd.DataFrame,
-    scale: Scale | Sequence[float],
+    scale: Levels,
     items: pd.DataFrame | None = None,
     people: pd.DataFrame | None = None,
     *,
@@ -183,81 +172,70 @@ def from_frame(
 
     Raises SaelibError for what is missing or no number, and for whatever `Dataset` refuses.
     """
-    table = _texts("ratings", ratings, [*CELL, "timestamp"])
+    table = _texts("ratings", ratings, [*PAIR, "rating", "timestamp"])
     movies = table[["movie_id"]].drop_duplicates() if items is None else items
     movies = _texts("items", movies, ["movie_id", "title", "year", "genres"])
     users = table[["user_id"]] if people is None else people
     users = _texts("people", users, ["user_id", "gender", "age", "occupation"])
     for key, listed in zip(PAIR, (users, movies)):
         # Numbers only where all of them are: '7' is one, '007' is a name.
-        ids = pd.Series(pd.concat([table[key], listed[key]]).unique())
+        ids = pd.concat([table[key], listed[key]]).drop_duplicates()
         if ids.str.fullmatch(r"0|-?[1-9]\d{0,17}").all():
             table[key], listed[key] = table[key].astype("int64"), listed[key].astype("int64")
-    if items is None:
-        movies = movies.sort_values("movie_id", ignore_index=True)
     movies["title"] = movies["title"].where(movies["title"] != "", movies["movie_id"].astype(str))
     movies["year"] = _numbers(movies["year"], -9999, 9999, "a year").round().astype("Int64")
     users["age"] = _numbers(users["age"], 1, 120, "1 to 120 years")
     users = users.replace({"gender": {"": None}, "occupation": {"": None}})
     if repeated == "last":
         table = table.drop_duplicates(PAIR, keep="last")
+    empty = table["rating"].str.lower().isin(["na", "nan", "none", "null"])
+    stars = _numbers(table["rating"].mask(empty, ""), -np.inf, np.inf, "a number")
     if (table["timestamp"] == "").all():
         del table["timestamp"]
     else:
         table["timestamp"] = _seconds(table["timestamp"])
-    stars = pd.to_numeric(table["rating"], errors="coerce")
-    unrated = table["rating"].str.lower().isin(["", "na", "nan", "none", "null"])
-    unrated |= stars == not_rated
-    for text in table.loc[stars.isna() & ~unrated, "rating"]:
-        raise SaelibError(f"{name}: the rating {text!r:.40} is no number. {OFF}")
+    unrated = stars.isna() | (stars == not_rated)
     rated = table.assign(rating=stars.astype("float32"))[~unrated].reset_index(drop=True)
     seen = table.loc[unrated, PAIR].reset_index(drop=True) if unrated.any() else None
     return Dataset(name, rated, movies, None if people is None else users, Scale.of(scale), seen)
 
 
 def from_csv(
-    ratings: Path | str,
-    scale: Scale | Sequence[float],
-    items: Path | str | None = None,
-    people: Path | str | None = None,
-    **options,
+    ratings: Path, scale: Levels, items: Path | None = None, people: Path | None = None, **options
 ) -> Dataset:
-    """Make a data set of files that hold the tables of `from_frame`; it has the first one's name.
+    """Make a data set, named like the first file, of files that hold the tables of `from_frame`.
 
     The first line of each names its columns; commas, semicolons, tabs or '::' stand between.
     options: not_rated and repeated. Raises SaelibError, also where a file cannot be read.
     """
-    tables = [None if path is None else _read(Path(path)) for path in (ratings, items, people)]
-    return from_frame(tables[0], scale, *tables[1:], name=Path(ratings).stem, **options)
+    # As texts: '007' and '7' may be two people.
+    texts: dict[str, Any] = {"dtype": str, "skipinitialspace": True}
+    tables = [path and read_table(path, **texts) for path in (ratings, items, people)]
+    return from_frame(tables[0], scale, *tables[1:], name=ratings.stem, **options)
 
 
-def read_table(path, encoding: str = "utf-8", **options) -> pd.DataFrame:
+def read_table(path, sep: str = "", encoding: str = "utf-8", **options) -> pd.DataFrame:
     """Read a file, or one in an archive, as UTF-8 or else as Latin-1. Raises SaelibError.
 
-    options: of `pandas.read_csv`.
+    sep: what stands between cells; by default it is told by the first line. options: of
+    `pandas.read_csv`.
     """
     try:
         with path.open("rb") as file:
-            table = pd.read_csv(file, encoding=encoding, keep_default_na=False, **options)
+            header = file.readline().decode("latin-1")
+            file.seek(0)
+            between = sep or max((",", ";", "\t", "::"), key=header.count)
+            if between == "::":  # of which pandas has no fast reader
+                file, between = io.BytesIO(file.read().replace(b"::", b"\x1f")), "\x1f"
+            told = {"sep": between, "encoding": encoding, "keep_default_na": False}
+            table = pd.read_csv(file, **told, **options)
         if not isinstance(table.index, pd.RangeIndex):  # which is where pandas puts such cells
             raise ValueError("a line has more cells than there are columns")
     except UnicodeDecodeError:
-        return read_table(path, "latin-1", **options)
-    except UNREADABLE as error:
+        return read_table(path, sep, "latin-1", **options)
+    except Exception as error:
         raise SaelibError(f"{path} cannot be read: {str(error).strip()}.") from error
     return table
-
-
-def _read(path: Path) -> pd.DataFrame:
-    """All cells of a file as texts: '007' and '7' may be two people, and 'None' a title."""
-    header = ""
-    with suppress(OSError), path.open(encoding="latin-1") as file:  # read_table raises it
-        header = file.readline()
-    sep = max((",", ";", "\t", "::"), key=header.count)
-    engine = "python" if sep == "::" else "c"
-    table = read_table(path, sep=sep, engine=engine, dtype=str, skipinitialspace=True)
-    # Where semicolons stand between cells, 3,5 is a number.
-    return table.replace(r"^(-?\d+),(\d+)$", r"\1.\2", regex=True) if sep == ";" else table
 
 
 def _texts(kind: str, table: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
@@ -265,13 +243,13 @@ def _texts(kind: str, table: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     names = [re.sub(r"[\W_]", "", str(column)).lower() for column in table]
     found = {}
     for key in keys:
-        known = next((name for name in NAMES.get(key, key).split() if name in names), " ")
-        if names.count(known) > 1 or (key in CELL and known not in names):
+        known = next((name for name in NAMES.get(key, key).split() if name in names), "-")
+        if names.count(known) > 1 or (key in [*PAIR, "rating"] and known == "-"):
             raise SaelibError(
                 f"The table of {kind} has the columns {', '.join(map(str, table))}. Expected one "
                 f"for the {key} under a usual name, such as user, item, rating, in the first line."
             )
-        cells = table.iloc[:, names.index(known)] if known in names else pd.Series("", table.index)
+        cells = pd.Series("", table.index) if known == "-" else table.iloc[:, names.index(known)]
         codes, cells = pd.factorize(cells, use_na_sentinel=False)  # few are different
         texts = pd.Series(cells, dtype=object).where(pd.notna(cells), "").astype(str).str.strip()
         if key in PAIR:
@@ -283,8 +261,8 @@ def _texts(kind: str, table: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
 
 
 def _numbers(texts: pd.Series, lowest: float, highest: float, expected: str) -> pd.Series:
-    """The numbers that texts are, NaN for ''. Raises SaelibError for anything else."""
-    numbers = pd.to_numeric(texts, errors="coerce")
+    """The numbers that texts are, also '3,5', and NaN for ''. Raises SaelibError for others."""
+    numbers = pd.to_numeric(texts.str.replace(",", "."), errors="coerce")
     for row, text in texts[(texts != "") & ~numbers.between(lowest, highest)].items():
         raise SaelibError(f"Row {row + 1}: the {texts.name} is {text!r:.40}. Expected {expected}.")
     return numbers
@@ -294,7 +272,7 @@ def _seconds(times: pd.Series) -> pd.Series:
     """Seconds since 1970, of texts such as '2005-04-02 23:53:47' or '1112486027'."""
     dates = times.where(times.str.contains(r"\d-\d"))
     dates = pd.to_datetime(dates, format="ISO8601", utc=True, errors="coerce")
-    seconds = (dates - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1)
-    texts = times.replace("", "missing").where(dates.isna(), seconds.astype(str))
+    seconds = ((dates - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1)).astype(str)
+    texts = times.replace("", "missing").where(dates.isna(), seconds)
     told = "seconds since 1970, or a time such as 2005-04-02 23:53:47"
     return _numbers(texts, -1e15, 1e15, told).astype("int64")

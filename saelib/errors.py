@@ -2,8 +2,4 @@
 
 
 class SaelibError(Exception):
-    """Something is wrong that whoever uses the package can put right.
-
-    The message says what was wrong, what was expected and what to do. The command line and the
-    panel show it as it is, without a traceback.
-    """
+    """What a user can put right: it says what was wrong and what to do, and shows no traceback."""

@@ -6,7 +6,6 @@ import gettext
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import cache
 from pathlib import Path
 
 from saelib.errors import SaelibError
@@ -14,13 +13,9 @@ from saelib.errors import SaelibError
 ENGLISH = "en"  # the language of the texts in the code
 FOLDER = Path(__file__).with_name("locale")
 LANGUAGES = (ENGLISH, *sorted(path.parts[-3] for path in FOLDER.glob("*/*/saelib.mo")))
+TEXTS = {name: gettext.translation("saelib", FOLDER, [name], fallback=True) for name in LANGUAGES}
 # A server speaks to several people at once, each of whom has a context of their own.
 _spoken: ContextVar[str] = ContextVar("language", default=ENGLISH)
-
-
-def current() -> str:
-    """The language that is spoken now, such as 'es'."""
-    return _spoken.get()
 
 
 @contextmanager
@@ -35,26 +30,21 @@ def speaking(name: str) -> Iterator[None]:
         _spoken.reset(before)
 
 
-@cache
-def _texts(name: str) -> gettext.NullTranslations:
-    return gettext.translation("saelib", FOLDER, [name], fallback=name == ENGLISH)
-
-
 def _(text: str) -> str:
     """A text of the code, in the language that is spoken now."""
-    return _texts(current()).gettext(text)
+    return TEXTS[_spoken.get()].gettext(text)
 
 
 def ngettext(one: str, several: str, n: int) -> str:
     """The text for this number of things."""
-    return _texts(current()).ngettext(one, several, n)
+    return TEXTS[_spoken.get()].ngettext(one, several, n)
 
 
 def pgettext(context: str, text: str) -> str:
     """A text that means different things elsewhere."""
-    return _texts(current()).pgettext(context, text)
+    return TEXTS[_spoken.get()].pgettext(context, text)
 
 
 def number(n: int) -> str:
     """A whole number, its thousands told apart: '1,682'; in Spanish by a narrow space."""
-    return f"{n:,}".replace(",", "," if current() == ENGLISH else "\N{NARROW NO-BREAK SPACE}")
+    return f"{n:,}".replace(",", "," if _spoken.get() == ENGLISH else "\N{NARROW NO-BREAK SPACE}")

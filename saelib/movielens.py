@@ -6,7 +6,6 @@ import csv
 import os
 import subprocess
 import sys
-import tempfile
 import zipfile
 from contextlib import suppress
 from pathlib import Path
@@ -17,7 +16,7 @@ import pandas as pd
 import pooch
 from requests.exceptions import SSLError
 
-from saelib.data import UNREADABLE, Dataset, Scale, read_table
+from saelib.data import Dataset, Scale, read_table
 from saelib.errors import SaelibError
 
 CLONE = Path(__file__).resolve().parents[1]
@@ -30,38 +29,28 @@ CERTIFICATE = (
 TIMEOUT = 20  # seconds without a byte, then a download has failed
 WHEEL = "recbole-1.2.1-py3-none-any.whl"  # a package that has ml-100k in it
 WHEEL_CHECKSUM = "sha256:9c9948202011f37eb0a7c6768129313f00d6403ad221ec940d5e2d5d5f33a407"
-ON_REQUEST = "research use; no redistribution and no commercial use without permission"
-SHARED = (
-    "research use; may be redistributed, also transformed, under the same terms; no commercial use "
-    "without permission"
-)
-Place = Path | zipfile.Path  # a folder on disk, or one in an archive
+PIP = "-m pip download --quiet --no-deps --only-binary :all: recbole==1.2.1 --dest"
 
 
 class Release(NamedTuple):
     """A release as it was published; where it changes over time, without counts and checksum."""
 
-    n_ratings: int
-    n_people: int  # who have rated
-    n_films: int  # in the table of films
-    last_year: int  # of its ratings; no film is newer
+    n_ratings: int = 0
+    n_people: int = 0  # who have rated
+    n_films: int = 0  # in the table of films
     checksum: str | None = None  # of its archive, as `pooch` takes it
-    licence: str = ON_REQUEST  # the terms of use in short, as its README has them
 
 
-# name, then the fields of Release
-PUBLISHED: list[tuple[Any, ...]] = [
-    ("ml-100k", 100_000, 943, 1_682, 1998, "md5:0e33842e24a9c977be4e0107933c0723"),
-    ("ml-1m", 1_000_209, 6_040, 3_883, 2000, "md5:c4d9eecfca2ab87c1945afe126590906"),
-    ("ml-latest-small", 0, 0, 0, 2018, None, SHARED),
-    ("ml-10m", 10_000_054, 69_878, 10_681, 2009, "md5:ce571fd55effeba0271552578f2648bd"),
-    ("ml-20m", 20_000_263, 138_493, 27_278, 2015, "md5:cd245b17a1ae2cc31bb14903e1204af3"),
-    ("ml-25m", 25_000_095, 162_541, 62_423, 2019, "md5:6b51fb2759a8657d3bfcbfc42b592ada"),
-    ("ml-32m", 32_000_204, 200_948, 87_585, 2023, "md5:d472be332d4daa821edc399621853b57", SHARED),
-    ("ml-latest", 0, 0, 0, 2023, None, SHARED),
-]
-RELEASES = {name: Release(*fields) for name, *fields in PUBLISHED}
-
+RELEASES = {  # the newest last
+    "ml-100k": Release(100_000, 943, 1_682, "md5:0e33842e24a9c977be4e0107933c0723"),
+    "ml-1m": Release(1_000_209, 6_040, 3_883, "md5:c4d9eecfca2ab87c1945afe126590906"),
+    "ml-10m": Release(10_000_054, 69_878, 10_681, "md5:ce571fd55effeba0271552578f2648bd"),
+    "ml-20m": Release(20_000_263, 138_493, 27_278, "md5:cd245b17a1ae2cc31bb14903e1204af3"),
+    "ml-latest-small": Release(),
+    "ml-25m": Release(25_000_095, 162_541, 62_423, "md5:6b51fb2759a8657d3bfcbfc42b592ada"),
+    "ml-32m": Release(32_000_204, 200_948, 87_585, "md5:d472be332d4daa821edc399621853b57"),
+    "ml-latest": Release(),
+}
 GENRES = (  # of ml-100k, in the order of its columns
     "unknown Action Adventure Animation Children's Comedy Crime Documentary Drama Fantasy "
     "Film-Noir Horror Musical Mystery Romance Sci-Fi Thriller War Western"
@@ -72,134 +61,89 @@ OCCUPATIONS = (  # of ml-1m, by code; ml-100k has words
     "retired,sales/marketing,scientist,self-employed,technician/engineer,tradesman/craftsman,"
     "unemployed,writer"
 ).split(",")
-# How a release writes ratings, films and people: the file, and what pandas.read_csv has to know.
-Layout = list[tuple[str, dict[str, Any]]]
+Place = Path | zipfile.Path  # a folder on disk, or one in an archive
+# How a release writes ratings, films and people: file, columns, and what pandas has to know.
+Layout = list[tuple[str, str, dict[str, Any]]]
+CSV: dict[str, Any] = {"sep": ",", "header": 0}
 TABS: dict[str, Any] = {"sep": "\t", "quoting": csv.QUOTE_NONE}
-BARS, HEADED = TABS | {"sep": "|"}, TABS | {"header": 0}
-COLONS = TABS | {"sep": "::", "engine": "python"}
-RATINGS, MOVIES = ["user_id", "movie_id", "rating", "timestamp"], ["movie_id", "title", "genres"]
-USERS = ["user_id", "gender", "age", "occupation"]
-PEOPLE = ["user_id", "age", "gender", "occupation", "zip"]
-# Of ratings '::' is read as ':' with an empty cell between: pandas's fast reader takes one sign.
-WITH_GAPS = ["user_id", "gap", "movie_id", "gap 2", "rating", "gap 3", "timestamp"]
-CSV: Layout = [
-    ("ratings.csv", {"header": 0, "names": RATINGS}),
-    ("movies.csv", {"header": 0, "names": MOVIES}),
-]
-DAT: Layout = [
-    ("ratings.dat", TABS | {"sep": ":", "names": WITH_GAPS, "usecols": RATINGS}),
-    ("movies.dat", COLONS | {"names": MOVIES}),
-]
-ML_1M: Layout = [*DAT, ("users.dat", COLONS | {"names": [*USERS, "zip"]})]
+BARS, COLONS, HEADED = TABS | {"sep": "|"}, TABS | {"sep": "::"}, TABS | {"header": 0}
+RATINGS, MOVIES = "user_id movie_id rating timestamp", "movie_id title genres"
+PEOPLE = "user_id age gender occupation zip"
+TABLES: Layout = [("ratings.csv", RATINGS, CSV), ("movies.csv", MOVIES, CSV)]
+DAT: Layout = [("ratings.dat", RATINGS, COLONS), ("movies.dat", MOVIES, COLONS)]
 ML_100K: Layout = [
-    ("u.data", TABS | {"names": RATINGS}),
-    ("u.item", BARS | {"names": ["movie_id", "title", *"dvu", *GENRES]}),
-    ("u.user", BARS | {"names": PEOPLE}),
+    ("u.data", RATINGS, TABS),
+    ("u.item", " ".join(["movie_id title date video url", *GENRES]), BARS),
+    ("u.user", PEOPLE, BARS),
 ]
 RECBOLE: Layout = [
-    ("ml-100k.inter", HEADED | {"names": RATINGS}),
-    ("ml-100k.item", HEADED | {"names": ["movie_id", "title", "year", "genres"]}),
-    ("ml-100k.user", HEADED | {"names": PEOPLE}),
+    ("ml-100k.inter", RATINGS, HEADED),
+    ("ml-100k.item", "movie_id title year genres", HEADED),
+    ("ml-100k.user", PEOPLE, HEADED),
 ]
-LAYOUTS = {name: [CSV] for name in RELEASES}
-LAYOUTS |= {"ml-100k": [ML_100K, RECBOLE], "ml-1m": [ML_1M], "ml-10m": [DAT]}
+LAYOUTS = {name: [TABLES] for name in RELEASES} | {
+    "ml-100k": [ML_100K, RECBOLE],
+    "ml-1m": [[*DAT, ("users.dat", "user_id gender age occupation zip", COLONS)]],
+    "ml-10m": [DAT],
+}
 TYPES = {"user_id": "int32", "movie_id": "int32", "rating": "float32", "timestamp": "int64"}
 TYPES |= {"age": "int32"} | dict.fromkeys("title year genres gender occupation".split(), "str")
 YEAR = r"^(.*?)\s*\(([0-9]{4})(?:\s*[-–—]\s*(?:[0-9]{4})?)?\)\s*(?:\([^()]*\))?$"
 
 
 def load(name: str = "ml-100k") -> Dataset:
-    """Read a release, downloaded first where it is not on disk.
-
-    Raises SaelibError where it cannot be had, or its tables are not those that were published.
-    """
-    place, published = fetch(name), RELEASES[name][:3]
-    ratings, movies, *people = (_read(place, name, *table) for table in _layout(place, name))
+    """Read a release, downloaded where it is not on disk. SaelibError: it is not as published."""
+    (folder, layout), published = fetch(name), RELEASES[name][:3]
+    ratings, movies, *people = (_read(folder, name, *table) for table in layout)
     counts = len(ratings), ratings["user_id"].nunique(), len(movies)
     if RELEASES[name].checksum and counts != published:
-        raise _another(name, f"{place} holds {counts} ratings, people and films, not {published}.")
+        raise _another(name, f"{folder} holds {counts} ratings, people and films, not {published}.")
     if not people:  # the releases that have half stars
-        return Dataset(name, ratings, films(movies), None, Scale(0.5, 5, 0.5))
+        return Dataset(name, ratings, _films(movies), None, Scale(0.5, 5, 0.5))
     words = {str(code): word for code, word in enumerate(OCCUPATIONS)}
-    users = people[0][USERS].replace({"occupation": words})
-    return Dataset(name, ratings, films(movies), users, Scale(1, 5))
+    users = people[0][["user_id", "gender", "age", "occupation"]].replace({"occupation": words})
+    return Dataset(name, ratings, _films(movies), users, Scale(1, 5))
 
 
-def films(movies: pd.DataFrame) -> pd.DataFrame:
-    """Part 'Toy Story (1995) (V)' into title and year, of a range the first; drop the note."""
-    titles, genres = movies["title"].str.strip(), movies.get("genres")
-    if genres is None:  # ml-100k has a column of 0 and 1 for each
-        genres = movies[GENRES].dot(np.array([f"{genre}|" for genre in GENRES], object)).str[:-1]
-    if "year" in movies:  # recbole's copy, where the film 'unknown' is misspelt
-        dated = movies["year"].str.fullmatch(r"\d{4}")
-        titles = titles.where(~dated, titles + " (" + movies["year"] + ")")
-        titles, genres = titles.replace("unkonwn", "unknown"), genres.str.replace(" ", "|")
-    parts = titles.str.extract(YEAR)
-    genres = genres.replace({"unknown": "", "(no genres listed)": ""}).astype("str")
-    found = {"movie_id": movies["movie_id"], "title": parts[0].replace("", pd.NA).fillna(titles)}
-    found |= {"year": pd.to_numeric(parts[1]).astype("Int64"), "genres": genres}
-    return pd.DataFrame(found)
-
-
-def fetch(name: str = "ml-100k") -> Place:
+def fetch(name: str = "ml-100k") -> tuple[Place, Layout]:
     """Find the files of a release, or download and verify its archive. Raises SaelibError."""
-    place = locate(name) or _download(name)
+    found = locate(name) or _download(name)
     if RELEASES[name].checksum is None:
         print(f"{name} changes over time, so no checksum can verify it.", file=sys.stderr)
-    return place
+    return found
 
 
-def locate(name: str) -> Place | None:
-    """Find the files of a release in $SAELIB_DATA or in data/; None where they are in neither.
+def locate(name: str) -> tuple[Place, Layout] | None:
+    """Find a release in $SAELIB_DATA or data/: its archive, its folder, or one in that; or None.
 
-    They may be in a folder, in one inside it, or in the archive. Raises SaelibError where other
-    files than expected are there, or one cannot be read.
+    Raises SaelibError where other files than expected are there, or one cannot be read.
     """
     if name not in RELEASES:
         raise SaelibError(f"Unknown data set {name!r}; choose one of {', '.join(RELEASES)}.")
-    named = os.path.expanduser(os.environ.get("SAELIB_DATA", ""))
-    archives = [f"{name}.zip", WHEEL] if name == "ml-100k" else [f"{name}.zip"]
-    try:
-        for data in [Path(named), PROJECT / "data"] if named else [PROJECT / "data"]:
-            if place := _complete(data / name, name):
-                return place
-            for archive in archives:
-                if (data / archive).exists():
-                    return _open(data / archive, name)
-            if (data / name).is_dir() and (files := os.listdir(data / name)):
-                raise _another(name, f"{data / name} holds {', '.join(sorted(files)):.200}.")
-    except OSError as error:
-        raise SaelibError(f"{error}. Let SAELIB_DATA name a folder that can be read.") from error
-    return None
+    named = Path(os.environ.get("SAELIB_DATA") or PROJECT / "data").expanduser()
+    places = [data / file for data in (named, PROJECT / "data") for file in (*_files(name), name)]
+    return next(filter(None, (_open(place, name) for place in places)), None)
 
 
 def links_at_hand(name: str) -> pd.DataFrame | None:
     """Which films of IMDb and TMDB a release's films are; None where no file on disk tells.
 
-    Returns movie_id, imdb_id ('tt0114709'), tmdb_id (Int64). All releases but ml-100k number films
-    alike, so the links of another one will do.
+    Returns movie_id, imdb_id, tmdb_id (Int64). All releases but ml-100k number films alike, so the
+    links of another one will do.
     """
     for release in (name, *RELEASES) if name in RELEASES and name != "ml-100k" else ():
-        place = None
+        found = None
         with suppress(SaelibError):  # who wants to load this release will be told
-            place = locate(release)
-        if place and (place / "links.csv").exists():
-            types = {"movieId": "int32", "imdbId": "str", "tmdbId": "Int64"}
-            links = read_table(place / "links.csv", usecols=[*types], dtype=types, na_values=[""])
-            links.columns = ["movie_id", "imdb_id", "tmdb_id"]
-            return links.assign(imdb_id="tt" + links["imdb_id"].str.zfill(7))
+            found = locate(release)
+        if found and (found[0] / "links.csv").exists():
+            links = read_table(found[0] / "links.csv", ",", dtype="Int64", na_values=[""])
+            return links.set_axis(["movie_id", "imdb_id", "tmdb_id"], axis="columns")
     return None
 
 
 def read_split(part: str) -> pd.DataFrame:
-    """Read a published part of ml-100k, such as 'u1.base' or 'u1.test'. Raises SaelibError."""
-    place = fetch("ml-100k")
-    if not (place / part).exists():
-        raise SaelibError(
-            f"{place / part} is not there: the published splits are in GroupLens's archive alone. "
-            f"Put {GROUPLENS}/ml-100k.zip into {PROJECT / 'data'}, or leave --split out."
-        )
-    return _read(place, "ml-100k", part, TABS | {"names": RATINGS})
+    """Read 'u1.base' or 'u1.test', which GroupLens's ml-100k alone has. Raises SaelibError."""
+    return _read(fetch("ml-100k")[0], "ml-100k", part, RATINGS, TABS)
 
 
 def models_folder() -> Path:
@@ -208,7 +152,7 @@ def models_folder() -> Path:
 
 
 def _another(name: str, problem: str) -> SaelibError:
-    files = ", ".join(file for file, _ in LAYOUTS[name][0])
+    files = ", ".join(file for file, *_ in LAYOUTS[name][0])
     return SaelibError(
         f"{problem} Either it is damaged or it is another copy of {name}; expected {files} as in "
         f"{GROUPLENS}/{name}.zip. What you have may stay: put that archive into another folder, "
@@ -216,80 +160,80 @@ def _another(name: str, problem: str) -> SaelibError:
     )
 
 
-def _layout(place: Place, name: str) -> Layout:
-    """The layout of a release whose files are in a folder; [] where some are missing."""
-    for layout in LAYOUTS[name]:
-        if all((place / file).exists() for file, _ in layout):
-            return layout
-    return []
+def _files(name: str) -> list[str]:
+    """What a release is downloaded as: from GroupLens, and one of them in a package."""
+    return [f"{name}.zip", WHEEL] if name == "ml-100k" else [f"{name}.zip"]
 
 
-def _complete(folder: Place, name: str) -> Place | None:
-    """The folder that has the files of a release: this one, or one in it."""
-    inside = [folder, *folder.iterdir()] if folder.is_dir() else []
-    return next((place for place in inside if place.is_dir() and _layout(place, name)), None)
-
-
-def _open(archive: Path, name: str) -> Place:
-    """The folder in an archive that has the files of a release, once the archive is verified."""
-    wheel = archive.name == WHEEL
+def _open(path: Path, name: str) -> tuple[Place, Layout] | None:
+    """What there is of a release: in this folder, in one in it, or in this archive, verified."""
+    place: Place = path
+    wheel = path.name == WHEEL
     checksum = WHEEL_CHECKSUM if wheel else RELEASES[name].checksum
-    if not pooch.hashes.hash_matches(str(archive), checksum):
-        raise _another(name, f"{archive} has not the checksum {checksum}.")
     try:
-        root = zipfile.Path(archive, "recbole/dataset_example/" if wheel else "")
-        if place := _complete(root, name):
-            return place
-    except UNREADABLE as error:
-        raise _another(name, f"{archive} cannot be read: {error}.") from error
-    raise _another(name, f"{archive} lacks files.")
+        if path.is_file():
+            if not pooch.hashes.hash_matches(str(path), checksum):
+                raise ValueError(f"it has not the checksum {checksum}")
+            place = zipfile.Path(path, "recbole/dataset_example/" if wheel else "")
+        elif not (path.exists() and os.listdir(path)):
+            return None
+        for folder in (place, *place.iterdir()):
+            for layout in LAYOUTS[name]:
+                if all((folder / file).exists() for file, *_ in layout):
+                    return folder, layout
+        holds = ", ".join(sorted(file.name for file in place.iterdir()))
+        raise ValueError(f"it holds {holds:.200}")
+    except Exception as error:
+        raise _another(name, f"{path} cannot be used: {error}.") from error
 
 
-def _download(name: str) -> Place:
+def _download(name: str) -> tuple[Place, Layout]:
     """Take a release from the first source that has it. Raises SaelibError that lists all tried."""
-    tried = []
-    for source in [_from_host, _from_wheel] if name == "ml-100k" else [_from_host]:
+    data, tried = PROJECT / "data", []
+    url = f"{(os.environ.get('SAELIB_MIRROR') or GROUPLENS).rstrip('/')}/{name}.zip"
+    pooch.get_logger().setLevel("WARNING")
+    bar = pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUT)
+    for file in _files(name):
+        print(f"{name}: fetching {WHEEL if file == WHEEL else url} …", file=sys.stderr)
         try:
-            return source(name, PROJECT / "data")
-        except (OSError, ValueError, SaelibError) as error:
-            tried.append(f"{error}. {CERTIFICATE}" if isinstance(error, SSLError) else f"{error}.")
+            if file == WHEEL:  # without installing it
+                pip = [sys.executable, *PIP.split(), str(data)]
+                subprocess.run(pip, check=True, capture_output=True, text=True)
+            else:
+                pooch.retrieve(url, RELEASES[name].checksum, file, data, downloader=bar)
+            if found := _open(data / file, name):
+                return found
+        except (OSError, ValueError, SaelibError, subprocess.CalledProcessError) as error:
+            why = CERTIFICATE if isinstance(error, SSLError) else getattr(error, "stderr", "")
+            tried.append(f"{error}. {why}")
+            with suppress(OSError):  # what came is no release
+                (data / file).unlink()
     raise SaelibError(
         f"{name} could not be had: {' '.join(tried)} Try again later, let SAELIB_MIRROR name "
-        f"another host, or put {name}.zip into {PROJECT / 'data'}."
+        f"another host, or put {name}.zip into {data}."
     )
 
 
-def _from_host(name: str, data: Path) -> Place:
-    """Download an archive from GroupLens or from $SAELIB_MIRROR; the checksum is the same."""
-    url = f"{(os.environ.get('SAELIB_MIRROR') or GROUPLENS).rstrip('/')}/{name}.zip"
-    print(f"{name}: fetching {url} …", file=sys.stderr)
-    pooch.get_logger().setLevel("WARNING")
-    bar = pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUT)
-    path = Path(pooch.retrieve(url, RELEASES[name].checksum, f"{name}.zip", data, downloader=bar))
-    try:
-        return _open(path, name)
-    except SaelibError:  # what came is not the archive
-        path.unlink()
-        raise
-
-
-def _from_wheel(name: str, data: Path) -> Place:
-    """Download the package that has ml-100k in it, without installing it."""
-    print(f"{name}: fetching {WHEEL} …", file=sys.stderr)
-    pip = "-m pip download --quiet --no-deps --only-binary :all: recbole==1.2.1 --dest"
-    with tempfile.TemporaryDirectory(dir=data) as folder:
-        command = [sys.executable, *pip.split(), folder]
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode != 0:
-            raise SaelibError(f"pip could not download {WHEEL} ({done.stderr.strip()[-200:]})")
-        _open(Path(folder) / WHEEL, name)
-        os.replace(Path(folder) / WHEEL, data / WHEEL)
-    return _open(data / WHEEL, name)
-
-
-def _read(place: Place, name: str, file: str, options: dict[str, Any]) -> pd.DataFrame:
+def _read(folder: Any, name: str, file: str, columns: str, options: dict) -> pd.DataFrame:
     """A table of a release, or SaelibError."""
     try:
-        return read_table(place / file, dtype=TYPES, **options)
+        return read_table(folder / file, names=columns.split(), dtype=TYPES, **options)
     except SaelibError as error:
         raise _another(name, str(error)) from error
+
+
+def _films(movies: pd.DataFrame) -> pd.DataFrame:
+    """Part 'Toy Story (1995) (V)' into title and year, of a range the first; drop the note."""
+    parts = movies["title"].str.strip().str.extract(YEAR)
+    if "year" in movies:  # recbole's copy, where the film 'unknown' is misspelt
+        parts = movies[["title", "year"]].replace("unkonwn", "unknown").set_axis([0, 1], axis=1)
+    if "genres" not in movies:  # ml-100k has a column of 0 and 1 for each
+        genres = movies[GENRES].dot(np.array([f"{genre}|" for genre in GENRES], object))
+        movies = movies.assign(genres=genres.str[:-1].astype("str"))
+    genres = movies["genres"].replace({"unknown": "", "(no genres listed)": ""})
+    movies = movies.assign(
+        title=parts[0].replace("", pd.NA).fillna(movies["title"].str.strip()),
+        year=pd.to_numeric(parts[1], errors="coerce").astype("Int64"),
+        genres=genres.str.replace(" ", "|"),  # as recbole's copy parts them
+    )
+    return movies[["movie_id", "title", "year", "genres"]]

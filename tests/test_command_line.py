@@ -58,7 +58,6 @@ def test_help_and_version_wait_for_nothing_slow_and_each_command_explains_itself
     ("line", "message"),
     [
         ("train --recipe best", "Unknown recipe 'best'"),
-        ("train --output .", "the name of a file ending in .safetensors, not ."),
         ("train --output x.png", "the name of a file ending in .safetensors, not x.png"),
         ("train --resume", "There is no checkpoint to go on from"),
         ("train --scale 1 5", "--scale goes with --ratings FILE"),
@@ -67,9 +66,7 @@ def test_help_and_version_wait_for_nothing_slow_and_each_command_explains_itself
         ("train --ratings ml-1m.csv --scale 1 5", "named like a release"),
         ("train --ratings nowhere.csv --scale 1 5", "nowhere.csv"),
         ("evaluate --seeds 0 0", "--seeds names a seed twice"),
-        ("evaluate --recipe best", "Unknown recipe 'best'"),
         ("evaluate --protocol ranking --split u1", "--split u1 goes with --protocol ratings"),
-        ("evaluate --dataset ml-1m --split u1", "--split u1 goes with --protocol ratings"),
         ("recommend --profile nobody.json", "nobody.json"),
         ("recommend --profile me.json --model other", "other is not there"),
         ("recommend --profile me.json --model me.json", "me.json is no model of this version"),
@@ -77,11 +74,8 @@ def test_help_and_version_wait_for_nothing_slow_and_each_command_explains_itself
         ("rate --save nowhere/me.json", "nowhere/me.json cannot be written"),
         ("import nowhere.csv", "nowhere.csv"),
         ("train --seed -1", "is no whole number from 0 to 4294967295"),
-        (f"train --seed {2**64}", "is no whole number from 0 to 4294967295"),
         (f"train --seed {'9' * 5000}", "is no whole number from 0 to 4294967295"),
-        ("evaluate --seeds 0 x", "is no whole number from 0 to 4294967295"),
         ("train --epochs 0", "is no whole number of at least 1"),
-        ("rate --films 0", "is no whole number of at least 1"),
         ("evaluate --protocol x", "invalid choice: 'x'"),
         ("evaluate --split u9", "invalid choice: 'u9'"),
     ],
@@ -197,7 +191,7 @@ def test_groups_of_recipes_are_measured_and_each_recipe_once(project, monkeypatc
     """`ladder` and `family` have two recipes in common."""
     asked = []
     monkeypatch.setattr(
-        commands.model, "models", lambda of, names, **fit: asked.extend(names) or BASELINES
+        commands.models, "models", lambda of, names, **fit: asked.extend(names) or BASELINES
     )
     said(capsys, "evaluate --recipe ladder plain family")
     assert len(asked) == len(set(asked)) == len(LADDER) + len(FAMILY) and asked[0] == "plain"
@@ -247,9 +241,10 @@ def test_rate_and_import_write_a_profile_and_overwrite_none(project, monkeypatch
 
 def test_panel_serves_the_model_of_the_newest_release(project, monkeypatch, trained):
     served = []
-    monkeypatch.setattr("saelib.panel.page.serve", lambda *of, **told: served.append((*of, told)))
+    monkeypatch.setattr("saelib.panel.page.serve", lambda of, **told: served.append((of, told)))
     cli.main("panel --port 9000 --visitors 3 --lang es --no-browser".split())
-    [(recommender, port, told)] = served
-    assert (recommender.dataset, port, told["visitors"]) == ("ml-100k", 9000, 3)
-    assert (told["language"], told["open_browser"]) == ("es", False)
+    [(recommender, told)] = served
+    told_whole = {"ip": "localhost", "port": 9000, "visitors": 3, "host": ""}
+    assert told == told_whole | {"language": "es", "open_browser": False}
+    assert recommender.dataset == "ml-100k"
     np.testing.assert_array_equal(recommender.model.liking.codes, trained.liking.codes)

@@ -38,9 +38,9 @@ def tiny(monkeypatch, folder):
 
     def register(layout: str = "csv", counts=(3, 2, 2), body: bytes | None = b"") -> str:
         digest = None if body is None else f"md5:{md5(body).hexdigest()}"
-        monkeypatch.setitem(RELEASES, "tiny", Release(*counts, 2000, digest))
-        monkeypatch.setitem(RELEASES, "ml-100k", Release(*counts, 1998, "md5:0"))
-        layouts = movielens.LAYOUTS.get(layout, [movielens.CSV])
+        monkeypatch.setitem(RELEASES, "tiny", Release(*counts, digest))
+        monkeypatch.setitem(RELEASES, "ml-100k", Release(*counts, "md5:0"))
+        layouts = movielens.LAYOUTS.get(layout, [movielens.TABLES])
         monkeypatch.setitem(movielens.LAYOUTS, "tiny", layouts)
         return "tiny"
 
@@ -120,24 +120,16 @@ def test_title_and_year_are_parted_in_either_encoding(encoding, tiny, folder):
 
 
 CSV, DAT = FILES["csv"]["ratings.csv"], FILES["ml-1m"]["movies.dat"]
-FILMS = b"movieId,title,genres\n"
 FAULTS = [
     ("ml-100k", "u.data", b"1\t20\t4\t880000001\n2\t10\t5\n", r"u\.data cannot be read"),
     ("ml-100k", "u.data", b"1\t20\tfour\t880000001\n", r"u\.data cannot be read"),
-    ("ml-100k", "u.data", b"\x00\xff" * 50, r"u\.data cannot be read"),
     ("ml-100k", "u.data", b"1\t20\t4\t8\n", r"holds \(1, 1, 2\) ratings, .*, not \(3, 2, 2\)"),
-    ("ml-100k", "u.data", b"", r"holds \(0, 0, 2\) ratings, people and films"),
     ("ml-100k", "u.user", None, r"holds u\.data, u\.item\..*expected u\.data, u\.item, u\.user"),
-    ("ml-100k", "u.user", b"one|24|M|writer|1\n", r"u\.user cannot be read"),
     ("ml-1m", "users.dat", b"1::M::18::17::1\n", "has a user_id that its table does not list"),
-    ("ml-1m", "ratings.dat", b"1::20::9::1\n2::10::5::1\n1::10::3::1\n", "rating 9 by user 1 of"),
     ("ml-1m", "movies.dat", DAT * 2, r"\(3, 2, 4\)"),
     ("csv", "ratings.csv", b"userId,movieId,timestamp\n1,2,3\n", r"ratings\.csv cannot be read"),
     ("csv", "ratings.csv", CSV.replace(b"880000001", b"2005-04-02 23:53:47"), "cannot be read"),
-    ("csv", "ratings.csv", CSV.replace(b"1,10,3", b"1,20,3"), "is the second one of this pair"),
     ("csv", "ratings.csv", CSV.replace(b"20", b"99999999999"), r"ratings\.csv cannot be read"),
-    ("csv", "movies.csv", FILMS + b"10,X,\n10,Y,\n", "movie_id 10 is listed twice"),
-    ("csv", "movies.csv", FILMS + b"10,A,B,C\n20,A,B,C\n", r"movies\.csv cannot be read"),
     ("csv", "ratings.csv", None, r"holds movies\.csv\. Either .* copy of tiny; expected ratings"),
 ]
 
@@ -150,26 +142,21 @@ def test_a_fault_is_named_and_no_file_deleted(layout, file, content, message, ti
     assert "elete" not in str(caught.value)
 
 
-def test_a_name_that_is_unknown_is_told_those_that_are_not():
-    with pytest.raises(SaelibError, match="Unknown data set 'ml-2m'; choose one of ml-100k, ml-1m"):
-        load("ml-2m")
-    assert links_at_hand("own") is None
-
-
 def test_a_release_is_found_in_its_folder_in_one_below_or_in_its_archive(tiny, folder, monkeypatch):
     name = tiny(body=archive())
     folder.mkdir()
     assert locate(name) is None
     (folder / "tiny.zip").write_bytes(archive())
-    found = [load(name)]
     (folder / "tiny").mkdir()
-    found.append(load(name))
+    found = [load(name)]
     below = write_release(folder / "tiny" / "tiny", "csv")
-    assert locate(name) == below
+    found.append(load(name))
+    (folder / "tiny.zip").unlink()
+    assert locate(name)[0] == below
     monkeypatch.setenv("SAELIB_DATA", str(folder / "elsewhere"))
-    assert locate(name) == below, "a SAELIB_DATA without the release is passed over"
+    assert locate(name)[0] == below, "a SAELIB_DATA without the release is passed over"
     there = write_release(folder / "elsewhere" / "tiny", "csv")
-    assert locate(name) == fetch(name) == there
+    assert locate(name)[0] == fetch(name)[0] == there
     assert all(data.ratings.equals(load(name).ratings) for data in found)
 
 
@@ -180,14 +167,16 @@ def test_links_are_those_of_any_release_but_ml_100k(tiny, folder):
     (folder / "tiny" / "links.csv").write_text(links)
     for release in ("tiny", "ml-1m"):
         found = links_at_hand(release).fillna(0).to_numpy().tolist()
-        assert found == [[10, "tt0114709", 862], [20, "tt0113497", 0]]
-    assert links_at_hand("ml-100k") is None
+        assert found == [[10, 114709, 862], [20, 113497, 0]]
+    assert links_at_hand("ml-100k") is None and links_at_hand("own") is None
+    with pytest.raises(SaelibError, match="Unknown data set 'own'; choose one of ml-100k, ml-1m"):
+        load("own")
 
 
 def test_a_published_split_is_read_where_it_is(tiny, folder):
     tiny()
     place = write_release(folder / "ml-100k", "ml-100k")
-    with pytest.raises(SaelibError, match=r"u1\.base is not there.*leave --split out"):
+    with pytest.raises(SaelibError, match=r"u1\.base cannot be read.*ml-100k\.zip"):
         read_split("u1.base")
     (place / "u1.base").write_bytes(FILES["ml-100k"]["u.data"])
     pd.testing.assert_frame_equal(read_split("u1.base"), load("ml-100k").ratings)
@@ -262,9 +251,9 @@ def test_a_download_that_fails_is_gone(mode, message, verified, server, tiny, fo
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        (archive()[:200], r"tiny\.zip cannot be read: File is not a zip file"),
-        (b"<html>Please sign in</html>", r"tiny\.zip cannot be read"),
-        (archive(**{"movies.csv": None}), r"tiny\.zip lacks files.*expected ratings\.csv, movies"),
+        (archive()[:200], r"tiny\.zip cannot be used: File is not a zip file"),
+        (b"<html>Please sign in</html>", r"tiny\.zip cannot be used"),
+        (archive(**{"movies.csv": None}), r"tiny\.zip cannot.*expected ratings\.csv, movies"),
     ],
 )
 def test_what_is_no_release_is_kept_only_if_brought(body, message, server, tiny, folder):
@@ -275,7 +264,7 @@ def test_what_is_no_release_is_kept_only_if_brought(body, message, server, tiny,
     path.write_bytes(body)
     with pytest.raises(SaelibError, match=f"^.*{message}"):
         load(name)
-    with pytest.raises(SaelibError, match="has not the checksum md5:"):
+    with pytest.raises(SaelibError, match="it has not the checksum md5:"):
         load(tiny(body=server.body + b"!"))
     assert path.read_bytes() == body and len(server.asked) == 1
 
@@ -299,7 +288,7 @@ def test_a_folder_that_cannot_be_is_named(server, tiny, folder, monkeypatch):
     with pytest.raises(SaelibError, match=f"Not a directory.*{folder}"):
         load(tiny(body=server.body))
     monkeypatch.setenv("SAELIB_DATA", "x" * 300)
-    with pytest.raises(SaelibError, match=r"File name too long.*Let SAELIB_DATA name a folder"):
+    with pytest.raises(SaelibError, match=r"File name too long.*name this folder in"):
         load("tiny")
 
 
@@ -309,10 +298,9 @@ def pip(server, tiny, monkeypatch):
 
     def download(command, **options):
         if download.wheel is None:
-            return subprocess.CompletedProcess(command, 1, "", "ERROR: No matching distribution")
+            raise subprocess.CalledProcessError(1, "pip", stderr="ERROR: No matching distribution")
         place = Path(command[command.index("--dest") + 1])
         (place / movielens.WHEEL).write_bytes(download.wheel)
-        return subprocess.CompletedProcess(command, 0, "", "")
 
     tiny()
     server.mode, wheel = "404", archive("recbole", "recbole/dataset_example/ml-100k")
@@ -333,7 +321,7 @@ def test_ml_100k_comes_from_the_wheel_where_grouplens_fails(pip, server, folder,
 @pytest.mark.parametrize("wheel", [b"other bytes", None])
 def test_where_the_wheel_fails_too_both_are_told(wheel, pip, folder):
     pip.wheel, problem = wheel, "has not the checksum sha256:" if wheel else "No matching distr"
-    with pytest.raises(SaelibError, match=f"404.*{movielens.WHEEL} .*{problem}"):
+    with pytest.raises(SaelibError, match=f"404.*{problem}"):
         load("ml-100k")
     assert names_in(folder) == []
 
@@ -342,10 +330,9 @@ def test_the_readme_of_the_data_says_the_same_of_each_release():
     readme = Path(movielens.__file__).parents[1] / "data" / "README.md"
     lines = readme.read_text(encoding="utf-8").splitlines()
     for name, release in RELEASES.items():
-        size, licence = [line for line in lines if line.startswith("|") and f"`{name}`" in line]
+        size, _licence = [line for line in lines if line.startswith("|") and f"`{name}`" in line]
         counts = f"{release.n_ratings:,} | {release.n_people:,} | {release.n_films:,}"
         assert (counts if release.checksum else "changes over time") in size
-        assert f"| {release.licence} |" in licence
 
 
 def test_ml_100k_is_what_its_readme_says(ml_100k):

@@ -47,7 +47,7 @@ def test_a_cell_that_is_shown_and_measured_is_hatched():
     stars = np.array([[5, 0, 3], [0, 2, 1]])
     shown = np.array([[True, False, True], [False, False, False]])
     measured = np.array([[False, False, True], [False, True, False]])
-    ax = plot_cells(stars, shown, measured)
+    ax = plot_cells(stars, shown, measured, plt.subplots()[1])
     boxes = [patch for patch in ax.patches if isinstance(patch, Rectangle)]
     assert len(boxes) == 3, "the rating that is neither shown nor measured has no colour"
     assert [int(box.get_x()) for box in boxes if box.get_hatch()] == [2]
@@ -56,7 +56,7 @@ def test_a_cell_that_is_shown_and_measured_is_hatched():
 
 def test_a_picture_comes_with_its_text(monkeypatch):
     outputs = []
-    monkeypatch.setattr("IPython.display.display", lambda *a, **k: outputs.append((a, k)))
+    monkeypatch.setattr("saelib.plots.display", lambda *a, **k: outputs.append((a, k)))
     plot_history(HISTORY)
     show("Errors that fall")
     [((data,), options)] = outputs
