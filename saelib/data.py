@@ -201,7 +201,11 @@ def from_frame(
 
 
 def from_csv(
-    ratings: Path, scale: Levels, items: Path | None = None, people: Path | None = None, **options
+    ratings: Path | str,
+    scale: Levels,
+    items: Path | str | None = None,
+    people: Path | str | None = None,
+    **options,
 ) -> Dataset:
     """Make a data set, named like the first file, of files that hold the tables of `from_frame`.
 
@@ -210,8 +214,8 @@ def from_csv(
     """
     # As texts: '007' and '7' may be two people.
     texts: dict[str, Any] = {"dtype": str, "skipinitialspace": True}
-    tables = [path and read_table(path, **texts) for path in (ratings, items, people)]
-    return from_frame(tables[0], scale, *tables[1:], name=ratings.stem, **options)
+    tables = [path and read_table(Path(path), **texts) for path in (ratings, items, people)]
+    return from_frame(tables[0], scale, *tables[1:], name=Path(ratings).stem, **options)
 
 
 def read_table(path, sep: str = "", encoding: str = "utf-8", **options) -> pd.DataFrame:
