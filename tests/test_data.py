@@ -218,4 +218,4 @@ def test_a_file_that_holds_no_table_is_refused(content, message, tmp_path):
     if content is not None:
         (tmp_path / "agents.csv").write_bytes(content)
     with pytest.raises(SaelibError, match=message):
-        from_csv(tmp_path / "agents.csv", (1, 5))
+        from_csv(str(tmp_path / "agents.csv"), (1, 5))
