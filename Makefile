@@ -5,6 +5,7 @@
 #   make lab    JupyterLab on the notebooks
 #   make panel  the rating panel as a page in the browser
 #   make book   the series as a static site in build/book/html, with the outputs that are stored
+#   make class  what a teacher prints, projects and grades, in build/class
 #   make matrix the fast tests in a fresh environment of each Python on this machine
 PYTHON ?= python3
 VENV ?= .venv
@@ -33,7 +34,7 @@ if shutil.disk_usage(".").free < 3e9:
 endef
 export CHECK
 
-.PHONY: run test check style browser fast matrix fuzz lab panel book data notebooks texts lock clean
+.PHONY: run test check style browser fast matrix fuzz lab panel book class data notebooks texts lock clean
 .DEFAULT_GOAL := run
 
 $(VENV)/.ready: pyproject.toml $(CONSTRAINTS)
@@ -109,6 +110,9 @@ panel: data
 book: $(VENV)/.ready
 	$(INSTALL) --quiet --constraint $(CONSTRAINTS) --editable '.[book]'
 	$(BIN)/python notebooks/book/make_book.py
+
+class: $(VENV)/.ready
+	$(BIN)/python notebooks/class/make_class.py
 
 # For authors: run all notebooks anew, solutions included, and make the exercises from these.
 notebooks: data
