@@ -86,23 +86,23 @@ class Page(RequestHandler):
 class Visit(WebSocketHandler, Page):  # type: ignore[misc]
     """An open page. Its place is given back by `on_close`, which follows whatever happens."""
 
-    desk: Desk
+    desk: Desk | None = None
     due = 0.0  # when the next message may be heard
 
     def check_origin(self, origin: str) -> bool:
         return urlsplit(origin).hostname == self.settings["host"] or super().check_origin(origin)
 
-    async def open(self) -> None:
-        """Begin a sitting; no message is read before."""
+    def open(self) -> None:
         self.settings["visitors"].add(self)
-        self.desk = await asyncio.to_thread(Desk, self.settings["recommender"], self.language)
-        await self.write_message({"words": self.desk.words()})
 
     async def on_message(self, message: str | bytes) -> None:
         """Answer one message; the next one is not read before. What is no JSON ends the visit."""
         now = time.monotonic()
         self.due = max(self.due, now - BURST * PAUSE) + PAUSE
         await asyncio.sleep(self.due - now)
+        if not self.desk:
+            self.desk = await asyncio.to_thread(Desk, self.settings["recommender"], self.language)
+            await self.write_message({"words": self.desk.words()})
         view = await asyncio.to_thread(self.desk.hear, json.loads(message))
         if self.ws_connection:
             await self.write_message({"view": view})
@@ -159,6 +159,8 @@ def serve(
         # With more threads, numpy takes more memory and is no sooner done.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(2))
         app = application(recommender, token, host=name, visitors=visitors, language=language)
+        if not 1 <= port < 2**16:
+            raise OSError(_("a port goes from 1 to 65535"))
         app.listen(port, ip, max_body_size=10_000)
         print(_("The panel opens in a browser with this link: {link}").format(link=link))
         if everywhere:
@@ -172,6 +174,6 @@ def serve(
     try:
         with speaking(language or ENGLISH), suppress(KeyboardInterrupt):
             asyncio.run(run())
-    except (OSError, OverflowError) as error:  # a port above 65535 is an OverflowError
+    except OSError as error:
         said = _("There is no page at --ip {ip} --port {port} ({error}); try others.")
         raise SaelibError(said.format(ip=ip, port=port, error=error)) from None

@@ -116,7 +116,8 @@ function render({ model, el }) {
   };
 
   const result = (film) => {
-    const name = { "aria-label": `${_("Add")}: ${film.name}` };
+    const add = _("Add"); // Babel finds no text within a template
+    const name = { "aria-label": `${add}: ${film.name}` };
     return h("li", {}, button(film.name, () => put("add", film), name));
   };
 
@@ -189,8 +190,7 @@ function render({ model, el }) {
     file.value = "";
   };
   const save = h("a", { class: "button", download: words.file }, _("Save profile"));
-  const status = h("p", { role: "status" });
-  const alert = h("p", { role: "alert" });
+  const [status, alert] = ["status", "alert"].map((role) => h("p", { role }));
   const undo = button(_("Undo"), () => act("undo"));
   const [table, list, first] = ["ol", "ol", "ol"].map((tag) => h(tag, { role: "list" }));
   const [ticks, found] = ["ul", "ul"].map((tag) => h(tag, { role: "list", class: "chips" }));
@@ -199,8 +199,8 @@ function render({ model, el }) {
   const reported = fold(_("What became of each film of the file"), report);
   const who = fold(_("About you"), about);
   const keys = _("Keys: a number for as many stars, Delete for not seen, / to find a film.");
-  const heading = h("div", { class: "said" }, h("h2", {}, _("Watch next")), undo, status);
-  const next = h("section", { class: "next" }, heading, alert, wishes, caution, list);
+  const said = h("div", { class: "said" }, h("h2", {}, _("Watch next")), undo, status);
+  const next = h("section", { class: "next" }, said, alert, wishes, caution, list);
   // Where there is one column: the first three films, in sight while the sliders are.
   const onclick = () => next.scrollIntoView();
   const top = h("div", { class: "peek", "aria-hidden": "true", onclick }, first);
@@ -224,18 +224,13 @@ function render({ model, el }) {
   const gone = h("p", { role: "alert", class: "note", hidden: "" });
   gone.append(_("Nothing answers any more. What you told is kept in this tab."), " ");
   gone.append(model.retry ? button(_("Try again"), model.retry) : _("Run the cell again."));
-  const offer = h("p", { class: "note", hidden: "" });
   const upload = button(_("Load profile"), () => file.click());
   const restart = button(_("Start again"), () => act("restart"));
+  const heading = h("h1", {}, _("What to watch next"));
+  const title = h("div", { class: "title" }, heading, h("p", {}, words.about));
+  const foot = h("div", { class: "foot" }, save, upload, file, restart);
   el.classList.add("saelib-panel");
-  el.replaceChildren(
-    gone,
-    offer,
-    h("div", { class: "title" }, h("h1", {}, _("What to watch next")), h("p", {}, words.about)),
-    body,
-    reported,
-    h("div", { class: "foot" }, save, upload, file, restart),
-  );
+  el.replaceChildren(gone, title, body, reported, foot);
 
   const kept = () => sessionStorage.getItem(words.store);
   const bring = (profile) => load(words.file, new Blob([profile]));
@@ -279,14 +274,11 @@ function render({ model, el }) {
   const before = kept();
   if (before && !model.get("view").told) {
     const answer = (text, onclick) => button(text, () => (onclick(), offer.remove()));
-    offer.append(
-      _("This tab still has the answers from before."),
-      " ",
-      answer(_("Bring them back"), () => bring(before)),
-      " ",
-      answer(_("Forget them"), () => sessionStorage.removeItem(words.store)),
-    );
-    offer.hidden = false;
+    const back = answer(_("Bring them back"), () => bring(before));
+    const forget = answer(_("Forget them"), () => sessionStorage.removeItem(words.store));
+    const still = _("This tab still has the answers from before.");
+    const offer = h("p", { class: "note" }, still, " ", back, " ", forget);
+    gone.after(offer);
   }
   show();
 }

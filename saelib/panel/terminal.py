@@ -32,14 +32,15 @@ def interview(
     to the last question; 'q', the end of input and Ctrl-C finish. keep: gets the profile after each
     answer, so that nothing is lost whatever happens.
     """
-    session = Session(recommender)
-    label, scale = recommender.catalogue.label, recommender.scale
+    session, label = Session(recommender), recommender.catalogue.label
     questions = [*(_who(session) if recommender.knows_people else []), _which(session, label)]
     n_questions = len(questions) + n_films
     before: list[Profile] = []  # what was told before each of the answers
 
     def how(film: str) -> Question:
-        return f"{label(film)}, {scale}: ", lambda line: session.rate(film, _number(line))
+        return f"{label(film)}, {recommender.scale}: ", lambda line: session.rate(
+            film, _number(line)
+        )
 
     say(_("Enter skips a question, b goes back to the last one, q finishes."))
     with suppress(EOFError, KeyboardInterrupt):
