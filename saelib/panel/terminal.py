@@ -28,9 +28,8 @@ def interview(
 ) -> Profile:
     """Ask who somebody is, what they have seen and how they liked it; return what they told.
 
-    ask: shows a prompt and returns the line typed; a wrong answer is asked for again. 'b' goes back
-    to the last question; 'q', the end of input and Ctrl-C finish. keep: gets the profile after each
-    answer, so that nothing is lost whatever happens.
+    ask: shows a prompt and returns the line typed; 'b' goes back to the last question, 'q', the end
+    of input and Ctrl-C finish. keep: gets the profile after each answer, so that nothing is lost.
     """
     session, label = Session(recommender), recommender.catalogue.label
     questions = [*(_who(session) if recommender.knows_people else []), _which(session, label)]
@@ -38,9 +37,8 @@ def interview(
     before: list[Profile] = []  # what was told before each of the answers
 
     def how(film: str) -> Question:
-        return f"{label(film)}, {recommender.scale}: ", lambda line: session.rate(
-            film, _number(line)
-        )
+        asked = f"{label(film)}, {recommender.scale}: "
+        return asked, lambda line: session.rate(film, _number(line))
 
     say(_("Enter skips a question, b goes back to the last one, q finishes."))
     with suppress(EOFError, KeyboardInterrupt):
