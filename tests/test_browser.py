@@ -14,13 +14,11 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from conftest import close
 from playwright.sync_api import expect
 
 from saelib.panel.page import application
@@ -31,53 +29,47 @@ pytestmark = pytest.mark.slow
 expect.set_options(timeout=20_000)  # the machine may be busy
 # Windows of a laptop, a tablet and a telephone, and the laptop's at 200 %.
 WINDOWS = {"laptop": (1280, 800), "tablet": (820, 1180), "phone": (390, 844), "zoom": (640, 400)}
+FOUND = "Sabrina (1954)"  # not among the films that are asked about first
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
 
 
 class Site:
     """The page, served in a thread of this process; it can be stopped and begun anew."""
 
-    def __init__(self, recommender: Recommender, **options):
-        self.recommender, self.options = recommender, options
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port = probe.getsockname()[1]
+    def __init__(self, recommender: Recommender):
+        self.recommender, self.port = recommender, free_port()
         self.link = f"http://localhost:{self.port}/?token=t"
 
-    def start(self) -> None:
-        ready = threading.Event()
-
-        async def run() -> None:
-            self.stopped, self.loop = asyncio.Event(), asyncio.get_running_loop()
-            app = application(self.recommender, "t", **self.options)
-            server = app.listen(self.port, "localhost")
-            ready.set()
-            await self.stopped.wait()
-            server.stop()
-            for visit in list(app.settings["visitors"]):
-                visit.close()
-            await server.close_all_connections()
-
-        self.thread = threading.Thread(target=asyncio.run, args=(run(),))
+    def __enter__(self) -> Site:
+        self.ready = threading.Event()
+        self.thread = threading.Thread(target=asyncio.run, args=(self.serve(),))
         self.thread.start()
-        ready.wait()
+        self.ready.wait()
+        return self
 
-    def stop(self) -> None:
+    async def serve(self) -> None:
+        self.stopped, self.loop = asyncio.Event(), asyncio.get_running_loop()
+        app = application(self.recommender, "t")
+        server = app.listen(self.port, "localhost")
+        self.ready.set()
+        await self.stopped.wait()
+        server.stop()
+        for visit in list(app.settings["visitors"]):
+            visit.close()
+        await server.close_all_connections()
+
+    def __exit__(self, *_error: object) -> None:
         self.loop.call_soon_threadsafe(self.stopped.set)
         self.thread.join()
 
 
-@contextmanager
-def served(recommender: Recommender, **options):
-    site = Site(recommender, **options)
-    site.start()
-    try:
-        yield site
-    finally:
-        site.stop()
-
-
 @pytest.fixture(scope="module")
 def site(recommender):
-    with served(recommender) as site:
+    with Site(recommender) as site:
         yield site
 
 
@@ -87,14 +79,6 @@ def sliders(page):
 
 def cards(page) -> list[str]:
     return page.locator(".saelib-panel .card b").all_inner_texts()
-
-
-def another(page) -> str:
-    """The name of a film that is not among those to rate."""
-    names = [slider.get_attribute("aria-label") for slider in sliders(page).all()]
-    return next(
-        f"Film {i} ({1950 + i})" for i in range(8, 40) if f"Film {i} ({1950 + i})" not in names
-    )
 
 
 def said(page):
@@ -109,15 +93,31 @@ def rate(page, number: int, key: str, shown: str) -> None:
     expect(slider).to_be_focused()
 
 
+def rate_two(page) -> list[str]:
+    """Rate two films; the names of those to watch next."""
+    rate(page, 0, "5", "★★★★★")
+    rate(page, 1, "2", "★★")
+    expect(said(page)).to_contain_text("2 rated")
+    return cards(page)
+
+
+def find(page) -> None:
+    """Add a film by its title: Enter takes the first one found, and its slider has the focus."""
+    page.keyboard.press("/")
+    page.keyboard.type(FOUND.lower())
+    page.keyboard.press("Enter")
+    expect(page.locator(".saelib-panel").get_by_role("slider", name=FOUND)).to_be_focused()
+
+
 def load(page, name: str, content: bytes) -> None:
     file = {"name": name, "mimeType": "application/octet-stream", "buffer": content}
     page.locator(".saelib-panel input[type=file]").set_input_files(file)
 
 
-def saved(page, where: str = "Save profile") -> Profile:
+def saved(page) -> Profile:
     """What the browser writes to a file."""
     with page.expect_download() as download:
-        page.get_by_role("link", name=where).click()
+        page.get_by_role("link", name="Save profile").click()
     return Profile.load(Path(download.value.path()))
 
 
@@ -143,37 +143,15 @@ def in_sight(page, *parts) -> bool:
     return False
 
 
-def test_ten_films_are_rated_by_keyboard_with_at_most_25_keys(site, page):
+def test_a_sitting_with_the_keyboard_alone(site, page):
     page.goto(site.link)
-    sliders(page).first.focus()
-    keys = 0
-    for number in range(10):
-        page.keyboard.press("5" if number % 3 else "2")
-        expect(said(page)).to_contain_text(f"{number + 1} rated")
-        page.keyboard.press("Tab")
-        keys += 2
-    assert keys <= 25
-    assert len(cards(page)) == 10
-    assert len(saved(page).ratings) == 10
-
-
-def test_a_sitting_with_the_keyboard_alone(site, page, tmp_path):
-    page.goto(site.link)
-    rate(page, 0, "ArrowRight", "★")
-    rate(page, 0, "End", "★★★★★")
-    rate(page, 0, "Delete", "not seen")
-    rate(page, 0, "4", "★★★★")
-    rate(page, 1, "2", "★★")
-    rate(page, 1, "0", "not seen")
-    rate(page, 1, "1", "★")
-    assert sliders(page).nth(1).get_attribute("aria-valuetext") == "1 star"
-    assert sliders(page).nth(2).get_attribute("aria-valuetext") == "not seen"
-
-    found = another(page)
-    page.keyboard.press("/")
-    page.keyboard.type(found.lower())
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("slider", name=found)).to_be_focused()
+    for key, shown in (("End", "★★★★★"), ("Delete", "not seen"), ("4", "★★★★")):
+        rate(page, 0, key, shown)
+    for key, shown in (("ArrowRight", "★"), ("0", "not seen"), ("1", "★")):
+        rate(page, 1, key, shown)
+    spoken = [slider.get_attribute("aria-valuetext") for slider in sliders(page).all()]
+    assert spoken[:3] == ["4 stars", "1 star", "not seen"]
+    find(page)
     expect(page.get_by_label("Find a film")).to_have_value("")
     page.keyboard.press("3")
     expect(said(page)).to_contain_text("3 rated")
@@ -193,8 +171,10 @@ def test_a_sitting_with_the_keyboard_alone(site, page, tmp_path):
     page.get_by_text("About you").press("Enter")
     page.get_by_label("Gender").press("ArrowDown")
     expect(said(page)).not_to_contain_text("among")
-    tick = page.get_by_role("checkbox", checked=False).first
-    tick.press("Space")
+    page.get_by_label("Genre").select_option("Drama")
+    expect(page.locator(".card .genres").filter(has_not_text="Drama")).to_have_count(0)
+    page.get_by_label("Genre").select_option("all genres")
+    page.get_by_role("checkbox", checked=False).first.press("Space")
     expect(said(page)).to_contain_text("3 rated, 2 more seen")
     profile = saved(page)
     assert (len(profile.ratings), len(profile.seen), profile.gender) == (3, 2, "F")
@@ -202,30 +182,29 @@ def test_a_sitting_with_the_keyboard_alone(site, page, tmp_path):
     expect(page.locator(".card")).to_have_count(0)
     load(page, "profile.json", profile.to_json().encode())
     expect(said(page)).to_contain_text("3 rated, 2 more seen")
-    assert saved(page) == profile
+    alert = page.locator("p[role=alert]:visible")
     load(page, "large.json", b" " * (MAX_BYTES + 1))
-    expect(page.locator("p[role=alert]:visible")).to_contain_text("large.json is too large")
+    expect(alert).to_have_text("large.json is too large: more than 5 MB.")
     load(page, "x.html", b"<img src=x onerror=alert(1)>")
-    expect(page.locator("p[role=alert]:visible")).to_contain_text("x.html")
+    expect(alert).to_contain_text("x.html")
     assert page.locator(".saelib-panel img").count() == 0
     assert saved(page) == profile
 
 
-def test_every_control_has_a_name_of_its_own_and_is_reached_with_tab(site, page):
+def test_ten_films_take_two_keys_each_and_tab_reaches_every_control(site, page):
     page.goto(site.link)
-    rate(page, 0, "5", "★★★★★")
+    sliders(page).first.focus()
+    for number in range(10):
+        page.keyboard.press("5" if number % 3 else "2")
+        expect(said(page)).to_contain_text(f"{number + 1} rated")
+        page.keyboard.press("Tab")
     page.get_by_text("About you").click()
     page.get_by_label("Find a film").fill("sabrina")
-    expect(page.get_by_role("button", name="Add: Sabrina (1954)")).to_be_visible()
-    name = "e => (e.ariaLabel || e.labels?.[0]?.textContent || e.textContent).trim()"
+    expect(page.get_by_role("button", name=f"Add: {FOUND}")).to_be_visible()
+    name = "e => e.type + (e.ariaLabel || e.labels?.[0]?.textContent || e.textContent).trim()"
     controls = page.locator("button, a[href], input, select, summary").locator("visible=true")
     names = [control.evaluate(name) for control in controls.all() if control.is_enabled()]
-    sliding = [slider.evaluate(name) for slider in sliders(page).all()]
-    ticks = [tick.evaluate(name) for tick in page.get_by_role("checkbox").all()]
-    others = [name for name in names if name not in (*sliding, *ticks)]
-    assert all(len(set(each)) == len(each) for each in (sliding, ticks, others))
-    assert all(names)
-    assert len(others) > 25
+    assert len({*names}) == len(names) > 40, "each has a name of its own"
     page.locator("body").click(position={"x": 1, "y": 1})
     reached = set()
     for _ in range(len(names) + 5):
@@ -234,7 +213,7 @@ def test_every_control_has_a_name_of_its_own_and_is_reached_with_tab(site, page)
     assert {*names} <= reached
 
 
-@pytest.mark.parametrize("colours", ["light", "dark", "forced"])
+@pytest.mark.parametrize("colours", ["light", "dark"])
 @pytest.mark.parametrize("window", WINDOWS)
 def test_what_follows_is_in_sight_while_a_slider_moves_and_nobody_is_kept_out(
     site, browser, trained, window, colours
@@ -242,18 +221,14 @@ def test_what_follows_is_in_sight_while_a_slider_moves_and_nobody_is_kept_out(
     width, height = WINDOWS[window]
     films = trained.films["movie_id"].astype(str)[:20]
     profile = Profile({film: 1 + i % 5 for i, film in enumerate(films)}, "ml-100k")
-    context = browser.new_context(
-        viewport={"width": width, "height": height},
-        color_scheme="dark" if colours == "dark" else "light",
-        forced_colors="active" if colours == "forced" else "none",
-    )
-    page = context.new_page()
+    size = {"width": width, "height": height}
+    page = browser.new_page(viewport=size, color_scheme=colours)
     page.goto(site.link)
     expect(sliders(page).first).to_be_visible()
     assert violations(page) == []
     load(page, "profile.json", profile.to_json().encode())
     expect(said(page)).to_contain_text("20 rated")
-    for number in (0, 9, 19, 22):
+    for number in (0, 9, 22):
         sliders(page).nth(number).focus()
         page.keyboard.press("4" if number % 2 else "2")
         expect(said(page)).to_contain_text("rated")
@@ -267,26 +242,19 @@ def test_what_follows_is_in_sight_while_a_slider_moves_and_nobody_is_kept_out(
     expect(page.get_by_role("button", name="Add: Film 8 (1958)")).to_be_visible()
     assert violations(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    context.close()
+    page.close()
 
 
 def test_a_finger_scrolls_over_sliders_and_rates_with_a_tap(site, browser):
-    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True)
-    page = context.new_page()
+    page = browser.new_page(viewport={"width": 390, "height": 844}, has_touch=True)
     page.goto(site.link)
     slider = sliders(page).nth(2)
     box = slider.bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    touch = context.new_cdp_session(page)
-
-    def send(kind: str, *points: tuple[float, float]) -> None:
-        touches = [{"x": x, "y": y} for x, y in points]
-        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": touches})
-
-    send("touchStart", (x, y))
-    for step in range(1, 16):
-        send("touchMove", (x, y - 20 * step))
-    send("touchEnd")
+    touch = page.context.new_cdp_session(page)
+    moves = [("touchMove", [{"x": x, "y": y - 20 * step}]) for step in range(1, 16)]
+    for kind, points in [("touchStart", [{"x": x, "y": y}]), *moves, ("touchEnd", [])]:
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
     page.wait_for_timeout(300)
     assert page.evaluate("scrollY") > 100
     assert slider.get_attribute("aria-valuetext") == "not seen"
@@ -297,20 +265,14 @@ def test_a_finger_scrolls_over_sliders_and_rates_with_a_tap(site, browser):
     expect(page.locator(".peek li")).to_have_count(3)
     page.locator(".peek").tap()
     expect(page.locator(".card").first).to_be_in_viewport()
-    context.close()
+    page.close()
 
 
 def test_answers_survive_a_reload_where_they_are_wanted(site, page):
     page.goto(site.link)
     back, forget = (page.get_by_role("button", name=n) for n in ("Bring them back", "Forget them"))
-    expect(back).to_be_hidden()
-    rate(page, 0, "5", "★★★★★")
-    rate(page, 1, "2", "★★")
-    expect(said(page)).to_contain_text("2 rated")
-    before = cards(page)
+    before = rate_two(page)
     page.reload()
-    expect(back).to_be_visible()
-    assert cards(page) == []
     back.click()
     expect(said(page)).to_contain_text("2 rated")
     assert cards(page) == before
@@ -324,25 +286,13 @@ def test_answers_survive_a_reload_where_they_are_wanted(site, page):
     page.reload()
     expect(sliders(page).first).to_be_visible()
     expect(back).to_be_hidden()
-    rate(page, 0, "5", "★★★★★")
-    page.get_by_role("button", name="Start again").click()
-    expect(page.locator(".card")).to_have_count(0)
-    page.reload()
-    expect(sliders(page).first).to_be_visible()
-    expect(back).to_be_hidden()
 
 
 def test_where_the_server_is_gone_the_page_says_so_and_goes_on_when_it_is_back(recommender, page):
     site = Site(recommender)
-    site.start()
-    try:
+    with site:
         page.goto(site.link)
-        rate(page, 0, "5", "★★★★★")
-        rate(page, 1, "2", "★★")
-        expect(said(page)).to_contain_text("2 rated")
-        before = cards(page)
-    finally:
-        site.stop()
+        before = rate_two(page)
     banner = page.get_by_text("Nothing answers any more.")
     expect(banner).to_be_visible()
     expect(page.locator(".columns")).to_have_attribute("inert", "")
@@ -350,8 +300,7 @@ def test_where_the_server_is_gone_the_page_says_so_and_goes_on_when_it_is_back(r
     again = page.get_by_role("button", name="Try again")
     again.click()
     expect(banner).to_be_visible()
-    site.start()
-    try:
+    with site:
         page.wait_for_timeout(300)
         if again.is_visible():  # the first try may have been slow enough to get through
             again.click()
@@ -359,55 +308,32 @@ def test_where_the_server_is_gone_the_page_says_so_and_goes_on_when_it_is_back(r
         expect(said(page)).to_contain_text("2 rated")
         assert cards(page) == before
         rate(page, 2, "3", "★★★")
-    finally:
-        site.stop()
-
-
-def test_a_page_that_is_full_says_so_and_a_closed_one_makes_room(recommender, page):
-    with served(recommender, visitors=1) as site:
-        page.goto(site.link)
-        expect(sliders(page).first).to_be_visible()
-        second = page.context.new_page()
-        assert second.goto(site.link).status == 503
-        expect(second.locator("main")).to_contain_text("All places are taken")
-        close(page)
-        for _ in range(50):
-            if second.goto(site.link).status == 200:
-                break
-            time.sleep(0.1)
-        expect(sliders(second).first).to_be_visible()
 
 
 def test_a_visitor_whose_browser_speaks_spanish(site, browser, trained):
     """Once through: no English word is left."""
-    context = browser.new_context(locale="es-MX")
-    page = context.new_page()
+    page = browser.new_page(locale="es-MX")
     page.goto(site.link)
     rate(page, 0, "5", "★★★★★")
     rate(page, 1, "1", "★")
     page.locator("summary:visible").first.click()
     page.locator("input[type=search]").fill("sabrina")
-    page.locator(".found, .chips button").first.wait_for()
+    page.locator(".chips button").first.wait_for()
     assert page.title() == page.locator("h1").inner_text()
     assert page.evaluate("document.documentElement.lang") == "es"
     labels = page.locator("[aria-label]").evaluate_all("all => all.map(e => e.ariaLabel)")
     text = "\n".join([page.locator("body").inner_text(), *labels])
     for title in trained.films["title"]:
         text = text.replace(title, "")
-    english = (
-        "the you your with films? watch rate find undo save load seen rated near fits from stars?"
-    )
-    words = re.findall(rf"\b({'|'.join(english.split())})\b", text, re.IGNORECASE)
-    assert words == []
+    english = "the|your?|with|films?|watch|rated?|find|undo|save|load|seen|near|fits|from|stars?"
+    assert re.findall(rf"\b({english})\b", text, re.IGNORECASE) == []
     assert violations(page) == []
-    context.close()
+    page.close()
 
-
-# -- JupyterLab ---------------------------------------------------------------------------------
 
 SETTINGS = {
-    "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},
-    "@jupyterlab/apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+    "notebook-extension/tracker": {"windowingMode": "none"},
+    "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
 }
 # The notebook's idle indicator lies before there is a kernel.
 READY = """() => {
@@ -416,42 +342,31 @@ READY = """() => {
     return context?.isReady && kernel?.status === "idle" && kernel.connectionStatus === "connected";
 }"""
 CELLS = [
-    "from pathlib import Path\nfrom saelib.recommend.recommender import Recommender\n"
-    "from saelib.panel.sliders import RatingSliders\nfrom saelib.panel.widget import RatingPanel\n"
-    "recommender = Recommender.load(Path('model.safetensors'))",
-    "panel = RatingPanel(recommender)\npanel",
-    "sliders = RatingSliders(recommender)\nsliders",
-    "panel.session.profile.ratings, sliders['Sabrina (1954)'].value",
+    "import saelib\nrecommender = saelib.Recommender.load('model.safetensors')",
+    "saelib.RatingPanel(recommender)",
+    "saelib.RatingSliders(recommender)",
 ]
 
 
 @pytest.fixture(scope="module")
 def lab(trained, tmp_path_factory):
     """Address of a notebook with the panel and the sliders, in JupyterLab."""
-    folder = tmp_path_factory.mktemp("lab")
+    folder, port = tmp_path_factory.mktemp("lab"), free_port()
     trained.save(folder / "model.safetensors")
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
     cells = [nbformat.v4.new_code_cell(code) for code in CELLS]
-    kernel = {"name": "python3", "display_name": "Python 3"}
-    notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
-    nbformat.write(notebook, folder / "panel.ipynb")
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), folder / "panel.ipynb")
     for name, values in SETTINGS.items():
-        file = folder / "settings" / f"{name}.jupyterlab-settings"
-        file.parent.mkdir(parents=True, exist_ok=True)
+        file = folder / f"lab/user-settings/@jupyterlab/{name}.jupyterlab-settings"
+        file.parent.mkdir(parents=True)
         file.write_text(json.dumps(values))
-    places = {"JUPYTER_CONFIG_DIR": "config", "JUPYTERLAB_SETTINGS_DIR": "settings"}
-    places |= {"JUPYTERLAB_WORKSPACES_DIR": "workspaces", "JUPYTER_RUNTIME_DIR": "runtime"}
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    own = {name: str(folder) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR")}
     options = ["--ServerApp.ip=127.0.0.1", "--ServerApp.allow_root=True", "--no-browser"]
     options += ["--LabApp.expose_app_in_browser=True", "--IdentityProvider.token="]
+    command = [sys.executable, "-m", "jupyterlab", *options, f"--port={port}"]
     with (folder / "log").open("w") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "jupyterlab", *options, f"--port={port}"],
-            cwd=folder,
-            env=os.environ | {name: str(folder / place) for name, place in places.items()},
-            stdout=log,
-            stderr=log,
-        )
+        said = {"cwd": folder, "env": os.environ | own, "stdout": log, "stderr": log}
+        process = subprocess.Popen(command, **said)
     for _ in range(300):
         try:
             socket.create_connection(("localhost", port)).close()
@@ -474,29 +389,19 @@ def test_a_person_with_a_keyboard_in_jupyterlab(lab, page):
     page.goto(lab)
     run_all_cells(page)
     rate(page, 0, "5", "★★★★★")
-    rate(page, 1, "ArrowRight", "★")
-    rate(page, 1, "ArrowRight", "★★")
-    rate(page, 1, "Home", "not seen")
-    rate(page, 1, "1", "★")
+    for key, shown in (("ArrowRight", "★"), ("Home", "not seen"), ("1", "★")):
+        rate(page, 1, key, shown)
     expect(said(page)).to_contain_text("2 rated")
     assert in_sight(page, *(page.locator(".card b").nth(place) for place in range(3)))
-    found = another(page)
-    page.keyboard.press("/")
-    page.keyboard.type(found.lower())
-    page.keyboard.press("Enter")
-    expect(page.locator(".saelib-panel").get_by_role("slider", name=found)).to_be_focused()
+    find(page)
     page.keyboard.press("4")
     expect(said(page)).to_contain_text("3 rated")
-    page.get_by_text("About you").press("Enter")
-    page.get_by_label("Gender").press("ArrowDown")
-    expect(page.get_by_label("Gender")).to_have_value("F")
     assert len(saved(page).ratings) == 3
     assert violations(page, ".saelib-panel") == []
     before = cards(page)
 
     # The sliders of ipywidgets, and a list that follows them.
-    handle = page.locator(".widget-slider [role=slider]").first
-    handle.focus()
+    page.locator(".widget-slider [role=slider]").first.focus()
     page.keyboard.press("End")
     expect(page.locator(".widget-html ol li")).to_have_count(10)
 

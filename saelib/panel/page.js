@@ -12,12 +12,13 @@ const connect = () => {
   socket = new WebSocket(address);
   socket.onopen = () => model.send({ do: "look", n: Date.now() });
   socket.onmessage = ({ data }) => {
-    const first = !state.words;
-    Object.assign(state, JSON.parse(data));
-    if (first) panel.render({ model, el: main });
-    else listeners["change:view"]();
+    const news = JSON.parse(data);
+    const first = !state.view;
+    Object.assign(state, news);
+    if (first && news.view) panel.render({ model, el: main });
+    else if (news.view) listeners["change:view"]();
   };
-  socket.onclose = () => (state.words ? listeners.gone() : (main.textContent = main.dataset.closed));
+  socket.onclose = () => (state.view ? listeners.gone() : (main.textContent = main.dataset.closed));
 };
 const model = {
   get: (name) => state[name],

@@ -16,13 +16,12 @@ import time
 import webbrowser
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import segno
 from tornado import locale
+from tornado.netutil import is_valid_ip
 from tornado.web import Application, HTTPError, RequestHandler, StaticFileHandler
 from tornado.websocket import WebSocketHandler
 
@@ -32,43 +31,41 @@ from saelib.panel.desk import Desk
 from saelib.recommend.profile import MAX_BYTES
 from saelib.recommend.recommender import Recommender
 
-HERE = Path(__file__).parent
 HEADERS = {  # the browser itself sees to it that nothing is asked of another host
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
     "connect-src 'self'; img-src data:; frame-ancestors 'none'; base-uri 'none'",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
+NAMES = {"localhost", *(socket.gethostname().lower() + end for end in ("", ".local"))}
 # A visitor's messages: after a burst, a hasty one waits until so many seconds have passed for each.
 BURST, PAUSE = 40, 0.04
-THREADS = ThreadPoolExecutor(2)  # with more, numpy takes more memory and is no sooner done
 
 
 class Page(RequestHandler):
     """Lets in who has the token, under a name of this machine, and not from within another site."""
 
-    @property
-    def language(self) -> str:
-        """The language of the server; or, where it has none, that of the visitor's browser."""
-        return self.settings["language"] or self.get_browser_locale(ENGLISH).code
-
-    def prepare(self) -> None:
-        """Raise HTTPError 403 for who may not come in, and 503 where all places are taken."""
-        fetch = [self.request.headers.get(f"Sec-Fetch-{name}") for name in ("Site", "Mode", "Dest")]
-        # Another site may link to the page, but neither frame it nor ask for it behind one's back.
-        ours = fetch[0] in (None, "none", "same-origin") or fetch[1:] == ["navigate", "document"]
-        # A foreign name that leads here (DNS rebinding) would make a foreign page one of ours.
-        name, token = self.request.host_name.lower(), self.get_query_argument("token", "")
-        named = name == self.settings["host"] or is_ours(name)
-        known = hmac.compare_digest(token.encode(), self.settings["token"].encode())
-        if not (ours and named and known):
-            raise HTTPError(403)
-        if len(self.settings["visitors"]) >= self.settings["places"]:
-            raise HTTPError(503)
+    def initialize(self) -> None:
+        """Speak the language of the server; where it has none, that of the visitor's browser."""
+        self.language = self.settings["language"] or self.get_browser_locale(ENGLISH).code
 
     def set_default_headers(self) -> None:
         for name, value in HEADERS.items():
             self.set_header(name, value)
+
+    def prepare(self) -> None:
+        """Raise HTTPError 403 for who may not come in, and 503 where all places are taken."""
+        # Another site may link to the page, but neither frame it nor ask for it behind one's back.
+        fetch = [self.request.headers.get(f"Sec-Fetch-{name}") for name in ("Site", "Mode", "Dest")]
+        ours = fetch[0] in (None, "none", "same-origin") or fetch[1:] == ["navigate", "document"]
+        # A foreign name that leads here (DNS rebinding) would make a foreign page one of ours.
+        host = self.request.host_name.lower()
+        named = host in {*NAMES, self.settings["host"]} or is_valid_ip(host.strip("[]"))
+        token = self.get_query_argument("token", "").encode()
+        if not (ours and named and hmac.compare_digest(token, self.settings["token"].encode())):
+            raise HTTPError(403)
+        if len(self.settings["visitors"]) >= self.settings["places"]:
+            raise HTTPError(503)
 
     def get(self) -> None:
         """Show the page, which is the same for everybody; its script opens a visit."""
@@ -82,10 +79,8 @@ class Page(RequestHandler):
                 403: _("This page opens with the whole link that was printed at its start."),
                 503: _("All places are taken. One is free when somebody closes the page."),
             }.get(status_code, self._reason)
-            gone = _("Nothing answers. Is the server still running, and is there a place?")
-            texts = {"title": _("What to watch next"), "said": said, "closed": gone}
-            texts |= {"language": self.language, "status": str(status_code)}
-            self.render(str(HERE / "page.html"), **texts)
+            closed = _("Nothing answers. Is the server still running, and is there a place?")
+            self.render("page.html", title=_("What to watch next"), said=said, closed=closed)
 
 
 class Visit(WebSocketHandler, Page):  # type: ignore[misc]
@@ -101,24 +96,16 @@ class Visit(WebSocketHandler, Page):  # type: ignore[misc]
         self.settings["visitors"].add(self)
 
     async def on_message(self, message: str | bytes) -> None:
-        """Answer one message; the next one is not read before."""
+        """Answer one message; the next one is not read before. What is no JSON ends the visit."""
         now = time.monotonic()
         self.due = max(self.due, now - BURST * PAUSE) + PAUSE
         await asyncio.sleep(self.due - now)
-        answer = await asyncio.get_running_loop().run_in_executor(THREADS, self.answer, message)
+        if not self.desk:
+            self.desk = await asyncio.to_thread(Desk, self.settings["recommender"], self.language)
+            await self.write_message({"words": self.desk.words()})
+        view = await asyncio.to_thread(self.desk.hear, json.loads(message))
         if self.ws_connection:
-            await self.write_message(answer)
-
-    def answer(self, message: str | bytes) -> dict:
-        """Return what is shown. The desk refuses what is no JSON, as all that it does not know."""
-        try:
-            heard = json.loads(message)
-        except (ValueError, RecursionError):
-            heard = None
-        if self.desk:
-            return {"view": self.desk.hear(heard)}
-        self.desk = Desk(self.settings["recommender"], self.language)
-        return {"words": self.desk.words(), "view": self.desk.hear(heard)}
+            await self.write_message({"view": view})
 
     def on_close(self) -> None:
         self.settings["visitors"].discard(self)
@@ -130,31 +117,21 @@ def application(
     """Return the server's application: the page, a visit's socket, and three files."""
     locale.set_default_locale(ENGLISH)
     locale.load_gettext_translations(str(FOLDER), "saelib")
-    files = (r"/(panel\.js|panel\.css|page\.js)", StaticFileHandler, {"path": str(HERE)})
-    settings: Any = {"recommender": recommender, "token": token, "host": host.lower()}
+    here = {"path": str(Path(__file__).parent)}
+    files = (r"/(panel\.js|panel\.css|page\.js)", StaticFileHandler, here)
+    settings: dict = {"recommender": recommender, "token": token, "host": host.lower()}
     settings |= {"places": visitors, "visitors": set(), "language": language}
     # Without an answer to a ping, which a page that has vanished does not give, a socket is closed.
     settings |= {"websocket_max_message_size": 2 * MAX_BYTES, "websocket_ping_interval": 30}
     return Application([(r"/", Page), (r"/visit", Visit), files], **settings)
 
 
-def is_ours(host: str) -> bool:
-    """Tell whether a Host header can mean this machine: by an address, or a name that it has."""
-    try:
-        return bool(ip_address(host.strip("[]")))
-    except ValueError:
-        own = socket.gethostname().lower()
-        return host.lower() in {"localhost", own, f"{own}.local"}
-
-
 def own_address() -> str:
     """Return this machine's address in its network, or its name where that cannot be told."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))  # an address for documentation; nothing is sent
-            return probe.getsockname()[0]
-        except OSError:
-            return socket.gethostname()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, suppress(OSError):
+        probe.connect(("192.0.2.1", 9))  # an address for documentation; nothing is sent
+        return probe.getsockname()[0]
+    return socket.gethostname()
 
 
 def serve(
@@ -179,6 +156,8 @@ def serve(
     link = f"{host.rstrip('/') if address.scheme else start}/?token={token}"
 
     async def run() -> None:
+        # With more threads, numpy takes more memory and is no sooner done.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(2))
         app = application(recommender, token, host=name, visitors=visitors, language=language)
         if not 1 <= port < 2**16:
             raise OSError(_("a port goes from 1 to 65535"))

@@ -6,7 +6,7 @@
 const h = (tag, attributes = {}, ...children) => {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes))
-    if (name.startsWith("on")) element[name] = value;
+    if (typeof value === "function") element[name] = value;
     else element.setAttribute(name, value);
   // JupyterLab takes arrow keys and Enter as shortcuts, save from an element that says so itself.
   if (/^(a|button|input|select|summary)$/.test(tag))
@@ -21,8 +21,15 @@ const named = (name) => {
   return h("b", {}, title, ...(year ? [h("small", { class: "year" }, year)] : []));
 };
 
+const span = (name, ...children) => h("span", { class: name }, ...children);
+
+/** Write these entries of an item into the spans of its row that are named so. */
+const fill = (row, item, ...names) => {
+  for (const name of names) row.querySelector(`.${name}`).textContent = item[name];
+};
+
 /** Bring a list in line with items. What stays keeps its element; the focus never gets lost. */
-const keep = (parent, items, make, update = () => {}) => {
+const keep = (parent, items, make) => {
   const focused = parent.contains(document.activeElement) ? document.activeElement : null;
   const place = [...parent.children].findIndex((row) => row.contains(focused));
   const old = new Map([...parent.children].map((row) => [row.dataset.id, row]));
@@ -31,7 +38,7 @@ const keep = (parent, items, make, update = () => {}) => {
     const row = old.get(item.id) ?? make(item);
     row.dataset.id = item.id;
     if (parent.children[at] !== row) parent.insertBefore(row, parent.children[at] ?? null);
-    update(row, item);
+    row.show?.(item);
   });
   if (!focused || focused === document.activeElement) return;
   const next = parent.children[Math.min(place, items.length - 1)];
@@ -49,6 +56,7 @@ function render({ model, el }) {
     model.send({ do: what, n: sent, ...more });
     next.ariaBusy = true;
   };
+  const answered = () => model.get("view").heard >= sent;
   const button = (text, onclick, attributes = {}) =>
     h("button", { type: "button", onclick, ...attributes }, text);
   const fold = (text, ...parts) => h("details", {}, h("summary", {}, text), ...parts);
@@ -64,27 +72,26 @@ function render({ model, el }) {
     const input = h("input", { type: "range", min: 0, max: levels.length - 1, list: marks });
     input.ariaLabel = film.name;
     const output = h("output", { "aria-hidden": "true" });
-    const show = () => {
-      input.setAttribute("aria-valuetext", spoken[input.value]);
-      output.textContent = shown[input.value];
-      output.classList.toggle("none", input.value === "0");
+    const stand = (at) => {
+      input.value = at;
+      input.setAttribute("aria-valuetext", spoken[at]);
+      output.textContent = shown[at];
+      output.classList.toggle("none", levels[at] === null);
     };
-    const rate = () => act("rate", { film: film.id, stars: levels[input.value] });
-    const set = (index) => {
-      input.value = index;
-      show();
-      rate();
+    const rate = (at) => {
+      stand(at);
+      act("rate", { film: film.id, stars: levels[at] });
     };
     let before; // a finger that comes down here may be about to scroll: then it has not rated
     input.onpointerdown = () => (before = input.value);
-    input.onpointercancel = () => ((input.value = before), show());
-    input.oninput = show;
-    input.onchange = rate;
+    input.onpointercancel = () => stand(before);
+    input.oninput = () => stand(input.value);
+    input.onchange = () => rate(input.value);
     let [typed, when] = ["", 0];
     input.onkeydown = (event) => {
       if (event.ctrlKey || event.altKey || event.metaKey) return;
       if (event.key === "/") (event.preventDefault(), search.focus());
-      if (event.key === "Delete" || event.key === "Backspace") set(0);
+      if (event.key === "Delete" || event.key === "Backspace") rate(0);
       if (!/^[\d.,-]$/.test(event.key)) return;
       event.preventDefault();
       const key = event.key.replace(",", ".");
@@ -92,94 +99,73 @@ function render({ model, el }) {
       typed = event.timeStamp - when < 1000 && begins(typed + key) ? typed + key : key;
       when = event.timeStamp;
       const index = levels.indexOf(Number(typed));
-      if (index > 0) set(index);
-      else if (typed === "0") set(0); // where the scale has no 0, it is 'not seen'
+      if (index > 0) rate(index);
+      else if (typed === "0") rate(0); // where the scale has no 0, it is 'not seen'
     };
-    const name = h("span", { class: "name" }, named(film.name), h("small", {}, film.genres));
-    const row = h("li", { class: "film" }, name, input, output);
-    const stand = ({ at }) => {
-      input.value = at;
-      show();
-    };
-    stand(film);
-    row.show = (now) => model.get("view").heard < sent || stand(now);
-    return row;
+    const name = span("name", named(film.name), h("small", {}, film.genres));
+    stand(film.at);
+    const show = ({ at }) => answered() && stand(at);
+    return h("li", { class: "film", show }, name, input, output);
   };
 
   const tick = (film) => {
-    const send = () => act("tick", { film: film.id, seen: box.checked });
-    const box = h("input", { type: "checkbox", onchange: send });
-    const row = h("li", {}, h("label", { class: "chip" }, box, film.name));
-    row.show = ({ seen }) => (box.checked = seen);
-    return row;
+    const onchange = () => act("tick", { film: film.id, seen: box.checked });
+    const box = h("input", { type: "checkbox", onchange });
+    const show = ({ seen }) => (box.checked = seen);
+    return h("li", { show }, h("label", { class: "chip" }, box, film.name));
   };
 
   const result = (film) => {
-    const name = { "aria-label": `${_("Add")}: ${film.name}` };
+    const add = _("Add"); // Babel finds no text within a template
+    const name = { "aria-label": `${add}: ${film.name}` };
     return h("li", {}, button(film.name, () => put("add", film), name));
   };
 
   // -- A film to watch ----------------------------------------------------------------------------
   const card = (film) => {
-    const parts = Object.fromEntries(
-      ["moved", "stars", "genres", "see", "like"].map((name) => [name, h("span", { class: name })]),
-    );
     const bars = h("span", { class: "bars", role: "img" });
+    const show = (now) => {
+      fill(row, now, "moved", "stars", "genres", "see", "like");
+      const told = now.bars.map((share, at) => `${spoken[at + 1]} ${Math.round(100 * share)} %`);
+      bars.ariaLabel = bars.title = told.join(", ");
+      bars.hidden = !now.bars.length;
+      bars.replaceChildren(...now.bars.map(() => h("i")));
+      const height = (share) => `${(100 * share) / Math.max(...now.bars)}%`;
+      now.bars.forEach((share, at) => (bars.children[at].style.height = height(share)));
+    };
     const on = (name, text, onclick) =>
       button(text, onclick, { class: name, "aria-label": `${text}: ${film.name}` });
     const saw = on("saw", _("Seen it"), () => put("saw", film));
     const reject = on("reject", _("Not interested"), () => act("reject", { film: film.id }));
     const row = h(
       "li",
-      { class: "card" },
-      h("div", { class: "head" }, named(film.name), parts.moved),
-      h("div", { class: "expected" }, parts.stars, bars),
-      parts.genres,
-      parts.see,
-      parts.like,
+      { class: "card", show },
+      h("div", { class: "head" }, named(film.name), span("moved")),
+      h("div", { class: "expected" }, span("stars"), bars),
+      ...["genres", "see", "like"].map((name) => span(name)),
       h("div", { class: "acts" }, saw, reject),
     );
     // A colour for its first genre, in place of a poster.
     const [genre] = film.genres.split(",");
     const sum = [...genre].reduce((sum, letter) => sum * 3 + letter.charCodeAt(0), 0);
     row.style.setProperty("--hue", sum % 360);
-    row.show = (now) => {
-      for (const [name, part] of Object.entries(parts)) {
-        part.textContent = now[name];
-        part.hidden = !now[name];
-      }
-      const told = now.bars.map((share, at) => `${spoken[at + 1]} ${Math.round(100 * share)} %`);
-      bars.ariaLabel = bars.title = told.join(", ");
-      bars.hidden = !now.bars.length;
-      bars.replaceChildren(
-        ...now.bars.map((share) => {
-          const bar = h("i");
-          bar.style.height = `${(100 * share) / Math.max(...now.bars)}%`;
-          return bar;
-        }),
-      );
-    };
     return row;
   };
 
   const peek = (film) => {
-    const [moved, stars] = ["moved", "stars"].map((name) => h("span", { class: name }));
-    const row = h("li", {}, named(film.name), moved, stars);
-    row.show = (now) => {
-      moved.textContent = now.moved;
-      stars.textContent = now.stars;
-    };
+    const show = (now) => fill(row, now, "moved", "stars");
+    const row = h("li", { show }, named(film.name), span("moved"), span("stars"));
     return row;
   };
 
-  const choice = (send) => (of) => {
-    const options = of.options.map(([value, text]) => h("option", { value }, text));
-    const all = () => [...select.closest("div").querySelectorAll("select")];
-    const onchange = () => act(send, Object.fromEntries(all().map((s) => [s.name, s.value])));
-    const select = h("select", { name: of.id, onchange }, ...options);
-    const row = h("label", {}, h("span", {}, of.name), select);
-    row.show = ({ value }) => (select.value = value);
-    return row;
+  // What an option stands for may be a number, a list or nothing: its value is that as JSON.
+  const choice = (what) => (of) => {
+    const text = JSON.stringify;
+    const options = of.options.map(([value, name]) => h("option", { value: text(value) }, name));
+    const onchange = () => act(what, { [of.id]: JSON.parse(select.value) });
+    const select = h("select", { onchange }, ...options);
+    const show = ({ value }) => (select.value = text(value));
+    return h("label", { show }, h("span", {}, of.name), select);
   };
 
   // -- The whole ----------------------------------------------------------------------------------
@@ -190,19 +176,21 @@ function render({ model, el }) {
     if (key === "Enter") ((entered = true), show());
   };
   const file = h("input", { type: "file", accept: ".json,.csv,.zip", hidden: "" });
+  const load = (name, content) => {
+    const reader = new FileReader();
+    const send = () => act("load", { name, data: reader.result?.split(",")[1] ?? "" });
+    reader.onload = reader.onerror = send;
+    reader.readAsDataURL(content);
+  };
   file.onchange = () => {
     const [chosen] = file.files;
-    if (!chosen) return;
-    const reader = new FileReader();
-    const send = () => act("load", { name: chosen.name, data: reader.result?.split(",")[1] ?? "" });
-    reader.onload = reader.onerror = send;
-    if (chosen.size <= words.most) reader.readAsDataURL(chosen);
-    else act("load", { name: chosen.name, data: null }); // too large to send: refused by its name
+    const refused = _("{file} is too large: more than 5 MB.");
+    if (chosen?.size > words.most) alert.textContent = refused.replace("{file}", chosen.name);
+    else if (chosen) load(chosen.name, chosen);
     file.value = "";
   };
   const save = h("a", { class: "button", download: words.file }, _("Save profile"));
-  const status = h("p", { role: "status" });
-  const alert = h("p", { role: "alert" });
+  const [status, alert] = ["status", "alert"].map((role) => h("p", { role }));
   const undo = button(_("Undo"), () => act("undo"));
   const [table, list, first] = ["ol", "ol", "ol"].map((tag) => h(tag, { role: "list" }));
   const [ticks, found] = ["ul", "ul"].map((tag) => h(tag, { role: "list", class: "chips" }));
@@ -210,76 +198,54 @@ function render({ model, el }) {
   const [caution, report] = [h("p", { class: "caution" }), h("pre")];
   const reported = fold(_("What became of each film of the file"), report);
   const who = fold(_("About you"), about);
-  const keys = h("p", { class: "keys" });
-  keys.append(_("Keys: a number for as many stars, Delete for not seen, / to find a film."));
-  const next = h("section", { class: "next" });
-  next.append(
-    h("div", { class: "said" }, h("h2", {}, _("Watch next")), undo, status),
-    alert,
-    wishes,
-    caution,
-    list,
-  );
+  const keys = _("Keys: a number for as many stars, Delete for not seen, / to find a film.");
+  const said = h("div", { class: "said" }, h("h2", {}, _("Watch next")), undo, status);
+  const next = h("section", { class: "next" }, said, alert, wishes, caution, list);
   // Where there is one column: the first three films, in sight while the sliders are.
-  const top = h("div", { class: "peek", "aria-hidden": "true" }, first);
-  top.onclick = () => next.scrollIntoView();
-  const body = h(
-    "div",
-    { class: "columns" },
-    h(
-      "section",
-      { class: "rate" },
-      h("h2", {}, _("Rate films that you have seen")),
-      keys,
-      h("label", { class: "find" }, h("span", {}, _("Find a film")), search),
-      found,
-      table,
-      h("datalist", { id: marks }, ...words.marks.map((value) => h("option", { value }))),
-      button(_("Other films"), () => act("more")),
-      h("h3", {}, _("Seen, but no stars?")),
-      ticks,
-      button(_("Other titles"), () => act("others")),
-      who,
-      top,
-    ),
-    next,
+  const onclick = () => next.scrollIntoView();
+  const top = h("div", { class: "peek", "aria-hidden": "true", onclick }, first);
+  const asking = h(
+    "section",
+    { class: "rate" },
+    h("h2", {}, _("Rate films that you have seen")),
+    h("p", { class: "keys" }, keys),
+    h("label", { class: "find" }, h("span", {}, _("Find a film")), search),
+    found,
+    table,
+    h("datalist", { id: marks }, ...words.marks.map((value) => h("option", { value }))),
+    button(_("Other films"), () => act("more")),
+    h("h3", {}, _("Seen, but no stars?")),
+    ticks,
+    button(_("Other titles"), () => act("others")),
+    who,
+    top,
   );
+  const body = h("div", { class: "columns" }, asking, next);
   const gone = h("p", { role: "alert", class: "note", hidden: "" });
   gone.append(_("Nothing answers any more. What you told is kept in this tab."), " ");
   gone.append(model.retry ? button(_("Try again"), model.retry) : _("Run the cell again."));
-  const offer = h("p", { class: "note", hidden: "" });
-  offer.append(_("This tab still has the answers from before."), " ");
-  const load = button(_("Load profile"), () => file.click());
+  const upload = button(_("Load profile"), () => file.click());
+  const restart = button(_("Start again"), () => act("restart"));
+  const heading = h("h1", {}, _("What to watch next"));
+  const title = h("div", { class: "title" }, heading, h("p", {}, words.about));
+  const foot = h("div", { class: "foot" }, save, upload, file, restart);
   el.classList.add("saelib-panel");
-  el.replaceChildren(
-    gone,
-    offer,
-    h("div", { class: "title" }, h("h1", {}, _("What to watch next")), h("p", {}, words.about)),
-    body,
-    reported,
-    h("div", { class: "foot" }, save, load, file, button(_("Start again"), () => act("restart"))),
-  );
+  el.replaceChildren(gone, title, body, reported, foot);
 
   const kept = () => sessionStorage.getItem(words.store);
-  const bring = (profile) => {
-    const bytes = new TextEncoder().encode(profile);
-    const text = Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
-    act("load", { name: words.file, data: btoa(text) });
-  };
+  const bring = (profile) => load(words.file, new Blob([profile]));
   const show = () => {
     const view = model.get("view");
-    const update = (row, item) => row.show(item);
-    const answered = view.heard >= sent;
-    next.ariaBusy = !answered;
-    keep(table, view.table, slider, update);
-    keep(ticks, view.ticks, tick, update);
+    next.ariaBusy = !answered();
+    keep(table, view.table, slider);
+    keep(ticks, view.ticks, tick);
     keep(found, view.found, result);
-    if (answered && entered && view.found.length) put("add", view.found[0]);
-    if (answered) entered = false;
-    keep(list, view.list, card, update);
-    keep(first, view.list.slice(0, 3), peek, update);
-    keep(about, view.about, choice("tell"), update);
-    keep(wishes, view.wishes, choice("wish"), update);
+    if (answered() && entered && view.found.length) put("add", view.found[0]);
+    if (answered()) entered = false;
+    keep(list, view.list, card);
+    keep(first, view.list.slice(0, 3), peek);
+    keep(about, view.about, choice("tell"));
+    keep(wishes, view.wishes, choice("wish"));
     for (const [name, part] of Object.entries({ status, alert, caution, report }))
       if (part.textContent !== view[name]) part.textContent = view[name];
     reported.hidden = !view.report;
@@ -288,7 +254,7 @@ function render({ model, el }) {
     top.hidden = !view.list.length;
     undo.disabled = !view.undo;
     save.href = `data:application/json,${encodeURIComponent(view.profile)}`;
-    if (view.heard >= sent && goTo) {
+    if (answered() && goTo) {
       table.querySelector(`[data-id="${CSS.escape(goTo)}"] input`)?.focus();
       if (!view.alert) search.value = "";
       goTo = undefined;
@@ -307,12 +273,12 @@ function render({ model, el }) {
   model.widget_manager?.kernel?.statusChanged.connect((_kernel, now) => ended.test(now) && leave());
   const before = kept();
   if (before && !model.get("view").told) {
-    offer.append(
-      button(_("Bring them back"), () => (bring(before), offer.remove())),
-      " ",
-      button(_("Forget them"), () => (sessionStorage.removeItem(words.store), offer.remove())),
-    );
-    offer.hidden = false;
+    const answer = (text, onclick) => button(text, () => (onclick(), offer.remove()));
+    const back = answer(_("Bring them back"), () => bring(before));
+    const forget = answer(_("Forget them"), () => sessionStorage.removeItem(words.store));
+    const still = _("This tab still has the answers from before.");
+    const offer = h("p", { class: "note" }, still, " ", back, " ", forget);
+    gone.after(offer);
   }
   show();
 }

@@ -9,7 +9,7 @@ from contextlib import suppress
 from saelib.errors import SaelibError
 from saelib.language import _
 from saelib.recommend import words
-from saelib.recommend.profile import Profile
+from saelib.recommend.profile import ABOUT, Profile
 from saelib.recommend.recommender import Recommender
 from saelib.recommend.session import Session
 
@@ -28,51 +28,50 @@ def interview(
 ) -> Profile:
     """Ask who somebody is, what they have seen and how they liked it; return what they told.
 
-    ask: shows a prompt and returns the line typed; a wrong answer is asked for again. 'b' goes back
-    to the last question; 'q', the end of input and Ctrl-C finish. keep: gets the profile after each
-    answer, so that nothing is lost whatever happens.
+    ask: shows a prompt and returns the line typed; 'b' goes back to the last question, 'q', the end
+    of input and Ctrl-C finish. keep: gets the profile after each answer, so that nothing is lost.
     """
-    session = Session(recommender)
-    questions = [*_who(session), _which(session)]
+    session, label = Session(recommender), recommender.catalogue.label
+    questions = [*(_who(session) if recommender.knows_people else []), _which(session, label)]
     n_questions = len(questions) + n_films
-    told: list[Profile] = []  # what was told before each of the answers
+    before: list[Profile] = []  # what was told before each of the answers
+
+    def how(film: str) -> Question:
+        asked = f"{label(film)}, {recommender.scale}: "
+        return asked, lambda line: session.rate(film, _number(line))
+
     say(_("Enter skips a question, b goes back to the last one, q finishes."))
     with suppress(EOFError, KeyboardInterrupt):
-        while len(told) < n_questions:
-            if len(told) == len(questions):  # what is asked next depends on the answers so far
-                films = session.questions(min(AT_ONCE, n_questions - len(told)))["movie_id"]
-                questions += [_how(session, str(film)) for film in films]
+        while len(before) < n_questions:
+            if len(before) == len(questions):  # what is asked next depends on the answers so far
+                films = session.questions(min(AT_ONCE, n_questions - len(before)))["movie_id"]
+                questions += [how(str(film)) for film in films]
                 if films.empty:
                     break
-            question, take = questions[len(told)]
-            line, before = ask(question).strip(), session.profile
+            question, take = questions[len(before)]
+            line, profile = ask(question).strip(), session.profile
             if line.lower() == "q":
                 break
             if line.lower() != "b":
                 try:
                     if line:
                         take(line)
-                    told.append(before)
+                    before.append(profile)
                 except SaelibError as error:
                     say(textwrap.fill(str(error), 79))
-            elif told:
-                before = told.pop()
-                while session.profile != before:
-                    session.undo()
+            elif before:
+                session.profile = before.pop()
             keep(session.profile)
     return session.profile
 
 
 def _who(session: Session) -> list[Question]:
-    """Return the questions for gender, age and occupation, where they make a difference."""
-    if not session.recommender.knows_people:
-        return []
     groups = session.recommender.groups
     genders = {words.gender(code).casefold(): code for code in groups["gender"]}
     jobs = {words.occupation(name).casefold(): name for name in groups["occupation"]}
 
     def tell(**told: object) -> None:
-        session.tell(**({name: getattr(session.profile, name) for name in groups} | told))
+        session.tell(**{key: getattr(session.profile, key) for key in ABOUT} | told)
 
     gender = _("Gender ({genders}): ").format(genders=", ".join(genders))
     job = "\n".join([textwrap.fill(", ".join(jobs), 79), _("Occupation: ")])
@@ -83,13 +82,11 @@ def _who(session: Session) -> list[Question]:
     ]
 
 
-def _which(session: Session) -> Question:
-    """Return the question which of some titles were seen."""
+def _which(session: Session, label: Callable[[str], str]) -> Question:
     session.offer(TITLES)
     films = {str(number): film for number, film in enumerate(session.ticks, start=1)}
-    label = session.recommender.catalogue.label
 
-    def take(line: str) -> None:
+    def tick(line: str) -> None:
         numbers = line.replace(",", " ").split()
         if not films.keys() >= {*numbers}:
             said = _("Expected numbers from 1 to {n} with spaces between; got {line!r}.")
@@ -97,15 +94,9 @@ def _which(session: Session) -> Question:
         for number in numbers:
             session.tick(films[number])
 
+    titles = [f"{number:>2}  {label(film)}" for number, film in films.items()]
     asked = _("Which of these films have you seen? Their numbers, such as 1 4 7: ")
-    lines = [f"{number:>2}  {label(film)}" for number, film in films.items()]
-    return "\n".join(["", *lines, asked]), take
-
-
-def _how(session: Session, film: str) -> Question:
-    """Return the question for the stars of a film."""
-    name, scale = session.recommender.catalogue.label(film), session.recommender.scale
-    return f"{name}, {scale}: ", lambda line: session.rate(film, _number(line))
+    return "\n".join(["", *titles, asked]), tick
 
 
 def _number(line: str) -> float:

@@ -13,8 +13,6 @@ from saelib.language import ENGLISH
 from saelib.panel.desk import Desk
 from saelib.recommend.recommender import Recommender
 
-HERE = Path(__file__).parent
-
 
 class RatingPanel(anywidget.AnyWidget):
     """Rate films, say who you are if you like, and see ten films to watch next, and why.
@@ -23,7 +21,7 @@ class RatingPanel(anywidget.AnyWidget):
     is shown, `session` what was told. Another run of a cell closes the panels of the run before.
     """
 
-    _esm, _css = HERE / "panel.js", HERE / "panel.css"
+    _esm, _css = (Path(__file__).with_name(f"panel.{kind}") for kind in ("js", "css"))
     view, words = traitlets.Dict().tag(sync=True), traitlets.Dict().tag(sync=True)
     _of_cell: ClassVar[dict[str, tuple[str, list[RatingPanel]]]] = {}  # cell -> (run, panels)
 
@@ -34,6 +32,9 @@ class RatingPanel(anywidget.AnyWidget):
         words["store"] += self._replace_earlier()  # what a tab keeps is of this panel alone
         super().__init__(view=self.desk.hear({"do": "look"}), words=words)
         self.on_msg(lambda _widget, message, buffers: self.hear(message))
+
+    def __repr__(self) -> str:
+        return f"RatingPanel({self.desk.catalogue.dataset!r})"
 
     def hear(self, message: object) -> None:
         """Do what a message says, such as {"do": "rate", "film": "50", "stars": 4}; see `Desk`."""
