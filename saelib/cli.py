@@ -53,10 +53,11 @@ OPTIONS: dict[str, dict] = {
     "--save": PATH | {"default": Path("my-profile.json"), "help": "the profile"},
     "--json": YES | {"help": "one JSON object a line"},
     "--ip": {"default": "localhost", "help": "0.0.0.0 lets in whoever has the link"},
-    "--port": COUNT | {"default": 8866, "help": "the next one if it is in use"},
+    "--port": COUNT | {"default": 8866, "help": "where the page is served"},
     "--visitors": COUNT | {"default": 40, "help": "how many at once"},
     "--host": {"default": "", "help": "the name or address at which a proxy shows the page"},
     "--lang": {"choices": LANGUAGES, "help": "the language (default: en; panel: each browser's)"},
+    "--class": YES | {"dest": "room", "help": "a second page shows what the whole room has rated"},
     "--no-browser": YES | {"help": "print the link and open nothing"},
 }
 OWN = "--dataset --ratings --scale --items --people --not-rated --keep-last"
@@ -68,7 +69,7 @@ TAKES = {  # which options each command has
     "recommend": f"--profile -n --json {FIND}",
     "rate": f"--dataset --films -n --save {FIND}",
     "import": f"files --dataset --output --scale {FIND}",
-    "panel": f"--dataset+ {FIND} --ip --port --visitors --host --no-browser",
+    "panel": f"--dataset+ {FIND} --ip --port --visitors --host --class --no-browser",
 }
 COMMANDS = {  # what each does
     "fetch": "Download a data set into data/ and verify it.",

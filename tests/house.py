@@ -31,7 +31,7 @@ FLOORS = [
         "recommend: words search catalogue profile recommender matching elsewhere questions "
         "reasons changes session",
     ),
-    ("what people touch", "panel: texts desk widget sliders terminal page"),
+    ("what people touch", "panel: desk widget sliders terminal room page"),
     ("python -m saelib", "commands cli __main__"),
 ]
 ORDER = [

@@ -28,6 +28,7 @@ from tornado.websocket import WebSocketHandler
 from saelib.errors import SaelibError
 from saelib.language import ENGLISH, FOLDER, _, speaking
 from saelib.panel.desk import Desk
+from saelib.panel.room import Room
 from saelib.recommend.profile import MAX_BYTES
 from saelib.recommend.recommender import Recommender
 
@@ -45,6 +46,8 @@ BURST, PAUSE = 40, 0.04
 class Page(RequestHandler):
     """Lets in who has the token, under a name of this machine, and not from within another site."""
 
+    token, script = "token", "page.js"
+
     def initialize(self) -> None:
         """Speak the language of the server; where it has none, that of the visitor's browser."""
         self.language = self.settings["language"] or self.get_browser_locale(ENGLISH).code
@@ -61,10 +64,10 @@ class Page(RequestHandler):
         # A foreign name that leads here (DNS rebinding) would make a foreign page one of ours.
         host = self.request.host_name.lower()
         named = host in {*NAMES, self.settings["host"]} or is_valid_ip(host.strip("[]"))
-        token = self.get_query_argument("token", "").encode()
-        if not (ours and named and hmac.compare_digest(token, self.settings["token"].encode())):
+        told, token = self.get_query_argument("token", ""), self.settings[self.token]
+        if not (ours and named and hmac.compare_digest(told.encode(), token.encode())):
             raise HTTPError(403)
-        if len(self.settings["visitors"]) >= self.settings["places"]:
+        if self.token == "token" and len(self.settings["visitors"]) >= self.settings["places"]:
             raise HTTPError(503)
 
     def get(self) -> None:
@@ -87,6 +90,7 @@ class Visit(WebSocketHandler, Page):  # type: ignore[misc]
     """An open page. Its place is given back by `on_close`, which follows whatever happens."""
 
     desk: Desk | None = None
+    left_out = False  # of the table of the room
     due = 0.0  # when the next message may be heard
 
     def check_origin(self, origin: str) -> bool:
@@ -100,30 +104,66 @@ class Visit(WebSocketHandler, Page):  # type: ignore[misc]
         now = time.monotonic()
         self.due = max(self.due, now - BURST * PAUSE) + PAUSE
         await asyncio.sleep(self.due - now)
+        heard, room = json.loads(message), self.settings["room"]
         if not self.desk:
             self.desk = await asyncio.to_thread(Desk, self.settings["recommender"], self.language)
-            await self.write_message({"words": self.desk.words()})
-        view = await asyncio.to_thread(self.desk.hear, json.loads(message))
+            await self.write_message({"words": self.desk.words() | {"room": room is not None}})
+        match heard:
+            case {"do": "leave out", "row": bool(row)} if room:
+                self.left_out, heard = row, heard | {"do": "look"}
+        view = await asyncio.to_thread(self.desk.hear, heard)
+        if room and self in self.settings["visitors"]:
+            room.hear(self, None if self.left_out else self.desk.session.profile)
         if self.ws_connection:
             await self.write_message({"view": view})
 
     def on_close(self) -> None:
         self.settings["visitors"].discard(self)
+        if room := self.settings["room"]:
+            room.hear(self, None)
+
+
+class Projector(Page):
+    """The table of the room, for who has the link that is the projector's."""
+
+    token, script = "room_token", "room.js"
+
+    async def get(self, what: str) -> None:  # type: ignore[override]
+        """Show the page, what stands on it now, or the room's ratings as a file."""
+        room = self.settings["room"]
+        with speaking(self.language):
+            if what == "room":
+                self.write_error(200)
+            elif what == "room.json":
+                texts = {"title": _("The table of the room"), "download": _("Download")}
+                self.write(await asyncio.to_thread(room.view) | texts)
+            else:
+                self.set_header("Content-Type", "text/csv; charset=utf-8")
+                self.write(room.csv())
 
 
 def application(
-    recommender: Recommender, token: str, *, host: str = "", visitors: int = 40, language: str = ""
+    recommender: Recommender,
+    token: str,
+    *,
+    host: str = "",
+    visitors: int = 40,
+    language: str = "",
+    room_token: str = "",
 ) -> Application:
-    """Return the server's application: the page, a visit's socket, and three files."""
+    """Return the server's application: the page, a visit's socket, files; with a room its table."""
     locale.set_default_locale(ENGLISH)
     locale.load_gettext_translations(str(FOLDER), "saelib")
     here = {"path": str(Path(__file__).parent)}
-    files = (r"/(panel\.js|panel\.css|page\.js)", StaticFileHandler, here)
+    files = (r"/(panel\.js|panel\.css|page\.js|room\.js)", StaticFileHandler, here)
+    table = (r"/(room|room\.json|room\.csv)", Projector)
     settings: dict = {"recommender": recommender, "token": token, "host": host.lower()}
     settings |= {"places": visitors, "visitors": set(), "language": language}
     # Without an answer to a ping, which a page that has vanished does not give, a socket is closed.
     settings |= {"websocket_max_message_size": 2 * MAX_BYTES, "websocket_ping_interval": 30}
-    return Application([(r"/", Page), (r"/visit", Visit), files], **settings)
+    settings |= {"room": Room(recommender) if room_token else None, "room_token": room_token}
+    handlers = [(r"/", Page), (r"/visit", Visit), files]
+    return Application(handlers + [table] * bool(room_token), **settings)
 
 
 def own_address() -> str:
@@ -142,23 +182,27 @@ def serve(
     host: str = "",
     visitors: int = 40,
     language: str = "",
+    room: bool = False,
     open_browser: bool = True,
 ) -> None:
     """Serve the panel until Ctrl-C: to this machine, or to every network with ip="0.0.0.0".
 
     host: the name, or the whole address, at which a proxy shows the page. language: by default that
-    of each visitor's browser. Raises SaelibError where nothing can be served there.
+    of each visitor's browser. room: whether there is a second page, with what all have rated.
+    Raises SaelibError where nothing can be served there.
     """
     logging.getLogger("tornado").setLevel(logging.CRITICAL)  # who is refused is no trouble
     token, address = secrets.token_urlsafe(), urlsplit(host if "//" in host else f"//{host}")
     name, everywhere = address.hostname or "", ip == "0.0.0.0"
     start = f"http://{name or (own_address() if everywhere else ip)}:{port}"
-    link = f"{host.rstrip('/') if address.scheme else start}/?token={token}"
+    start = host.rstrip("/") if address.scheme else start
+    link, room_token = f"{start}/?token={token}", secrets.token_urlsafe() if room else ""
 
     async def run() -> None:
         # With more threads, numpy takes more memory and is no sooner done.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(2))
-        app = application(recommender, token, host=name, visitors=visitors, language=language)
+        told = {"host": name, "visitors": visitors, "language": language}
+        app = application(recommender, token, **told, room_token=room_token)
         if not 1 <= port < 2**16:
             raise OSError(_("a port goes from 1 to 65535"))
         app.listen(port, ip, max_body_size=10_000)
@@ -166,7 +210,12 @@ def serve(
         if everywhere:
             print(_("Whoever is in this network gets in with the link, by telephone with this:"))
             segno.make(link, error="l").terminal(compact=True)
-        print(_("No visitor sees what another one told. Ctrl-C ends it."), flush=True)
+        if room:
+            table = f"{start}/room?token={room_token}"
+            print(_("The table of the room, for the projector: {link}").format(link=table))
+            print(_("It shows all ratings without names. Ctrl-C ends it."), flush=True)
+        else:
+            print(_("No visitor sees what another one told. Ctrl-C ends it."), flush=True)
         if open_browser:
             webbrowser.open(link)
         await asyncio.Event().wait()

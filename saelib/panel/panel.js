@@ -3,7 +3,7 @@
 // or a file ever becomes markup.
 
 /** h("button", { class: "x", onclick }, "text", child, …) makes an element. */
-const h = (tag, attributes = {}, ...children) => {
+export const h = (tag, attributes = {}, ...children) => {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes))
     if (typeof value === "function") element[name] = value;
@@ -221,6 +221,11 @@ function render({ model, el }) {
     top,
   );
   const body = h("div", { class: "columns" }, asking, next);
+  const leaveOut = () => act("leave out", { row: out.checked });
+  const out = h("input", { type: "checkbox", onchange: leaveOut });
+  const row = h("label", { class: "chip" }, out, _("Leave my row out"));
+  const told = _("The stars that you give stand in the table of the room, without your name.");
+  if (words.room) asking.prepend(h("p", { class: "room" }, told, " ", row));
   const gone = h("p", { role: "alert", class: "note", hidden: "" });
   gone.append(_("Nothing answers any more. What you told is kept in this tab."), " ");
   gone.append(model.retry ? button(_("Try again"), model.retry) : _("Run the cell again."));
@@ -262,6 +267,7 @@ function render({ model, el }) {
     if (body.inert) {
       // Somebody answers again, who knows nothing: what was told is told once more.
       body.inert = !(gone.hidden = true);
+      if (out.checked) leaveOut();
       if (kept()) bring(kept());
     } else if (sent && view.told) sessionStorage.setItem(words.store, view.profile);
     else if (sent) sessionStorage.removeItem(words.store);
