@@ -49,7 +49,7 @@ class StackedAutoencoder(nn.Module):
     mean: Tensor
     column_bias: Tensor
     column_features: Tensor
-    directions: np.ndarray | None = None  # of the fingerprints, the first of the column features
+    directions: np.ndarray  # of the fingerprints, the first of the column features; see `start`
 
     def __init__(
         self,
@@ -77,6 +77,7 @@ class StackedAutoencoder(nn.Module):
             self.mask_inputs = weights(n_columns, width)
         if n_row_features:
             self.row_inputs = nn.Linear(n_row_features, width, bias=False)
+            self.row_weight = config.demographics if config.rows == "people" else config.facts
         self.encoder = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(config.hidden))
         self.decoder = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(config.hidden[::-1]))
         self.dropout = nn.Dropout(config.dropout)
@@ -90,32 +91,37 @@ class StackedAutoencoder(nn.Module):
         """A network with fresh weights from `seed`, and with the biases of its training ratings."""
         config = config.for_ratings(matrix.csr.nnz)
         ratings, row_features = lay_out(config, matrix)
-        by_films = config.rows == "films"
-        seen = csr_array(matrix.seen.T) if by_films else matrix.seen
-        known: np.ndarray | None = matrix.about if by_films else matrix.facts
-        weight = config.demographics if by_films else config.facts
-        directions, features = None, []
-        if config.raters:
-            directions = fingerprints(seen)
-            features.append(config.raters * (unit_masks(csr_array(seen.T)) @ directions))
+        known: np.ndarray | None = matrix.facts
+        seen, weight = matrix.seen, config.facts
+        if config.rows == "films":
+            seen, known, weight = csr_array(seen.T), matrix.about, config.demographics
+        directions = fingerprints(seen) if config.raters else np.zeros((seen.shape[0], 0), "f4")
+        features = [config.raters * (unit_masks(csr_array(seen.T)) @ directions)]
         if weight and known is not None:
             features.append(weight * known)
+        column_features = np.hstack(features)
         n_row_features = 0 if row_features is None else row_features.shape[1]
-        n_features = sum(part.shape[1] for part in features)
-        sizes = (ratings.shape[1], matrix.scale.n_levels, n_row_features, n_features)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            network = cls(config, *sizes)
+            sizes = ratings.shape[1], matrix.scale.n_levels, n_row_features
+            network = cls(config, *sizes, column_features.shape[1])
         baseline = BiasBaseline.fit(ratings, config.shrinkage)
         network.mean.fill_(baseline.mean)
         network.column_bias.copy_(torch.from_numpy(baseline.column_bias))
-        network.head.start_from(ratings.data)
-        if features:
-            network.column_features.copy_(torch.from_numpy(np.hstack(features)))
+        if config.head == "ordered":
+            network.head.start_from(ratings.data)
+        if column_features.size:
+            network.column_features.copy_(torch.from_numpy(column_features))
         network.directions = directions
         return network
 
-    # -- What is computed of a batch of rows ------------------------------------------------------
+    def read(
+        self, ratings: csr_array, features: np.ndarray | None, rows: Films
+    ) -> tuple[Cells, Tensor | None]:
+        """Some rows of ratings, and what is known of these rows, as `encode` takes them."""
+        device = self.mean.device
+        known = None if features is None else torch.from_numpy(features[rows]).to(device)
+        return Cells(ratings[rows], device), known
 
     def encode(
         self, cells: Cells, row_features: Tensor | None = None, shown: Tensor | None = None
@@ -138,9 +144,7 @@ class StackedAutoencoder(nn.Module):
         if self.config.inputs == "residuals+mask":
             first = first + Add.apply(size, self.mask_inputs, cells)
         if row_features is not None and hasattr(self, "row_inputs"):
-            config = self.config
-            weight = config.demographics if config.rows == "people" else config.facts
-            first = first + weight * self.row_inputs(row_features)
+            first = first + self.row_weight * self.row_inputs(row_features)
         return bias, self.code_of(self.activation(first))
 
     def code_of(self, hidden: Tensor) -> Tensor:
@@ -201,25 +205,15 @@ class StackedAutoencoder(nn.Module):
         """What a member of the family adds to the loss."""
         return 0.0
 
-    # -- What is asked of a trained network -------------------------------------------------------
-
     @torch.no_grad()
     def apply_to(
-        self,
-        what: Callable[[Cells, Tensor | None], Tensor],
-        ratings: csr_array,
-        row_features: np.ndarray | None = None,
+        self, what: Callable[..., Tensor], ratings: csr_array, features: np.ndarray | None = None
     ) -> np.ndarray:
         """`what(cells, row_features)` of all rows, a batch at a time, dropout off."""
         self.eval()
-        device, found = self.mean.device, []
-        for start in range(0, max(ratings.shape[0], 1), BATCH):  # also of nobody
-            part = slice(start, start + BATCH)
-            known = None
-            if row_features is not None:
-                known = torch.from_numpy(row_features[part]).to(device)
-            found.append(what(Cells(ratings[part], device), known).cpu().numpy())
-        return np.concatenate(found)
+        starts = range(0, max(ratings.shape[0], 1), BATCH)  # also of nobody
+        batches = (self.read(ratings, features, slice(start, start + BATCH)) for start in starts)
+        return torch.cat([what(*batch).cpu() for batch in batches]).numpy()
 
     def predict(self, people: People) -> np.ndarray:
         """(n, n_items) expected stars, of a network over people."""
@@ -230,8 +224,6 @@ class StackedAutoencoder(nn.Module):
 
         The head must be 'ordered'. films: their positions, by default all.
         """
-
-        def distributed(cells: Cells, about: Tensor | None) -> Tensor:
-            return self.head.distribution(self(cells, about)[:, films])
-
-        return self.apply_to(distributed, people.stars, people.about)
+        return self.apply_to(
+            lambda *row: self.head.distribution(self(*row)[:, films]), people.stars, people.about
+        )

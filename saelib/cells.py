@@ -1,8 +1,8 @@
 """Two products at the cost of the rated cells.
 
 A first layer multiplies a row of ratings by a matrix, and a last layer gives every column a score.
-Nearly all ratings of a row are missing, so both are computed for the rated cells alone. Each of the
-two is the other's derivative; they stand side by side below.
+Nearly all ratings of a row are missing, so both are computed for the rated cells alone. Each of
+the two is the other's derivative.
 """
 
 from __future__ import annotations
@@ -15,36 +15,32 @@ from scipy.sparse import csr_array
 from torch import Tensor
 from torch.nn.functional import embedding_bag
 
-# torch says once that its sparse tensors may still change; a reader of a notebook need not know.
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    torch.zeros(1, 1).to_sparse_csr()
+# torch says that its sparse tensors may still change; a reader of a notebook need not know.
+warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
 
 
 class Cells:
     """The n rated cells of a batch of rows, row by row, and where they stand column by column.
 
-    shape: (n_rows, n_columns). stars, rows, columns: (n,), of each cell. ends: (n_rows + 1,), where
-    a row's cells begin and end. turn: (n,), the cells in the order of their columns; turned_rows,
-    turned_starts: their rows in that order, and where each column begins in it.
+    ratings: (n_rows, n_columns), sparse or a dense tensor in which 0 is 'not rated'. stars, rows,
+    columns: (n,), of each cell. ends: (n_rows + 1,), where a row's cells begin and end. turn: (n,),
+    the cells in the order of their columns; turned_rows, turned_starts: their rows in that order,
+    and where each column begins in it.
     """
 
     def __init__(self, ratings: csr_array | Tensor, device: torch.device | str = "cpu"):
-        """Of ratings (n_rows, n_columns), sparse or a dense tensor in which 0 is 'not rated'."""
         if isinstance(ratings, Tensor):
             ratings = csr_array(ratings.cpu().numpy())
-        self.shape, n = ratings.shape, np.diff(ratings.indptr)
-        turned = csr_array((np.arange(ratings.nnz), ratings.indices, ratings.indptr), self.shape)
-        turned = turned.tocsc()
+        self.shape, n, columns = ratings.shape, np.diff(ratings.indptr), ratings.indices
+        turned = csr_array((np.arange(n.sum()), columns, ratings.indptr), self.shape).tocsc()
 
-        def on_device(numbers: np.ndarray) -> Tensor:
-            return torch.from_numpy(numbers.astype(np.int64)).to(device)
+        def on_device(numbers: np.ndarray, kind: type = np.int64) -> Tensor:
+            return torch.from_numpy(numbers.astype(kind)).to(device)
 
-        self.stars = torch.from_numpy(ratings.data).to(device)
-        self.ends, self.columns = on_device(ratings.indptr), on_device(ratings.indices)
-        self.rows = on_device(np.repeat(np.arange(len(n)), n))
-        self.turn, self.turned_rows = on_device(turned.data), on_device(turned.indices)
-        self.turned_starts = on_device(turned.indptr[:-1])
+        self.stars = on_device(ratings.data, np.float32)
+        self.rows, self.columns = on_device(np.repeat(np.arange(len(n)), n)), on_device(columns)
+        self.ends, self.turn = on_device(ratings.indptr), on_device(turned.data)
+        self.turned_rows, self.turned_starts = map(on_device, (turned.indices, turned.indptr[:-1]))
 
     def by_row(self, values: Tensor, vectors: Tensor) -> Tensor:
         """(n_rows, width): of each row, the sum of value * vector of the column."""
@@ -83,7 +79,7 @@ class Score(torch.autograd.Function):
     @staticmethod
     def forward(ctx, codes: Tensor, vectors: Tensor, cells: Cells) -> Tensor:
         ctx.save_for_backward(codes, vectors)
-        ctx.cells, zeros = cells, torch.zeros_like(cells.stars)
+        ctx.cells, zeros = cells, codes.new_zeros(len(cells.stars))
         at = torch.sparse_csr_tensor(
             cells.ends, cells.columns, zeros, cells.shape, check_invariants=False
         )

@@ -12,9 +12,8 @@ from saelib.cells import Cells
 def sparsity(code: Tensor, rarely: float = 0.05) -> Tensor:
     """How far units are from speaking rarely (Ng 2011, 'Sparse autoencoder', CS294A notes).
 
-    code: (batch, n_code), activations in 0 … 1. The mean activation of a unit over the batch is
-    taken for the probability that it speaks. Returns the sum over the units of the Kullback-Leibler
-    divergence of that probability from `rarely`, in nats.
+    code: (batch, n_code), activations in 0 … 1; their mean over the batch is taken for how likely a
+    unit speaks. Returns the Kullback-Leibler divergence from `rarely`, summed over units, in nats.
     """
     q = code.mean(dim=0).clamp(1e-6, 1 - 1e-6)
     return (rarely * (rarely / q).log() + (1 - rarely) * ((1 - rarely) / (1 - q)).log()).sum()
@@ -40,7 +39,6 @@ class Sparse(StackedAutoencoder):
     weight = 1e-4
 
     def penalty(self, code: Tensor, cells: Cells) -> Tensor:
-        """See `sparsity`."""
         return self.weight * sparsity(code)
 
 
@@ -50,21 +48,19 @@ class KSparse(StackedAutoencoder):
     k = 50
 
     def code_of(self, hidden: Tensor) -> Tensor:
-        """See `keep_largest`."""
         return keep_largest(super().code_of(hidden), self.k)
 
 
 class Contractive(StackedAutoencoder):
     """A code that hardly moves when its inputs do (Rifai et al. 2011).
 
-    The penalty is the squared norm of the Jacobian of one tanh layer: of each unit, slope² times
-    the sum of its squared weights.
+    The penalty is the mean over the rows of the squared norm of the Jacobian of one tanh layer: of
+    each unit, slope² times the sum of its squared weights.
     """
 
     weight = 1e-4
 
     def penalty(self, code: Tensor, cells: Cells) -> Tensor:
-        """The mean over the rows (n_rows, hidden[0])."""
         squares = self.rating_inputs.square().sum(dim=0) + self.mask_inputs.square().sum(dim=0)
         return self.weight * ((1 - code.square()).square() @ squares).mean()
 
@@ -80,11 +76,10 @@ class Variational(StackedAutoencoder):
 
     def __init__(self, *sizes):
         super().__init__(*sizes)
-        *_, before, width = self.config.hidden
+        before, width = self.config.hidden[-2:]
         self.log_variance = nn.Linear(before, width)
 
     def code_of(self, hidden: Tensor) -> Tensor:
-        """A draw from N(mean, variance) in training, else the mean."""
         *layers, last = self.encoder
         for layer in layers:
             hidden = self.activation(layer(hidden))
@@ -94,7 +89,6 @@ class Variational(StackedAutoencoder):
         return mean + (log_variance / 2).exp() * noise
 
     def penalty(self, code: Tensor, cells: Cells) -> Tensor:
-        """The divergence of the codes just drawn, for each rating."""
         return self.weight * self.divergence / len(cells.stars)
 
 

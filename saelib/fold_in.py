@@ -7,6 +7,7 @@ most probable one, if vectors are draws from a Gaussian like that of the people 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -83,6 +84,7 @@ class FoldIn:
         covariance = vectors.T @ vectors / max(len(vectors) - 1, 1)
         variances, directions = np.linalg.eigh(covariance.astype(np.float64))  # ascending
         basis = directions[:, -RANK:] * spread * np.sqrt(variances[-RANK:].clip(min=0))
+        basis = basis.astype(np.float32)
         ratings, facts = lay_out(config, matrix)
         last = network.apply_to(
             lambda *row: network.last_layer(network.encode(*row)[1]), ratings, facts
@@ -90,28 +92,21 @@ class FoldIn:
         slope, people = weights["head.slope"], weights["column_bias"].astype(np.float64)
         film = BiasBaseline(float(weights["mean"]), people, config.shrinkage).row_bias(ratings)
         bias = np.full((len(last), 1), BIAS_SPREAD * slope * people.std())
-        basis = basis.astype(np.float32)
-        nothing = np.zeros((len(last), 0), np.float32)
-        told = config.demographics > 0 and matrix.about is not None
-        by_feature, mean_features = nothing, np.zeros(0)
-        if "column_map" in weights:
-            by_feature = last @ weights["column_map"].T
-            mean_features = weights["column_features"].mean(axis=0)
+        features = weights.get("column_features", np.zeros((1, 0), np.float32))
+        column_map = weights.get("column_map", np.zeros((0, last.shape[1]), np.float32))
         return cls(
             codes=half(np.hstack([last @ basis[:-1] + basis[-1], bias])),
             average=(last @ usual[:-1] + usual[-1] + slope * (film + people.mean())).astype("f4"),
-            by_feature=half(by_feature),
+            by_feature=half(last @ column_map.T),
             thresholds=network.head.thresholds().detach().numpy(),
-            directions=half(nothing if network.directions is None else network.directions),
-            usual=mean_features.astype(np.float32),
-            groups=np.cumsum([0, *(map(len, matrix.groups.values()) if told else [])]),
+            directions=half(network.directions),
+            usual=features.mean(axis=0),
+            groups=np.cumsum(
+                [0, *(map(len, matrix.groups.values()) if config.demographics else [])]
+            ),
             raters=config.raters,
             demographics=config.demographics,
         )
-
-    def expected(self, people: People) -> np.ndarray:
-        """(n, n_items) scores of people like these, before their stars are used."""
-        return self.average + self._features(people) @ self.by_feature.T
 
     def _features(self, people: People) -> np.ndarray:
         """(n, n_features): what is known of people beside their stars.
@@ -124,45 +119,46 @@ class FoldIn:
         found = self.raters * (unit_masks(people.seen) @ self.directions)
         features[:, :width] += n / (n + DOUBT) * (found - features[:, :width])
         if people.about is not None:
-            for start, stop in zip(self.groups[:-1], self.groups[1:]):
+            for start, stop in pairwise(self.groups):
                 told = people.about[:, start:stop].any(axis=1)
                 group = self.demographics * people.about[told, start:stop]
                 features[told, width + start : width + stop] = group
         return features
 
+    def _edges(self, stars: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The thresholds between -inf and inf, and which of them is below each number of stars."""
+        edges = np.concatenate([[-np.inf], self.thresholds, [np.inf]])
+        return edges, level(stars, len(self.thresholds) + 1).astype(int)
+
+    @BLAS.wrap(limits=1, user_api="blas")
     def vectors(self, people: People) -> np.ndarray:
         """(n, rank + 1) the most probable vectors of people, their biases last."""
         n, stars, features = np.diff(people.stars.indptr), people.stars, self._features(people)
-        lower, upper = self._edges(stars.data)
+        edges, levels = self._edges(stars.data)
         vectors = np.zeros((len(n), self.codes.shape[1]))
         rows = np.argsort(n, kind="stable")[(n == 0).sum() :]
-        with BLAS.limit(limits=1, user_api="blas"):
-            while len(rows):  # people with about as many ratings each, as many as fill a block
-                size = n[rows[:BLOCK]] * np.arange(1, len(rows[:BLOCK]) + 1) * vectors.shape[1]
-                n_together = max(int(np.searchsorted(size, BLOCK, "right")), 1)
-                block, rows = rows[:n_together], rows[n_together:]
-                at = stars.indptr[block, None] + np.arange(n[block[-1]])
-                there = at < stars.indptr[block + 1, None]
-                at = np.where(there, at, stars.indptr[block, None])
-                films = stars.indices[at]
-                below = np.where(there, lower[at], -np.inf)  # what is not there says nothing
-                above = np.where(there, upper[at], np.inf)
-                alike = (self.by_feature[films] @ features[block][:, :, None])[..., 0]
-                expected = self.average[films] + alike
-                vectors[block] = most_probable(self.codes[films], below, above, expected)
+        while len(rows):  # people with about as many ratings each, as many as fill a block
+            size = n[rows[:BLOCK]] * np.arange(1, len(rows[:BLOCK]) + 1) * vectors.shape[1]
+            block, rows = np.split(rows, [max(int(np.searchsorted(size, BLOCK, "right")), 1)])
+            at = stars.indptr[block, None] + np.arange(n[block[-1]])
+            there = at < stars.indptr[block + 1, None]
+            at = np.where(there, at, 0)  # what is not there says nothing
+            below = np.where(there, edges[levels[at]], -np.inf)
+            above = np.where(there, edges[levels[at] + 1], np.inf)
+            films = stars.indices[at]
+            alike = (self.by_feature[films] @ features[block][:, :, None])[..., 0]
+            expected = self.average[films] + alike
+            vectors[block] = most_probable(self.codes[films], below, above, expected)
         return vectors
 
-    def _edges(self, stars: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(n,) each: the thresholds below and above each number of stars."""
-        edges = np.concatenate([[-np.inf], self.thresholds, [np.inf]])
-        at = level(stars, len(self.thresholds) + 1).astype(int)
-        return edges[at], edges[at + 1]
+    def expected(self, people: People, films: Films = ALL) -> np.ndarray:
+        """(n, n_films) scores of people like these, before their stars are used."""
+        return self.average[films] + self._features(people) @ self.by_feature[films].T
 
     def scores(self, people: People, films: Films = ALL) -> np.ndarray:
         """(n, n_films) scores of films at these positions, by default of all."""
-        features, vectors = self._features(people), self.vectors(people).astype(np.float32)
-        alike = features @ self.by_feature[films].T
-        return self.average[films] + alike + vectors @ self.codes[films].T
+        vectors = self.vectors(people).astype(np.float32)
+        return self.expected(people, films) + vectors @ self.codes[films].T
 
     def distribution(self, people: People, films: Films = ALL) -> np.ndarray:
         """(n, n_films, n_levels): how likely each level is."""
@@ -177,18 +173,17 @@ class FoldIn:
 
     def posterior(self, person: People) -> Posterior:
         """What is known of one person, by Laplace's approximation."""
-        scores = self.scores(person)[0].astype(np.float64)
-        lower, upper = self._edges(person.stars.data)
-        at = scores[person.stars.indices]
-        least, more = expit(at - lower), expit(at - upper)
-        rated = self.codes[person.stars.indices].astype(np.float64)
-        weight = least * (1 - least) + more * (1 - more)
-        covariance = np.linalg.inv(np.eye(rated.shape[1]) + (rated.T * weight) @ rated)
-        above = expit(scores[:, None] - self.thresholds)
-        slopes = np.pad(above * (1 - above), ((0, 0), (1, 1)))
-        chances = -np.diff(above, axis=1, prepend=1, append=0)
-        sharpness = (chances * (slopes[:, :-1] + slopes[:, 1:])).sum(axis=1)
-        return Posterior(scores, covariance, self.codes, sharpness)
+        scores, rated = self.scores(person)[0].astype(np.float64), person.stars.indices
+        edges, levels = self._edges(person.stars.data)
+        above = expit(scores[:, None] - edges)  # (n_items, n_levels + 1), from 1 down to 0
+        slopes = above * (1 - above)
+        sharp = (
+            slopes[:, :-1] + slopes[:, 1:]
+        )  # (n_items, n_levels): how sharply stars tell a score
+        codes = self.codes[rated].astype(np.float64)
+        precision = np.eye(codes.shape[1]) + (codes.T * sharp[rated, levels]) @ codes
+        expected = (-np.diff(above, axis=1) * sharp).sum(axis=1)
+        return Posterior(scores, np.linalg.inv(precision), self.codes, expected)
 
 
 def most_probable(

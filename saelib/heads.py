@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import logsigmoid
+from torch.nn.functional import logsigmoid, pad
 
 from saelib.matrix import level
 
@@ -13,8 +15,8 @@ from saelib.matrix import level
 def masked_loss(predicted: Tensor, ratings: Tensor) -> Tensor:
     """Mean squared error of the observed ratings (AutoRec, Sedhain et al. 2015, equation 2).
 
-    predicted, ratings: stars, (batch, n_columns) or of any other shape. A cell where `ratings` is 0
-    is not observed and takes no part in the loss nor in its gradient.
+    predicted, ratings: stars, of any shape. A cell where `ratings` is 0 is not observed and takes
+    no part in the loss nor in its gradient.
     """
     observed = ratings != 0
     return (predicted[observed] - ratings[observed]).square().mean()
@@ -25,9 +27,6 @@ class Squared(nn.Module):
 
     def __init__(self, n_levels: int):
         super().__init__()
-
-    def start_from(self, stars: np.ndarray) -> None:
-        """There is nothing to prepare."""
 
     def offset(self, mean: Tensor, bias: Tensor) -> Tensor:
         """The scores of the bias baseline, from its mean and from row bias + column bias."""
@@ -46,8 +45,8 @@ class Ordered(nn.Module):
     """A score, cut by ascending thresholds, is a distribution over the levels of the scale.
 
     P(stars > level k) = sigmoid(score - threshold k): the cumulative link model (McCullagh 1980,
-    'Regression models for ordinal data'). One score says which stars are likely and how sure that
-    is, and the step from 4 to 5 stars may be a larger one than that from 3 to 4.
+    'Regression models for ordinal data'). The step from 4 to 5 stars may be a larger one than that
+    from 3 to 4.
     """
 
     def __init__(self, n_levels: int):
@@ -77,22 +76,19 @@ class Ordered(nn.Module):
 
     def stars(self, scores: Tensor) -> Tensor:
         """Expected stars: 1, and an equal share of 4 for each level that is exceeded."""
-        above = torch.zeros_like(scores)
-        for threshold in self.thresholds():  # one by one, so that no array of all levels is made
-            above += torch.sigmoid(scores - threshold)
-        return 1 + 4 / (self.n_levels - 1) * above
+        exceeded: Any = sum(torch.sigmoid(scores - threshold) for threshold in self.thresholds())
+        return 1 + 4 / (self.n_levels - 1) * exceeded
 
     def distribution(self, scores: Tensor) -> Tensor:
         """(…, n_levels): how likely each level is."""
         above = torch.sigmoid(scores[..., None] - self.thresholds())
-        one = torch.ones_like(above[..., :1])
-        return torch.cat([one, above], -1) - torch.cat([above, 0 * one], -1)
+        return pad(above, (1, 0), value=1.0) - pad(above, (0, 1))
 
     def loss(self, scores: Tensor, stars: Tensor) -> Tensor:
         """Mean of -log P(stars), of the scores (n,) of ratings with these stars (n,).
 
-        P is a difference of two sigmoids, a - b with a > b. Its logarithm is computed as
-        log a + log(1 - b) + log(1 - e^-gap), so that a small difference is never taken.
+        P is a difference of two sigmoids, a - b, and no small difference is taken: its logarithm is
+        log a + log(1 - b) + log(1 - e^-gap).
         """
         at = level(stars, self.n_levels).long()
         end = scores.new_full((1,), torch.inf)
