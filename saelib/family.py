@@ -12,8 +12,8 @@ from saelib.cells import Cells
 def sparsity(code: Tensor, rarely: float = 0.05) -> Tensor:
     """How far units are from speaking rarely (Ng 2011, 'Sparse autoencoder', CS294A notes).
 
-    code: (batch, n_code), activations in 0 … 1; their mean over the batch is taken for how likely a
-    unit speaks. Returns the Kullback-Leibler divergence from `rarely`, summed over units, in nats.
+    code: (batch, n_code), activations in 0 … 1, whose means are taken for how likely units speak.
+    Returns the Kullback-Leibler divergences of these from `rarely`, summed, in nats.
     """
     q = code.mean(dim=0).clamp(1e-6, 1 - 1e-6)
     return (rarely * (rarely / q).log() + (1 - rarely) * ((1 - rarely) / (1 - q)).log()).sum()
@@ -26,10 +26,7 @@ def keep_largest(code: Tensor, k: int) -> Tensor:
 
 
 def divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """(batch,) Kullback-Leibler divergence of N(mean, variance) from N(0, 1), in nats.
-
-    mean, log_variance: (batch, n_code) (Kingma and Welling 2014, appendix B).
-    """
+    """(batch,) divergence of N(mean, variance) from N(0, 1), in nats (Kingma and Welling 2014)."""
     return (mean.square() + log_variance.exp() - 1 - log_variance).sum(dim=1) / 2
 
 
@@ -54,8 +51,8 @@ class KSparse(StackedAutoencoder):
 class Contractive(StackedAutoencoder):
     """A code that hardly moves when its inputs do (Rifai et al. 2011).
 
-    The penalty is the mean over the rows of the squared norm of the Jacobian of one tanh layer: of
-    each unit, slope² times the sum of its squared weights.
+    The penalty is the squared norm of a tanh layer's Jacobian, the mean over the rows: of each
+    unit, slope² times the sum of its squared weights.
     """
 
     weight = 1e-4
@@ -68,8 +65,7 @@ class Contractive(StackedAutoencoder):
 class Variational(StackedAutoencoder):
     """In training the decoder reads a draw from the code's distribution; afterwards its mean.
 
-    The divergence is weighed for each rating, so that a weight of 1 bounds -log P(ratings) (Kingma
-    and Welling 2014).
+    The divergence is weighed for each rating, so that a weight of 1 bounds -log P(ratings).
     """
 
     weight = 0.2

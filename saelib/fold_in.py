@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from scipy.special import expit, log_expit
@@ -28,49 +28,33 @@ BLOCK = 2**20  # numbers in the codes of people who are folded in together: they
 
 @dataclass(frozen=True)
 class Posterior:
-    """What is known of one person, and how surely.
+    """What is known of one person, and how surely."""
 
-    scores: (n_items,), the most probable ones. covariance: (rank, rank), of the person's vector.
-    codes: (n_items, rank); a score moves by the film's code times what the vector moves. sharpness:
-    (n_items,), how sharply the stars of a film would tell its score.
-    """
-
-    scores: np.ndarray
-    covariance: np.ndarray
-    codes: np.ndarray
-    sharpness: np.ndarray
+    scores: np.ndarray  # (n_items,), the most probable ones
+    covariance: np.ndarray  # (rank + 1, rank + 1), of the person's vector
+    codes: np.ndarray  # (n_items, rank + 1): a score moves by code . what the vector moves
+    sharpness: np.ndarray  # (n_items,): how sharply the stars of a film would tell its score
 
 
 @dataclass(frozen=True)
 class FoldIn:
-    """score = what is expected of anyone like this person + code of the film . their vector.
+    """score = what is expected of anyone like this person + code of the film . their vector."""
 
-    codes: (n_items, rank + 1), in coordinates in which vectors are draws from N(0, I); the last
-    coordinate is the person's bias. average: (n_items,) scores of an average person. by_feature:
-    (n_items, n_features), what a person's features add: a fingerprint, then who they are.
-    thresholds: (n_levels - 1,). directions: (n_items, …) of the fingerprints. usual: (n_features,)
-    of an average person. groups: where each group of demographics begins, and the end. raters,
-    demographics: the weights of the features.
-    """
-
-    codes: np.ndarray
-    average: np.ndarray
-    by_feature: np.ndarray
-    thresholds: np.ndarray
-    directions: np.ndarray
-    usual: np.ndarray
-    groups: np.ndarray
-    raters: float
-    demographics: float
+    codes: np.ndarray  # (n_items, rank + 1), for vectors that are draws from N(0, I); bias last
+    average: np.ndarray  # (n_items,) scores of an average person
+    by_feature: np.ndarray  # (n_items, n_features): what a fingerprint, and who one is, add
+    thresholds: np.ndarray  # (n_levels - 1,)
+    directions: np.ndarray  # (n_items, n) of the fingerprints
+    usual: np.ndarray  # (n_features,) of an average person
+    groups: np.ndarray  # where each group of demographics begins, and the end
+    raters: float  # weight of the fingerprint
+    demographics: float  # weight of who one is
 
     @classmethod
-    def of(
-        cls, network: StackedAutoencoder, matrix: RatingMatrix, spread: float = SPREAD
-    ) -> FoldIn:
-        """From a trained network over films, with what it was trained on.
+    def of(cls, network: StackedAutoencoder, matrix: RatingMatrix, spread: float = SPREAD) -> Self:
+        """From a network over films and what it was trained on; SaelibError for another head.
 
-        spread: by what the trained vectors' standard deviations are multiplied. Raises SaelibError
-        for a network whose scores are no distribution over stars.
+        spread: by what the trained vectors' standard deviations are multiplied.
         """
         from saelib.autoencoder import lay_out  # torch, which only a training needs
 
@@ -86,34 +70,26 @@ class FoldIn:
         basis = directions[:, -RANK:] * spread * np.sqrt(variances[-RANK:].clip(min=0))
         basis = basis.astype(np.float32)
         ratings, facts = lay_out(config, matrix)
-        last = network.apply_to(
-            lambda *row: network.last_layer(network.encode(*row)[1]), ratings, facts
-        )
+        last = network.last_layers(ratings, facts)[1].numpy()
         slope, people = weights["head.slope"], weights["column_bias"].astype(np.float64)
         film = BiasBaseline(float(weights["mean"]), people, config.shrinkage).row_bias(ratings)
         bias = np.full((len(last), 1), BIAS_SPREAD * slope * people.std())
-        features = weights.get("column_features", np.zeros((1, 0), np.float32))
-        column_map = weights.get("column_map", np.zeros((0, last.shape[1]), np.float32))
+        column_map = weights.get("column_map", np.zeros((0, last.shape[1]), "f4"))
+        groups = matrix.groups.values() if config.demographics else []
         return cls(
-            codes=half(np.hstack([last @ basis[:-1] + basis[-1], bias])),
-            average=(last @ usual[:-1] + usual[-1] + slope * (film + people.mean())).astype("f4"),
-            by_feature=half(last @ column_map.T),
-            thresholds=network.head.thresholds().detach().numpy(),
-            directions=half(network.directions),
-            usual=features.mean(axis=0),
-            groups=np.cumsum(
-                [0, *(map(len, matrix.groups.values()) if config.demographics else [])]
-            ),
-            raters=config.raters,
-            demographics=config.demographics,
+            half(np.hstack([last @ basis[:-1] + basis[-1], bias])),
+            (last @ usual[:-1] + usual[-1] + slope * (film + people.mean())).astype("f4"),
+            half(last @ column_map.T),
+            network.head.thresholds().detach().numpy(),
+            half(network.directions),
+            weights.get("column_features", np.zeros((1, 0), "f4")).mean(axis=0),
+            np.cumsum([0, *map(len, groups)]),
+            config.raters,
+            config.demographics,
         )
 
     def _features(self, people: People) -> np.ndarray:
-        """(n, n_features): what is known of people beside their stars.
-
-        The fewer films somebody has seen, the more their fingerprint is taken to be the usual one;
-        what somebody does not tell is taken to be average.
-        """
+        """(n, n_features): their fingerprints, of few films near the usual one; who they are."""
         width, n = self.directions.shape[1], np.diff(people.seen.indptr)[:, None]
         features = np.tile(self.usual, (len(people), 1))
         found = self.raters * (unit_masks(people.seen) @ self.directions)
@@ -135,20 +111,18 @@ class FoldIn:
         """(n, rank + 1) the most probable vectors of people, their biases last."""
         n, stars, features = np.diff(people.stars.indptr), people.stars, self._features(people)
         edges, levels = self._edges(stars.data)
+        below, above = np.append(edges[levels], -np.inf), np.append(edges[levels + 1], np.inf)
         vectors = np.zeros((len(n), self.codes.shape[1]))
         rows = np.argsort(n, kind="stable")[(n == 0).sum() :]
         while len(rows):  # people with about as many ratings each, as many as fill a block
             size = n[rows[:BLOCK]] * np.arange(1, len(rows[:BLOCK]) + 1) * vectors.shape[1]
             block, rows = np.split(rows, [max(int(np.searchsorted(size, BLOCK, "right")), 1)])
             at = stars.indptr[block, None] + np.arange(n[block[-1]])
-            there = at < stars.indptr[block + 1, None]
-            at = np.where(there, at, 0)  # what is not there says nothing
-            below = np.where(there, edges[levels[at]], -np.inf)
-            above = np.where(there, edges[levels[at] + 1], np.inf)
+            at[at >= stars.indptr[block + 1, None]] = -1  # what is not there says nothing
             films = stars.indices[at]
             alike = (self.by_feature[films] @ features[block][:, :, None])[..., 0]
             expected = self.average[films] + alike
-            vectors[block] = most_probable(self.codes[films], below, above, expected)
+            vectors[block] = most_probable(self.codes[films], below[at], above[at], expected)
         return vectors
 
     def expected(self, people: People, films: Films = ALL) -> np.ndarray:
@@ -177,24 +151,20 @@ class FoldIn:
         edges, levels = self._edges(person.stars.data)
         above = expit(scores[:, None] - edges)  # (n_items, n_levels + 1), from 1 down to 0
         slopes = above * (1 - above)
-        sharp = (
-            slopes[:, :-1] + slopes[:, 1:]
-        )  # (n_items, n_levels): how sharply stars tell a score
+        sharp = slopes[:, :-1] + slopes[:, 1:]  # (n_items, n_levels): how each would tell the score
         codes = self.codes[rated].astype(np.float64)
         precision = np.eye(codes.shape[1]) + (codes.T * sharp[rated, levels]) @ codes
-        expected = (-np.diff(above, axis=1) * sharp).sum(axis=1)
-        return Posterior(scores, np.linalg.inv(precision), self.codes, expected)
+        sharpness = (-np.diff(above, axis=1) * sharp).sum(axis=1)
+        return Posterior(scores, np.linalg.inv(precision), self.codes, sharpness)
 
 
 def most_probable(
     codes: np.ndarray, below: np.ndarray, above: np.ndarray, expected: np.ndarray
 ) -> np.ndarray:
-    """(b, rank) for each of b people, the v that maximises log P(stars | scores) - |v|² / 2.
+    """(b, rank): of b people the v that maximise log P(stars | expected + codes v) - |v|² / 2.
 
-    Their scores are expected + codes v. Newton's method climbs for all people at once; each step
-    solves curvature . step = gradient by conjugate gradients, for which no curvature is written
-    down (Nocedal and Wright 2006, algorithm 7.1).
-
+    Newton's method climbs for all people at once; each step solves curvature . step = gradient by
+    conjugate gradients, and no curvature is written down (Nocedal and Wright 2006, algorithm 7.1).
     codes: (b, n, rank). below, above: (b, n), the thresholds around each rating. expected: (b, n).
     """
 

@@ -18,7 +18,7 @@ from torch import Tensor, distributed
 from torch.optim.lr_scheduler import ConstantLR, OneCycleLR
 from tqdm.auto import tqdm
 
-from saelib.autoencoder import BATCH, StackedAutoencoder, lay_out
+from saelib.autoencoder import BATCH, Features, StackedAutoencoder, lay_out
 from saelib.cells import Cells
 from saelib.errors import SaelibError
 from saelib.evaluation import History
@@ -30,10 +30,7 @@ GIB = 2**30
 
 
 def build(config: Config, matrix: RatingMatrix, seed: int = 0) -> StackedAutoencoder:
-    """A fresh network for these training ratings.
-
-    Raises SaelibError where its training would not fit into the memory that is free.
-    """
+    """A fresh network for these ratings. Raises SaelibError where memory is too small for it."""
     n_columns = matrix.csr.shape[config.rows == "people"]
     tables = 3 if config.inputs == "residuals+mask" else 2  # one for each input, one in the decoder
     # Of each weight: itself, its gradient, two moments, and the best epoch's; and the ratings.
@@ -65,10 +62,8 @@ def fit(
     validation: ratings (n_users, n_items) that are never shown; the epoch with the lowest error of
     these is kept. checkpoint: a file that is written after each epoch; `resume` goes on from it as
     if nothing had happened, since all that is random in an epoch is drawn from (seed, epoch).
-    keep: whether Ctrl-C ends the training and keeps the best epoch so far; else it is raised.
-
-    Raises SaelibError: a checkpoint that is missing, damaged or of another training; an error that
-    is no number.
+    keep: Ctrl-C ends the training and keeps the best epoch so far, if there is one. Raises
+    SaelibError: a checkpoint of no or of another training; an error that is no number.
     """
     config = network.config
     ratings, features = lay_out(config, matrix)
@@ -76,7 +71,7 @@ def fit(
         validation = csr_array(validation.T)
     rank, n_processes = processes(device)
     n_ratings = np.diff(ratings.indptr)
-    rated = n_ratings.nonzero()[0]  # other rows have nothing to tell
+    rated = np.flatnonzero(n_ratings)  # other rows have nothing to tell
     n_batches = max(min(config.n_batches, len(rated) // n_processes), 1)
     network.to(device).zero_grad()
     parameters = list(network.parameters())
@@ -98,9 +93,8 @@ def fit(
         for name, part in parts.items():
             part.load_state_dict(state[name])
         history, best = History(**state["history"]), state["best"]
-    to_do = range(len(history.train_loss), config.epochs)
+    losses, to_do = history.validation_loss, range(len(history.train_loss), config.epochs)
     bar = tqdm(to_do, "epochs", disable=not progress or rank > 0)
-    losses = history.validation_loss
     try:
         for epoch in bar:
             rng, error = np.random.default_rng([seed, epoch]), torch.zeros((), device=device)
@@ -151,19 +145,15 @@ def network_loss(
     network: StackedAutoencoder,
     ratings: csr_array,
     validation: csr_array,
-    features: np.ndarray | None = None,
+    features: Features = None,
 ) -> float:
-    """Mean squared error, in stars squared, of ratings that the network is not shown.
-
-    ratings, validation: (n_rows, n_columns), those that it is shown and those that it predicts.
-    """
-    network.eval()
+    """Mean squared error of validation ratings where `ratings`, (n_rows, n_columns), are shown."""
+    bias, last = network.last_layers(ratings, features)
     total = 0.0
-    for start in range(0, ratings.shape[0], BATCH):
+    for start in range(0, len(bias), BATCH):
         rows = slice(start, start + BATCH)
-        asked = Cells(validation[rows], network.mean.device)
-        bias, code = network.encode(*network.read(ratings, features, rows))
-        scores = network.score_cells(bias, code, asked)
+        asked = Cells(validation[rows], bias.device)
+        scores = network.score_cells(bias[rows], last[rows], asked)
         total += _squared_error(network, scores, asked).item() * len(asked.stars)
     return total / validation.nnz
 
@@ -177,7 +167,7 @@ def _squared_error(network: StackedAutoencoder, scores: Tensor, cells: Cells) ->
 def _read(checkpoint: Path | None, training: dict, device: str) -> dict:
     """What stands in a checkpoint; reading it executes nothing. Raises SaelibError."""
     try:
-        state = torch.load(checkpoint, weights_only=True, map_location=device)
+        state = torch.load(str(checkpoint), weights_only=True, map_location=device)
         if {key: state[key] for key in training} == training:
             return state
         problem = f"{checkpoint} is of another training"
@@ -191,34 +181,22 @@ def _read(checkpoint: Path | None, training: dict, device: str) -> dict:
 def known_stars(
     network: StackedAutoencoder, matrix: RatingMatrix
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """What a network over films expects of people whom it was trained on.
-
-    Returns a function from their rows (n,) to stars (n, n_items).
-    """
-
-    def encoded(cells: Cells, facts: Tensor | None) -> Tensor:
-        bias, code = network.encode(cells, facts)
-        return torch.hstack([bias[:, None], network.last_layer(code)])
-
-    film = torch.from_numpy(network.apply_to(encoded, *lay_out(network.config, matrix)))
+    """Of a network over films: from rows (n,) of people it was trained on to (n, n_items) stars."""
+    bias, last = network.last_layers(*lay_out(network.config, matrix))
 
     @torch.no_grad()
     def stars(rows: np.ndarray) -> np.ndarray:
-        return network.head.stars(network.score(film[:, 0], film[:, 1:], rows)).T.numpy()
+        return network.head.stars(network.score(bias, last, rows)).T.numpy()
 
     return stars
 
 
-# -- Several processes, as torchrun starts them: each trains on a part of every batch --------------
-
-
 def processes(device: str = "cpu") -> tuple[int, int]:
-    """(rank, number) of this process among those of torchrun; (0, 1) where it is alone."""
-    if int(os.environ.get("WORLD_SIZE", 1)) == 1:
-        return 0, 1
-    if not distributed.is_initialized():
+    """(rank, number) of this process among those of torchrun, which share out every batch."""
+    n_processes = int(os.environ.get("WORLD_SIZE", 1))
+    if n_processes > 1 and not distributed.is_initialized():
         distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo")
-    return distributed.get_rank(), distributed.get_world_size()
+    return int(os.environ.get("RANK", 0)), n_processes
 
 
 def _add_up(tensors: Iterable[Tensor | None], n_processes: int) -> None:

@@ -33,8 +33,7 @@ def test_probabilities_sum_to_one_and_their_mean_is_what_is_expected(n_levels):
     torch.testing.assert_close(p.sum(-1), torch.ones(5, 10))
     stars = torch.linspace(1, 5, n_levels)
     torch.testing.assert_close(head.stars(scores), p @ stars, rtol=1e-5, atol=1e-5)
-    ends = head.stars(torch.tensor([-1e4, 1e4]))
-    torch.testing.assert_close(ends, torch.tensor([1.0, 5.0]))
+    assert head.stars(torch.tensor([-1e4, 1e4])).tolist() == pytest.approx([1, 5])
 
 
 @each_scale
@@ -71,12 +70,11 @@ def test_absurd_scores_and_thresholds_that_meet_keep_the_loss_finite_and_in_orde
 
 
 def test_a_score_of_0_predicts_each_level_as_often_as_it_occurs():
-    head = Ordered(5)
+    head, halves = Ordered(5), Ordered(9)
     head.start_from(np.repeat([1, 2, 3, 4, 5], [60, 110, 270, 340, 220]))
     shares = head.distribution(torch.zeros(())).detach()
     np.testing.assert_allclose(shares, [0.06, 0.11, 0.27, 0.34, 0.22], atol=0.002)
-    halves = Ordered(9)
-    halves.start_from(np.array([3.5, 3.5, 3.5]))  # levels that never occur
+    halves.start_from(np.array([3.5, 3.5, 3.5]))  # the other levels never occur
     assert halves.distribution(torch.zeros(())).argmax() == 5
     assert torch.isfinite(halves.thresholds()).all()
 
