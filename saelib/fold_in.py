@@ -77,15 +77,15 @@ class FoldIn:
         column_map = weights.get("column_map", np.zeros((0, last.shape[1]), "f4"))
         groups = matrix.groups.values() if config.demographics else []
         return cls(
-            half(np.hstack([last @ basis[:-1] + basis[-1], bias])),
-            (last @ usual[:-1] + usual[-1] + slope * (film + people.mean())).astype("f4"),
-            half(last @ column_map.T),
-            network.head.thresholds().detach().numpy(),
-            half(network.directions),
-            weights.get("column_features", np.zeros((1, 0), "f4")).mean(axis=0),
-            np.cumsum([0, *map(len, groups)]),
-            config.raters,
-            config.demographics,
+            codes=half(np.hstack([last @ basis[:-1] + basis[-1], bias])),
+            average=(last @ usual[:-1] + usual[-1] + slope * (film + people.mean())).astype("f4"),
+            by_feature=half(last @ column_map.T),
+            thresholds=network.head.thresholds().detach().numpy(),
+            directions=half(network.directions),
+            usual=weights.get("column_features", np.zeros((1, 0), "f4")).mean(axis=0),
+            groups=np.cumsum([0, *map(len, groups)]),
+            raters=config.raters,
+            demographics=config.demographics,
         )
 
     def _features(self, people: People) -> np.ndarray:

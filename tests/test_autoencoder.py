@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -90,13 +91,8 @@ def test_the_loss_of_the_cells_and_all_its_slopes_are_those_of_the_whole_matrix(
     network.mean.fill_(3.5)
     for name in ("column_bias", "column_features", "column_map"):
         getattr(network, name).data.normal_()
-    about, rated = torch.randn(60, 3), stars > 0
-    names, weights = zip(*network.named_parameters())
-
-    def slopes(loss: torch.Tensor) -> dict[str, torch.Tensor]:
-        found = torch.autograd.grad(loss, weights, allow_unused=True, materialize_grads=True)
-        return dict(zip(names, found))
-
+    about, rated, weights = torch.randn(60, 3), stars > 0, list(network.parameters())
+    slopes = partial(torch.autograd.grad, inputs=weights, allow_unused=True, materialize_grads=True)
     scores, cells = network(stars, about), Cells(stars)
     whole = network.head.loss(scores[rated], stars[rated])
     whole = whole + network.penalty(network.encode(cells, about)[1], cells)
