@@ -1,8 +1,4 @@
-"""The stacked autoencoder: from the known ratings of a row to a score for every column.
-
-A row is a person and the columns are films, or the other way round: the same network reads both
-orientations of the matrix.
-"""
+"""The stacked autoencoder: from the known ratings of a row, a person or a film, to all scores."""
 
 from __future__ import annotations
 
@@ -28,10 +24,11 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "linear": lambda hidden: hidden,
 }
 BATCH = 512  # rows that are predicted at a time
+Features = np.ndarray | None  # (n_rows, n): what is known of rows beside their ratings
 
 
-def lay_out(config: Config, matrix: RatingMatrix) -> tuple[csr_array, np.ndarray | None]:
-    """The ratings (n_rows, n_columns) as the network reads them; what is known of rows, or None."""
+def lay_out(config: Config, matrix: RatingMatrix) -> tuple[csr_array, Features]:
+    """The ratings (n_rows, n_columns) as the network reads them, and what is known of rows."""
     if config.rows == "people":
         return matrix.csr, matrix.about if config.demographics else None
     return csr_array(matrix.csr.T), matrix.facts if config.facts else None
@@ -40,16 +37,12 @@ def lay_out(config: Config, matrix: RatingMatrix) -> tuple[csr_array, np.ndarray
 class StackedAutoencoder(nn.Module):
     """Encoder and decoder as stacks of layers, mirrored around the code.
 
-    n_columns: length of a row of ratings. n_levels: of the scale. n_row_features: of a further
-    input, such as who the person is. n_column_features: of what is known of each column; a
-    column's vector in the decoder is one of its own plus a linear map of these.
+    n_levels: of the scale. Row features are a further input, such as who the person is; a column's
+    vector in the decoder is one of its own plus a linear map of the column's features.
     """
 
     head: Any  # one of HEADS
-    mean: Tensor
-    column_bias: Tensor
-    column_features: Tensor
-    directions: np.ndarray | None = None  # of the fingerprints, the first of the column features
+    directions: np.ndarray  # of the fingerprints, the first of the column features
 
     def __init__(
         self,
@@ -64,8 +57,7 @@ class StackedAutoencoder(nn.Module):
         self.sizes = (n_columns, n_levels, n_row_features, n_column_features)
         self.activation = ACTIVATIONS[config.activation]
         self.head = HEADS[config.head](n_levels)
-        self.register_buffer("mean", torch.zeros(()))
-        self.register_buffer("column_bias", torch.zeros(n_columns))
+        self.mean, self.column_bias = nn.Buffer(torch.zeros(())), nn.Buffer(torch.zeros(n_columns))
         n_inputs = 2 if config.inputs == "residuals+mask" else 1
         bound = (n_columns * n_inputs) ** -0.5  # as nn.Linear begins
 
@@ -77,12 +69,13 @@ class StackedAutoencoder(nn.Module):
             self.mask_inputs = weights(n_columns, width)
         if n_row_features:
             self.row_inputs = nn.Linear(n_row_features, width, bias=False)
+            self.row_weight = config.demographics if config.rows == "people" else config.facts
         self.encoder = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(config.hidden))
         self.decoder = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(config.hidden[::-1]))
         self.dropout = nn.Dropout(config.dropout)
         self.outputs = nn.Linear(width, n_columns)
         if n_column_features:
-            self.register_buffer("column_features", torch.zeros(n_columns, n_column_features))
+            self.column_features = nn.Buffer(torch.zeros(n_columns, n_column_features))
             self.column_map = nn.Parameter(torch.zeros(n_column_features, width))
 
     @classmethod
@@ -90,40 +83,42 @@ class StackedAutoencoder(nn.Module):
         """A network with fresh weights from `seed`, and with the biases of its training ratings."""
         config = config.for_ratings(matrix.csr.nnz)
         ratings, row_features = lay_out(config, matrix)
-        by_films = config.rows == "films"
-        seen = csr_array(matrix.seen.T) if by_films else matrix.seen
-        known: np.ndarray | None = matrix.about if by_films else matrix.facts
-        weight = config.demographics if by_films else config.facts
-        directions, features = None, []
-        if config.raters:
-            directions = fingerprints(seen)
-            features.append(config.raters * (unit_masks(csr_array(seen.T)) @ directions))
+        known: Features = matrix.facts
+        seen, weight = matrix.seen, config.facts
+        if config.rows == "films":
+            seen, weight, known = csr_array(seen.T), config.demographics, matrix.about
+        directions = fingerprints(seen) if config.raters else np.zeros((seen.shape[0], 0), "f4")
+        features = [config.raters * (unit_masks(csr_array(seen.T)) @ directions)]
         if weight and known is not None:
             features.append(weight * known)
+        column_features = torch.from_numpy(np.hstack(features))
         n_row_features = 0 if row_features is None else row_features.shape[1]
-        n_features = sum(part.shape[1] for part in features)
-        sizes = (ratings.shape[1], matrix.scale.n_levels, n_row_features, n_features)
+        sizes = ratings.shape[1], matrix.scale.n_levels, n_row_features, column_features.shape[1]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             network = cls(config, *sizes)
+        if column_features.shape[1]:
+            network.column_features.copy_(column_features)
         baseline = BiasBaseline.fit(ratings, config.shrinkage)
         network.mean.fill_(baseline.mean)
         network.column_bias.copy_(torch.from_numpy(baseline.column_bias))
-        network.head.start_from(ratings.data)
-        if features:
-            network.column_features.copy_(torch.from_numpy(np.hstack(features)))
+        if config.head == "ordered":
+            network.head.start_from(ratings.data)
         network.directions = directions
         return network
 
-    # -- What is computed of a batch of rows ------------------------------------------------------
+    def read(self, ratings: csr_array, features: Features, rows: Films) -> tuple:
+        """Some rows of ratings, and of what is known of rows, as `encode` and `loss` take them."""
+        device = self.mean.device
+        known = None if features is None else torch.from_numpy(features[rows]).to(device)
+        return Cells(ratings[rows], device), known
 
     def encode(
         self, cells: Cells, row_features: Tensor | None = None, shown: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """The rows' biases (n_rows,) and codes (n_rows, hidden[-1]).
 
-        row_features: (n_rows, n_row_features). shown: (n,) 1 for a cell that the encoder sees, 0
-        for one that is hidden from it; by default it sees all.
+        shown: (n,) 1 for a cell that the encoder sees, 0 for a hidden one; by default it sees all.
         """
         shown = torch.ones_like(cells.stars) if shown is None else shown
         n = cells.sum_by_row(shown)
@@ -138,9 +133,7 @@ class StackedAutoencoder(nn.Module):
         if self.config.inputs == "residuals+mask":
             first = first + Add.apply(size, self.mask_inputs, cells)
         if row_features is not None and hasattr(self, "row_inputs"):
-            config = self.config
-            weight = config.demographics if config.rows == "people" else config.facts
-            first = first + weight * self.row_inputs(row_features)
+            first = first + self.row_weight * self.row_inputs(row_features)
         return bias, self.code_of(self.activation(first))
 
     def code_of(self, hidden: Tensor) -> Tensor:
@@ -163,9 +156,8 @@ class StackedAutoencoder(nn.Module):
             scores = scores + last @ self.column_map.T @ self.column_features[columns].T
         return self._corrected(scores, bias[:, None] + self.column_bias[columns])
 
-    def score_cells(self, bias: Tensor, code: Tensor, cells: Cells) -> Tensor:
+    def score_cells(self, bias: Tensor, last: Tensor, cells: Cells) -> Tensor:
         """(n,) the scores of these cells, at the cost of these."""
-        last = self.last_layer(code)
         scores = Score.apply(last, self.outputs.weight, cells) + self.outputs.bias[cells.columns]
         if hasattr(self, "column_map"):
             scores = scores + Score.apply(last @ self.column_map.T, self.column_features, cells)
@@ -178,60 +170,39 @@ class StackedAutoencoder(nn.Module):
         return scores + self.head.offset(self.mean, biases)
 
     def forward(self, ratings: Tensor | Cells, row_features: Tensor | None = None) -> Tensor:
-        """(n_rows, n_columns) scores; `head.stars` makes stars of them.
-
-        ratings: the rated cells, or stars (n_rows, n_columns) in which 0 is 'not rated'.
-        """
+        """(n_rows, n_columns) scores, of `Cells` or of what makes some; see `head.stars`."""
         cells = ratings if isinstance(ratings, Cells) else Cells(ratings, self.mean.device)
         bias, code = self.encode(cells, row_features)
         return self.score(bias, self.last_layer(self.dropout(code)))
 
     def loss(self, cells: Cells, row_features: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """What a training step minimises, and the scores (n,) of the cells.
-
-        A part of the ratings is hidden from the encoder, and all of them are asked for.
-        """
+        """What a step minimises, some cells hidden and all asked for; and all scores (n,)."""
         share = cells.stars.new_empty(cells.shape[0]).uniform_(*self.config.hide)
         shown = torch.rand_like(cells.stars) >= share[cells.rows]
         bias, code = self.encode(cells, row_features, shown.float())
-        scores = self.score_cells(bias, self.dropout(code), cells)
+        scores = self.score_cells(bias, self.last_layer(self.dropout(code)), cells)
         return self.head.loss(scores, cells.stars) + self.penalty(code, cells), scores.detach()
 
     def penalty(self, code: Tensor, cells: Cells) -> Tensor | float:
         """What a member of the family adds to the loss."""
         return 0.0
 
-    # -- What is asked of a trained network -------------------------------------------------------
+    @torch.no_grad()
+    def last_layers(self, ratings: csr_array, features: Features = None) -> tuple[Tensor, Tensor]:
+        """Of all rows the biases (n_rows,) and the last layers (n_rows, hidden[0]), for `score`."""
+        self.eval()
+        starts = range(0, max(ratings.shape[0], 1), BATCH)  # also of nobody
+        batches = (self.read(ratings, features, slice(start, start + BATCH)) for start in starts)
+        biases, codes = zip(*(self.encode(*batch) for batch in batches))
+        return torch.cat(biases), torch.cat([self.last_layer(code) for code in codes])
 
     @torch.no_grad()
-    def apply_to(
-        self,
-        what: Callable[[Cells, Tensor | None], Tensor],
-        ratings: csr_array,
-        row_features: np.ndarray | None = None,
-    ) -> np.ndarray:
-        """`what(cells, row_features)` of all rows, a batch at a time, dropout off."""
-        self.eval()
-        device, found = self.mean.device, []
-        for start in range(0, max(ratings.shape[0], 1), BATCH):  # also of nobody
-            part = slice(start, start + BATCH)
-            known = None
-            if row_features is not None:
-                known = torch.from_numpy(row_features[part]).to(device)
-            found.append(what(Cells(ratings[part], device), known).cpu().numpy())
-        return np.concatenate(found)
-
     def predict(self, people: People) -> np.ndarray:
         """(n, n_items) expected stars, of a network over people."""
-        return self.apply_to(lambda *row: self.head.stars(self(*row)), people.stars, people.about)
+        return self.head.stars(self.score(*self.last_layers(people.stars, people.about))).numpy()
 
+    @torch.no_grad()
     def distribution(self, people: People, films: Films = ALL) -> np.ndarray:
-        """(n, n_films, n_levels): how likely each level is, of a network over people.
-
-        The head must be 'ordered'. films: their positions, by default all.
-        """
-
-        def distributed(cells: Cells, about: Tensor | None) -> Tensor:
-            return self.head.distribution(self(cells, about)[:, films])
-
-        return self.apply_to(distributed, people.stars, people.about)
+        """(n, n_films, n_levels): how likely each level is; of an 'ordered' network over people."""
+        scores = self.score(*self.last_layers(people.stars, people.about), films)
+        return self.head.distribution(scores).numpy()

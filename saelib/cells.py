@@ -1,13 +1,9 @@
-"""Two products at the cost of the rated cells.
-
-A first layer multiplies a row of ratings by a matrix, and a last layer gives every column a score.
-Nearly all ratings of a row are missing, so both are computed for the rated cells alone. Each of the
-two is the other's derivative; they stand side by side below.
-"""
+"""A first layer's sums and a last layer's scores, at the cost of the rated cells alone."""
 
 from __future__ import annotations
 
 import warnings
+from functools import partial
 
 import numpy as np
 import torch
@@ -24,27 +20,22 @@ with warnings.catch_warnings():
 class Cells:
     """The n rated cells of a batch of rows, row by row, and where they stand column by column.
 
-    shape: (n_rows, n_columns). stars, rows, columns: (n,), of each cell. ends: (n_rows + 1,), where
-    a row's cells begin and end. turn: (n,), the cells in the order of their columns; turned_rows,
-    turned_starts: their rows in that order, and where each column begins in it.
+    stars, rows, columns: (n,), of each cell. ends: (n_rows + 1,), where a row's cells begin and
+    end. turn: (n,), the cells in the order of their columns; turned_rows, turned_starts: their rows
+    in that order, and where each column begins in it.
     """
 
     def __init__(self, ratings: csr_array | Tensor, device: torch.device | str = "cpu"):
         """Of ratings (n_rows, n_columns), sparse or a dense tensor in which 0 is 'not rated'."""
         if isinstance(ratings, Tensor):
             ratings = csr_array(ratings.cpu().numpy())
-        self.shape, n = ratings.shape, np.diff(ratings.indptr)
-        turned = csr_array((np.arange(ratings.nnz), ratings.indices, ratings.indptr), self.shape)
-        turned = turned.tocsc()
-
-        def on_device(numbers: np.ndarray) -> Tensor:
-            return torch.from_numpy(numbers.astype(np.int64)).to(device)
-
-        self.stars = torch.from_numpy(ratings.data).to(device)
-        self.ends, self.columns = on_device(ratings.indptr), on_device(ratings.indices)
-        self.rows = on_device(np.repeat(np.arange(len(n)), n))
-        self.turn, self.turned_rows = on_device(turned.data), on_device(turned.indices)
-        self.turned_starts = on_device(turned.indptr[:-1])
+        self.shape, ends, columns = ratings.shape, ratings.indptr, ratings.indices
+        turned = csr_array((np.arange(len(columns)), columns, ends), self.shape).tocsc()
+        whole = partial(torch.as_tensor, dtype=torch.int64, device=device)
+        self.stars = torch.as_tensor(ratings.data, dtype=torch.float32, device=device)
+        self.rows = whole(np.repeat(np.arange(self.shape[0]), np.diff(ends)))
+        self.columns, self.ends, self.turn = whole(columns), whole(ends), whole(turned.data)
+        self.turned_rows, self.turned_starts = whole(turned.indices), whole(turned.indptr[:-1])
 
     def by_row(self, values: Tensor, vectors: Tensor) -> Tensor:
         """(n_rows, width): of each row, the sum of value * vector of the column."""
@@ -59,9 +50,9 @@ class Cells:
         return values.new_zeros(self.shape[0]).index_add_(0, self.rows, values)
 
 
-def bag(values: Tensor, vectors: Tensor, index: Tensor, starts: Tensor) -> Tensor:
-    """Sums of value * vector[index] over the spans that begin at `starts`."""
-    return embedding_bag(index, vectors, starts, mode="sum", per_sample_weights=values)
+def bag(values: Tensor, vectors: Tensor, at: Tensor, starts: Tensor) -> Tensor:
+    """Sums of value * vectors[at] over the spans that begin at `starts`."""
+    return embedding_bag(at, vectors, starts, mode="sum", per_sample_weights=values)
 
 
 class Add(torch.autograd.Function):
@@ -78,15 +69,14 @@ class Add(torch.autograd.Function):
 
 
 class Score(torch.autograd.Function):
-    """The last layer: of each cell, code of the row . vector of the column."""
+    """The last layer: of each cell, code of the row . vector of the column; it mirrors `Add`."""
 
     @staticmethod
     def forward(ctx, codes: Tensor, vectors: Tensor, cells: Cells) -> Tensor:
         ctx.save_for_backward(codes, vectors)
-        ctx.cells, zeros = cells, torch.zeros_like(cells.stars)
-        at = torch.sparse_csr_tensor(
-            cells.ends, cells.columns, zeros, cells.shape, check_invariants=False
-        )
+        ctx.cells = cells
+        places = cells.ends, cells.columns, codes.new_zeros(len(cells.stars)), cells.shape
+        at = torch.sparse_csr_tensor(*places, check_invariants=False)
         return torch.sparse.sampled_addmm(at, codes, vectors.T).values()
 
     @staticmethod

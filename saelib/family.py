@@ -12,9 +12,8 @@ from saelib.cells import Cells
 def sparsity(code: Tensor, rarely: float = 0.05) -> Tensor:
     """How far units are from speaking rarely (Ng 2011, 'Sparse autoencoder', CS294A notes).
 
-    code: (batch, n_code), activations in 0 … 1. The mean activation of a unit over the batch is
-    taken for the probability that it speaks. Returns the sum over the units of the Kullback-Leibler
-    divergence of that probability from `rarely`, in nats.
+    code: (batch, n_code), activations in 0 … 1, whose means are taken for how likely units speak.
+    Returns the Kullback-Leibler divergences of these from `rarely`, summed, in nats.
     """
     q = code.mean(dim=0).clamp(1e-6, 1 - 1e-6)
     return (rarely * (rarely / q).log() + (1 - rarely) * ((1 - rarely) / (1 - q)).log()).sum()
@@ -27,10 +26,7 @@ def keep_largest(code: Tensor, k: int) -> Tensor:
 
 
 def divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """(batch,) Kullback-Leibler divergence of N(mean, variance) from N(0, 1), in nats.
-
-    mean, log_variance: (batch, n_code) (Kingma and Welling 2014, appendix B).
-    """
+    """(batch,) divergence of N(mean, variance) from N(0, 1), in nats (Kingma and Welling 2014)."""
     return (mean.square() + log_variance.exp() - 1 - log_variance).sum(dim=1) / 2
 
 
@@ -40,7 +36,6 @@ class Sparse(StackedAutoencoder):
     weight = 1e-4
 
     def penalty(self, code: Tensor, cells: Cells) -> Tensor:
-        """See `sparsity`."""
         return self.weight * sparsity(code)
 
 
@@ -50,21 +45,19 @@ class KSparse(StackedAutoencoder):
     k = 50
 
     def code_of(self, hidden: Tensor) -> Tensor:
-        """See `keep_largest`."""
         return keep_largest(super().code_of(hidden), self.k)
 
 
 class Contractive(StackedAutoencoder):
     """A code that hardly moves when its inputs do (Rifai et al. 2011).
 
-    The penalty is the squared norm of the Jacobian of one tanh layer: of each unit, slope² times
-    the sum of its squared weights.
+    The penalty is the squared norm of a tanh layer's Jacobian, the mean over the rows: of each
+    unit, slope² times the sum of its squared weights.
     """
 
     weight = 1e-4
 
     def penalty(self, code: Tensor, cells: Cells) -> Tensor:
-        """The mean over the rows (n_rows, hidden[0])."""
         squares = self.rating_inputs.square().sum(dim=0) + self.mask_inputs.square().sum(dim=0)
         return self.weight * ((1 - code.square()).square() @ squares).mean()
 
@@ -72,19 +65,17 @@ class Contractive(StackedAutoencoder):
 class Variational(StackedAutoencoder):
     """In training the decoder reads a draw from the code's distribution; afterwards its mean.
 
-    The divergence is weighed for each rating, so that a weight of 1 bounds -log P(ratings) (Kingma
-    and Welling 2014).
+    The divergence is weighed for each rating, so that a weight of 1 bounds -log P(ratings).
     """
 
     weight = 0.2
 
     def __init__(self, *sizes):
         super().__init__(*sizes)
-        *_, before, width = self.config.hidden
+        before, width = self.config.hidden[-2:]
         self.log_variance = nn.Linear(before, width)
 
     def code_of(self, hidden: Tensor) -> Tensor:
-        """A draw from N(mean, variance) in training, else the mean."""
         *layers, last = self.encoder
         for layer in layers:
             hidden = self.activation(layer(hidden))
@@ -94,7 +85,6 @@ class Variational(StackedAutoencoder):
         return mean + (log_variance / 2).exp() * noise
 
     def penalty(self, code: Tensor, cells: Cells) -> Tensor:
-        """The divergence of the codes just drawn, for each rating."""
         return self.weight * self.divergence / len(cells.stars)
 
 

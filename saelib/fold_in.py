@@ -7,7 +7,8 @@ most probable one, if vectors are draws from a Gaussian like that of the people 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from scipy.special import expit, log_expit
@@ -27,49 +28,33 @@ BLOCK = 2**20  # numbers in the codes of people who are folded in together: they
 
 @dataclass(frozen=True)
 class Posterior:
-    """What is known of one person, and how surely.
+    """What is known of one person, and how surely."""
 
-    scores: (n_items,), the most probable ones. covariance: (rank, rank), of the person's vector.
-    codes: (n_items, rank); a score moves by the film's code times what the vector moves. sharpness:
-    (n_items,), how sharply the stars of a film would tell its score.
-    """
-
-    scores: np.ndarray
-    covariance: np.ndarray
-    codes: np.ndarray
-    sharpness: np.ndarray
+    scores: np.ndarray  # (n_items,), the most probable ones
+    covariance: np.ndarray  # (rank + 1, rank + 1), of the person's vector
+    codes: np.ndarray  # (n_items, rank + 1): a score moves by code . what the vector moves
+    sharpness: np.ndarray  # (n_items,): how sharply the stars of a film would tell its score
 
 
 @dataclass(frozen=True)
 class FoldIn:
-    """score = what is expected of anyone like this person + code of the film . their vector.
+    """score = what is expected of anyone like this person + code of the film . their vector."""
 
-    codes: (n_items, rank + 1), in coordinates in which vectors are draws from N(0, I); the last
-    coordinate is the person's bias. average: (n_items,) scores of an average person. by_feature:
-    (n_items, n_features), what a person's features add: a fingerprint, then who they are.
-    thresholds: (n_levels - 1,). directions: (n_items, …) of the fingerprints. usual: (n_features,)
-    of an average person. groups: where each group of demographics begins, and the end. raters,
-    demographics: the weights of the features.
-    """
-
-    codes: np.ndarray
-    average: np.ndarray
-    by_feature: np.ndarray
-    thresholds: np.ndarray
-    directions: np.ndarray
-    usual: np.ndarray
-    groups: np.ndarray
-    raters: float
-    demographics: float
+    codes: np.ndarray  # (n_items, rank + 1), for vectors that are draws from N(0, I); bias last
+    average: np.ndarray  # (n_items,) scores of an average person
+    by_feature: np.ndarray  # (n_items, n_features): what a fingerprint, and who one is, add
+    thresholds: np.ndarray  # (n_levels - 1,)
+    directions: np.ndarray  # (n_items, n) of the fingerprints
+    usual: np.ndarray  # (n_features,) of an average person
+    groups: np.ndarray  # where each group of demographics begins, and the end
+    raters: float  # weight of the fingerprint
+    demographics: float  # weight of who one is
 
     @classmethod
-    def of(
-        cls, network: StackedAutoencoder, matrix: RatingMatrix, spread: float = SPREAD
-    ) -> FoldIn:
-        """From a trained network over films, with what it was trained on.
+    def of(cls, network: StackedAutoencoder, matrix: RatingMatrix, spread: float = SPREAD) -> Self:
+        """From a network over films and what it was trained on; SaelibError for another head.
 
-        spread: by what the trained vectors' standard deviations are multiplied. Raises SaelibError
-        for a network whose scores are no distribution over stars.
+        spread: by what the trained vectors' standard deviations are multiplied.
         """
         from saelib.autoencoder import lay_out  # torch, which only a training needs
 
@@ -83,86 +68,71 @@ class FoldIn:
         covariance = vectors.T @ vectors / max(len(vectors) - 1, 1)
         variances, directions = np.linalg.eigh(covariance.astype(np.float64))  # ascending
         basis = directions[:, -RANK:] * spread * np.sqrt(variances[-RANK:].clip(min=0))
+        basis = basis.astype(np.float32)
         ratings, facts = lay_out(config, matrix)
-        last = network.apply_to(
-            lambda *row: network.last_layer(network.encode(*row)[1]), ratings, facts
-        )
+        last = network.last_layers(ratings, facts)[1].numpy()
         slope, people = weights["head.slope"], weights["column_bias"].astype(np.float64)
         film = BiasBaseline(float(weights["mean"]), people, config.shrinkage).row_bias(ratings)
         bias = np.full((len(last), 1), BIAS_SPREAD * slope * people.std())
-        basis = basis.astype(np.float32)
-        nothing = np.zeros((len(last), 0), np.float32)
-        told = config.demographics > 0 and matrix.about is not None
-        by_feature, mean_features = nothing, np.zeros(0)
-        if "column_map" in weights:
-            by_feature = last @ weights["column_map"].T
-            mean_features = weights["column_features"].mean(axis=0)
+        column_map = weights.get("column_map", np.zeros((0, last.shape[1]), "f4"))
+        groups = matrix.groups.values() if config.demographics else []
         return cls(
             codes=half(np.hstack([last @ basis[:-1] + basis[-1], bias])),
             average=(last @ usual[:-1] + usual[-1] + slope * (film + people.mean())).astype("f4"),
-            by_feature=half(by_feature),
+            by_feature=half(last @ column_map.T),
             thresholds=network.head.thresholds().detach().numpy(),
-            directions=half(nothing if network.directions is None else network.directions),
-            usual=mean_features.astype(np.float32),
-            groups=np.cumsum([0, *(map(len, matrix.groups.values()) if told else [])]),
+            directions=half(network.directions),
+            usual=weights.get("column_features", np.zeros((1, 0), "f4")).mean(axis=0),
+            groups=np.cumsum([0, *map(len, groups)]),
             raters=config.raters,
             demographics=config.demographics,
         )
 
-    def expected(self, people: People) -> np.ndarray:
-        """(n, n_items) scores of people like these, before their stars are used."""
-        return self.average + self._features(people) @ self.by_feature.T
-
     def _features(self, people: People) -> np.ndarray:
-        """(n, n_features): what is known of people beside their stars.
-
-        The fewer films somebody has seen, the more their fingerprint is taken to be the usual one;
-        what somebody does not tell is taken to be average.
-        """
+        """(n, n_features): their fingerprints, of few films near the usual one; who they are."""
         width, n = self.directions.shape[1], np.diff(people.seen.indptr)[:, None]
         features = np.tile(self.usual, (len(people), 1))
         found = self.raters * (unit_masks(people.seen) @ self.directions)
         features[:, :width] += n / (n + DOUBT) * (found - features[:, :width])
         if people.about is not None:
-            for start, stop in zip(self.groups[:-1], self.groups[1:]):
+            for start, stop in pairwise(self.groups):
                 told = people.about[:, start:stop].any(axis=1)
                 group = self.demographics * people.about[told, start:stop]
                 features[told, width + start : width + stop] = group
         return features
 
+    def _edges(self, stars: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The thresholds between -inf and inf, and which of them is below each number of stars."""
+        edges = np.concatenate([[-np.inf], self.thresholds, [np.inf]])
+        return edges, level(stars, len(self.thresholds) + 1).astype(int)
+
+    @BLAS.wrap(limits=1, user_api="blas")
     def vectors(self, people: People) -> np.ndarray:
         """(n, rank + 1) the most probable vectors of people, their biases last."""
         n, stars, features = np.diff(people.stars.indptr), people.stars, self._features(people)
-        lower, upper = self._edges(stars.data)
+        edges, levels = self._edges(stars.data)
+        below, above = np.append(edges[levels], -np.inf), np.append(edges[levels + 1], np.inf)
         vectors = np.zeros((len(n), self.codes.shape[1]))
         rows = np.argsort(n, kind="stable")[(n == 0).sum() :]
-        with BLAS.limit(limits=1, user_api="blas"):
-            while len(rows):  # people with about as many ratings each, as many as fill a block
-                size = n[rows[:BLOCK]] * np.arange(1, len(rows[:BLOCK]) + 1) * vectors.shape[1]
-                n_together = max(int(np.searchsorted(size, BLOCK, "right")), 1)
-                block, rows = rows[:n_together], rows[n_together:]
-                at = stars.indptr[block, None] + np.arange(n[block[-1]])
-                there = at < stars.indptr[block + 1, None]
-                at = np.where(there, at, stars.indptr[block, None])
-                films = stars.indices[at]
-                below = np.where(there, lower[at], -np.inf)  # what is not there says nothing
-                above = np.where(there, upper[at], np.inf)
-                alike = (self.by_feature[films] @ features[block][:, :, None])[..., 0]
-                expected = self.average[films] + alike
-                vectors[block] = most_probable(self.codes[films], below, above, expected)
+        while len(rows):  # people with about as many ratings each, as many as fill a block
+            size = n[rows[:BLOCK]] * np.arange(1, len(rows[:BLOCK]) + 1) * vectors.shape[1]
+            block, rows = np.split(rows, [max(int(np.searchsorted(size, BLOCK, "right")), 1)])
+            at = stars.indptr[block, None] + np.arange(n[block[-1]])
+            at[at >= stars.indptr[block + 1, None]] = -1  # what is not there says nothing
+            films = stars.indices[at]
+            alike = (self.by_feature[films] @ features[block][:, :, None])[..., 0]
+            expected = self.average[films] + alike
+            vectors[block] = most_probable(self.codes[films], below[at], above[at], expected)
         return vectors
 
-    def _edges(self, stars: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(n,) each: the thresholds below and above each number of stars."""
-        edges = np.concatenate([[-np.inf], self.thresholds, [np.inf]])
-        at = level(stars, len(self.thresholds) + 1).astype(int)
-        return edges[at], edges[at + 1]
+    def expected(self, people: People, films: Films = ALL) -> np.ndarray:
+        """(n, n_films) scores of people like these, before their stars are used."""
+        return self.average[films] + self._features(people) @ self.by_feature[films].T
 
     def scores(self, people: People, films: Films = ALL) -> np.ndarray:
         """(n, n_films) scores of films at these positions, by default of all."""
-        features, vectors = self._features(people), self.vectors(people).astype(np.float32)
-        alike = features @ self.by_feature[films].T
-        return self.average[films] + alike + vectors @ self.codes[films].T
+        vectors = self.vectors(people).astype(np.float32)
+        return self.expected(people, films) + vectors @ self.codes[films].T
 
     def distribution(self, people: People, films: Films = ALL) -> np.ndarray:
         """(n, n_films, n_levels): how likely each level is."""
@@ -177,29 +147,24 @@ class FoldIn:
 
     def posterior(self, person: People) -> Posterior:
         """What is known of one person, by Laplace's approximation."""
-        scores = self.scores(person)[0].astype(np.float64)
-        lower, upper = self._edges(person.stars.data)
-        at = scores[person.stars.indices]
-        least, more = expit(at - lower), expit(at - upper)
-        rated = self.codes[person.stars.indices].astype(np.float64)
-        weight = least * (1 - least) + more * (1 - more)
-        covariance = np.linalg.inv(np.eye(rated.shape[1]) + (rated.T * weight) @ rated)
-        above = expit(scores[:, None] - self.thresholds)
-        slopes = np.pad(above * (1 - above), ((0, 0), (1, 1)))
-        chances = -np.diff(above, axis=1, prepend=1, append=0)
-        sharpness = (chances * (slopes[:, :-1] + slopes[:, 1:])).sum(axis=1)
-        return Posterior(scores, covariance, self.codes, sharpness)
+        scores, rated = self.scores(person)[0].astype(np.float64), person.stars.indices
+        edges, levels = self._edges(person.stars.data)
+        above = expit(scores[:, None] - edges)  # (n_items, n_levels + 1), from 1 down to 0
+        slopes = above * (1 - above)
+        sharp = slopes[:, :-1] + slopes[:, 1:]  # (n_items, n_levels): how each would tell the score
+        codes = self.codes[rated].astype(np.float64)
+        precision = np.eye(codes.shape[1]) + (codes.T * sharp[rated, levels]) @ codes
+        sharpness = (-np.diff(above, axis=1) * sharp).sum(axis=1)
+        return Posterior(scores, np.linalg.inv(precision), self.codes, sharpness)
 
 
 def most_probable(
     codes: np.ndarray, below: np.ndarray, above: np.ndarray, expected: np.ndarray
 ) -> np.ndarray:
-    """(b, rank) for each of b people, the v that maximises log P(stars | scores) - |v|² / 2.
+    """(b, rank): of b people the v that maximise log P(stars | expected + codes v) - |v|² / 2.
 
-    Their scores are expected + codes v. Newton's method climbs for all people at once; each step
-    solves curvature . step = gradient by conjugate gradients, for which no curvature is written
-    down (Nocedal and Wright 2006, algorithm 7.1).
-
+    Newton's method climbs for all people at once; each step solves curvature . step = gradient by
+    conjugate gradients, and no curvature is written down (Nocedal and Wright 2006, algorithm 7.1).
     codes: (b, n, rank). below, above: (b, n), the thresholds around each rating. expected: (b, n).
     """
 

@@ -5,17 +5,13 @@ from __future__ import annotations
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import logsigmoid
+from torch.nn.functional import logsigmoid, pad
 
 from saelib.matrix import level
 
 
 def masked_loss(predicted: Tensor, ratings: Tensor) -> Tensor:
-    """Mean squared error of the observed ratings (AutoRec, Sedhain et al. 2015, equation 2).
-
-    predicted, ratings: stars, (batch, n_columns) or of any other shape. A cell where `ratings` is 0
-    is not observed and takes no part in the loss nor in its gradient.
-    """
+    """Mean squared error in stars where `ratings` is not 0 (AutoRec, Sedhain et al. 2015)."""
     observed = ratings != 0
     return (predicted[observed] - ratings[observed]).square().mean()
 
@@ -25,9 +21,6 @@ class Squared(nn.Module):
 
     def __init__(self, n_levels: int):
         super().__init__()
-
-    def start_from(self, stars: np.ndarray) -> None:
-        """There is nothing to prepare."""
 
     def offset(self, mean: Tensor, bias: Tensor) -> Tensor:
         """The scores of the bias baseline, from its mean and from row bias + column bias."""
@@ -46,8 +39,7 @@ class Ordered(nn.Module):
     """A score, cut by ascending thresholds, is a distribution over the levels of the scale.
 
     P(stars > level k) = sigmoid(score - threshold k): the cumulative link model (McCullagh 1980,
-    'Regression models for ordinal data'). One score says which stars are likely and how sure that
-    is, and the step from 4 to 5 stars may be a larger one than that from 3 to 4.
+    'Regression models for ordinal data').
     """
 
     def __init__(self, n_levels: int):
@@ -77,26 +69,22 @@ class Ordered(nn.Module):
 
     def stars(self, scores: Tensor) -> Tensor:
         """Expected stars: 1, and an equal share of 4 for each level that is exceeded."""
-        above = torch.zeros_like(scores)
+        exceeded = torch.zeros_like(scores)
         for threshold in self.thresholds():  # one by one, so that no array of all levels is made
-            above += torch.sigmoid(scores - threshold)
-        return 1 + 4 / (self.n_levels - 1) * above
+            exceeded += torch.sigmoid(scores - threshold)
+        return 1 + 4 / (self.n_levels - 1) * exceeded
 
     def distribution(self, scores: Tensor) -> Tensor:
         """(…, n_levels): how likely each level is."""
         above = torch.sigmoid(scores[..., None] - self.thresholds())
-        one = torch.ones_like(above[..., :1])
-        return torch.cat([one, above], -1) - torch.cat([above, 0 * one], -1)
+        return pad(above, (1, 0), value=1.0) - pad(above, (0, 1))
 
     def loss(self, scores: Tensor, stars: Tensor) -> Tensor:
-        """Mean of -log P(stars), of the scores (n,) of ratings with these stars (n,).
-
-        P is a difference of two sigmoids, a - b with a > b. Its logarithm is computed as
-        log a + log(1 - b) + log(1 - e^-gap), so that a small difference is never taken.
-        """
+        """Mean of -log P(stars), of the scores (n,) of ratings with these stars (n,)."""
         at = level(stars, self.n_levels).long()
         end = scores.new_full((1,), torch.inf)
         edges = torch.cat([-end, self.thresholds(), end])
+        # log(a - b) of two sigmoids is log a + log(1 - b) + log(1 - e^-gap): no small difference.
         log_p = logsigmoid(scores - edges[at]) + logsigmoid(edges[at + 1] - scores)
         gaps = edges.diff().clamp(max=1e4)
         return -(log_p + torch.log1p(-torch.exp(-gaps))[at]).mean()

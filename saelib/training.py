@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -14,10 +15,10 @@ import psutil
 import torch
 from scipy.sparse import csr_array
 from torch import Tensor, distributed
-from torch.optim import lr_scheduler
+from torch.optim.lr_scheduler import ConstantLR, OneCycleLR
 from tqdm.auto import tqdm
 
-from saelib.autoencoder import BATCH, StackedAutoencoder, lay_out
+from saelib.autoencoder import BATCH, Features, StackedAutoencoder, lay_out
 from saelib.cells import Cells
 from saelib.errors import SaelibError
 from saelib.evaluation import History
@@ -29,10 +30,7 @@ GIB = 2**30
 
 
 def build(config: Config, matrix: RatingMatrix, seed: int = 0) -> StackedAutoencoder:
-    """A fresh network for these training ratings.
-
-    Raises SaelibError where its training would not fit into the memory that is free.
-    """
+    """A fresh network for these ratings. Raises SaelibError where memory is too small for it."""
     n_columns = matrix.csr.shape[config.rows == "people"]
     tables = 3 if config.inputs == "residuals+mask" else 2  # one for each input, one in the decoder
     # Of each weight: itself, its gradient, two moments, and the best epoch's; and the ratings.
@@ -64,75 +62,72 @@ def fit(
     validation: ratings (n_users, n_items) that are never shown; the epoch with the lowest error of
     these is kept. checkpoint: a file that is written after each epoch; `resume` goes on from it as
     if nothing had happened, since all that is random in an epoch is drawn from (seed, epoch).
-    keep: whether Ctrl-C ends the training and keeps the best epoch so far; else it is raised.
-
-    Raises SaelibError: a checkpoint that is missing, damaged or of another training; an error that
-    is no number.
+    keep: Ctrl-C ends the training and keeps the best epoch so far, if there is one. Raises
+    SaelibError: a checkpoint of no or of another training; an error that is no number.
     """
     config = network.config
-    ratings, row_features = lay_out(config, matrix)
+    ratings, features = lay_out(config, matrix)
     if validation is not None and config.rows == "films":
         validation = csr_array(validation.T)
     rank, n_processes = processes(device)
-    rated = np.flatnonzero(np.diff(ratings.indptr))  # other rows have nothing to tell
+    n_ratings = np.diff(ratings.indptr)
+    rated = np.flatnonzero(n_ratings)  # other rows have nothing to tell
     n_batches = max(min(config.n_batches, len(rated) // n_processes), 1)
-    network.to(device)
+    network.to(device).zero_grad()
     parameters = list(network.parameters())
-    decayed, others = ([p for p in parameters if (p.ndim > 1) == wanted] for wanted in (1, 0))
-    groups: list[dict[str, Any]] = [{"params": decayed, "weight_decay": config.decay}]
-    groups += [{"params": others, "weight_decay": 0.0}]
-    rate = config.learning_rate
-    optimizer = torch.optim.AdamW(groups, lr=rate, fused=True)
-    schedule: lr_scheduler.LRScheduler = lr_scheduler.LambdaLR(optimizer, lambda step: 1.0)
+    groups: list[dict[str, Any]] = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": config.decay},
+        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    optimizer = torch.optim.AdamW(groups, config.learning_rate, fused=True)
+    schedule: Any = ConstantLR(optimizer, 1.0)
     if config.one_cycle:
         n_steps = config.epochs * n_batches
-        schedule = lr_scheduler.OneCycleLR(optimizer, rate, total_steps=n_steps, pct_start=0.1)
-    stateful: dict[str, Any] = {"network": network, "optimizer": optimizer, "schedule": schedule}
+        schedule = OneCycleLR(optimizer, config.learning_rate, n_steps, pct_start=0.1)
+    parts: dict[str, Any] = {"network": network, "optimizer": optimizer, "schedule": schedule}
     history, best = History(), {name: t.clone() for name, t in network.state_dict().items()}
-    training = {"config": asdict(config), "seed": seed, "ratings": [*ratings.shape, ratings.nnz]}
+    digest = [zlib.crc32(part) for part in (ratings.indptr, ratings.indices, ratings.data)]
+    training = {"config": asdict(config), "seed": seed, "ratings": [*ratings.shape, *digest]}
     if resume:
         state = _read(checkpoint, training, device)
-        for name, part in stateful.items():
+        for name, part in parts.items():
             part.load_state_dict(state[name])
         history, best = History(**state["history"]), state["best"]
-    first = len(history.train_loss)
-    bar = tqdm(total=config.epochs, initial=first, disable=not progress or rank > 0, unit="epoch")
+    losses, to_do = history.validation_loss, range(len(history.train_loss), config.epochs)
+    bar = tqdm(to_do, "epochs", disable=not progress or rank > 0)
     try:
-        for epoch in range(first, config.epochs):
+        for epoch in bar:
             rng, error = np.random.default_rng([seed, epoch]), torch.zeros((), device=device)
             network.train()
             with torch.random.fork_rng(devices=[device] if device.startswith("cuda") else []):
                 torch.manual_seed(int(rng.integers(2**62)) + rank)
                 for batch in np.array_split(rng.permutation(rated), n_batches):
                     mine = np.array_split(batch, n_processes)[rank]
-                    cells = Cells(ratings[mine], device)
-                    loss, scores = network.loss(cells, _known(row_features, mine, device))
-                    share = len(cells.stars) / ratings[batch].nnz
-                    optimizer.zero_grad()
-                    (share * loss).backward()
+                    share = n_ratings[mine].sum() / n_ratings[batch].sum()
+                    cells, known = network.read(ratings, features, mine)
+                    loss, scores = network.loss(cells, known)
+                    (loss * share).backward()
                     _add_up((p.grad for p in parameters), n_processes)
                     optimizer.step()
+                    optimizer.zero_grad()  # at once: the gradients are as large as the weights
                     schedule.step()
-                    error += share * _squared_error(network, scores, cells) / n_batches
-            optimizer.zero_grad()  # the gradients are as large as the weights
+                    error += _squared_error(network, scores, cells) * share / n_batches
             _add_up([error], n_processes)
             history.train_loss.append(error.item())
-            losses = history.validation_loss
             if validation is not None:
-                losses.append(network_loss(network, ratings, validation, row_features))
+                losses.append(network_loss(network, ratings, validation, features))
             if not math.isfinite(error.item() + sum(losses[-1:])):
                 raise SaelibError(
                     f"The error is no number after epoch {epoch + 1}: the training has diverged. "
-                    f"Lower the learning rate ({rate:g})."
+                    f"Lower the learning rate ({config.learning_rate:g})."
                 )
             if validation is None or losses[-1] == min(losses):
                 history.best_epoch = epoch + 1
                 for name, tensor in network.state_dict().items():
                     best[name].copy_(tensor)
             bar.set_postfix_str(" ".join(f"{e**0.5:.3f}" for e in [error.item(), *losses[-1:]]))
-            bar.update()
             if checkpoint is not None and rank == 0:
-                state = {name: part.state_dict() for name, part in stateful.items()}
+                state = {name: part.state_dict() for name, part in parts.items()}
                 state |= training | {"history": asdict(history), "best": best}
                 torch.save(state, f"{checkpoint}.part")
                 os.replace(f"{checkpoint}.part", checkpoint)  # whole or not at all
@@ -140,8 +135,6 @@ def fit(
         if not (keep and history.best_epoch):
             raise
         history.interrupted = True
-    finally:
-        bar.close()
     network.load_state_dict(best)
     network.cpu().eval()
     return history
@@ -152,19 +145,15 @@ def network_loss(
     network: StackedAutoencoder,
     ratings: csr_array,
     validation: csr_array,
-    row_features: np.ndarray | None = None,
+    features: Features = None,
 ) -> float:
-    """Mean squared error, in stars squared, of ratings that the network is not shown.
-
-    ratings, validation: (n_rows, n_columns), those that it is shown and those that it predicts.
-    """
-    network.eval()
-    total, device = 0.0, network.mean.device
-    for start in range(0, len(validation.indptr) - 1, BATCH):
-        part = slice(start, start + BATCH)
-        asked = Cells(validation[part], device)
-        known = _known(row_features, part, device)
-        scores = network.score_cells(*network.encode(Cells(ratings[part], device), known), asked)
+    """Mean squared error of validation ratings where `ratings`, (n_rows, n_columns), are shown."""
+    bias, last = network.last_layers(ratings, features)
+    total = 0.0
+    for start in range(0, len(bias), BATCH):
+        rows = slice(start, start + BATCH)
+        asked = Cells(validation[rows], bias.device)
+        scores = network.score_cells(bias[rows], last[rows], asked)
         total += _squared_error(network, scores, asked).item() * len(asked.stars)
     return total / validation.nnz
 
@@ -175,56 +164,39 @@ def _squared_error(network: StackedAutoencoder, scores: Tensor, cells: Cells) ->
     return (network.head.stars(scores) - cells.stars).square().sum() / max(len(cells.stars), 1)
 
 
-def _known(row_features: np.ndarray | None, rows: np.ndarray | slice, device) -> Tensor | None:
-    """What the encoder is told of some rows beside their ratings."""
-    return None if row_features is None else torch.from_numpy(row_features[rows]).to(device)
-
-
 def _read(checkpoint: Path | None, training: dict, device: str) -> dict:
     """What stands in a checkpoint; reading it executes nothing. Raises SaelibError."""
-    if checkpoint is None or not Path(checkpoint).exists():
-        raise SaelibError(f"There is no checkpoint to go on from ({checkpoint}); start afresh.")
     try:
-        state = torch.load(checkpoint, weights_only=True, map_location=device)
-        same = {key: state[key] for key in training} == training
-    except Exception as error:  # whatever a damaged file leads to
-        raise SaelibError(f"{checkpoint} is no checkpoint of a training; start afresh.") from error
-    if not same:
-        raise SaelibError(f"{checkpoint} is of another training; start afresh.")
-    return state
+        state = torch.load(str(checkpoint), weights_only=True, map_location=device)
+        if {key: state[key] for key in training} == training:
+            return state
+        problem = f"{checkpoint} is of another training"
+    except FileNotFoundError:
+        problem = f"There is no checkpoint to go on from ({checkpoint})"
+    except Exception:  # whatever a damaged file leads to
+        problem = f"{checkpoint} is no checkpoint of a training"
+    raise SaelibError(f"{problem}; start afresh.")
 
 
 def known_stars(
     network: StackedAutoencoder, matrix: RatingMatrix
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """What a network over films expects of people whom it was trained on.
-
-    Returns a function from their rows (n,) to stars (n, n_items).
-    """
-
-    def encoded(cells: Cells, facts: Tensor | None) -> Tensor:
-        bias, code = network.encode(cells, facts)
-        return torch.hstack([bias[:, None], network.last_layer(code)])
-
-    film = torch.from_numpy(network.apply_to(encoded, *lay_out(network.config, matrix)))
+    """Of a network over films: from rows (n,) of people it was trained on to (n, n_items) stars."""
+    bias, last = network.last_layers(*lay_out(network.config, matrix))
 
     @torch.no_grad()
     def stars(rows: np.ndarray) -> np.ndarray:
-        return network.head.stars(network.score(film[:, 0], film[:, 1:], rows)).T.numpy()
+        return network.head.stars(network.score(bias, last, rows)).T.numpy()
 
     return stars
 
 
-# -- Several processes, as torchrun starts them: each trains on a part of every batch --------------
-
-
 def processes(device: str = "cpu") -> tuple[int, int]:
-    """(rank, number) of this process among those of torchrun; (0, 1) where it is alone."""
-    if int(os.environ.get("WORLD_SIZE", 1)) == 1:
-        return 0, 1
-    if not distributed.is_initialized():
+    """(rank, number) of this process among those of torchrun, which share out every batch."""
+    n_processes = int(os.environ.get("WORLD_SIZE", 1))
+    if n_processes > 1 and not distributed.is_initialized():
         distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo")
-    return distributed.get_rank(), distributed.get_world_size()
+    return int(os.environ.get("RANK", 0)), n_processes
 
 
 def _add_up(tensors: Iterable[Tensor | None], n_processes: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -57,26 +58,21 @@ def test_the_network_of_residuals_is_what_stands_on_the_board(matrix, rows, head
     weights = {name: value.numpy().astype(float) for name, value in network.state_dict().items()}
     first = np.vstack([weights["rating_inputs"], weights["mask_inputs"]])
     told, weight = (matrix.about, 0.3) if rows == "people" else (matrix.facts, 0.5)
-    assert of_rows is told
     hidden = inputs @ first + weight * told @ weights["row_inputs.weight"].T
     hidden = np.tanh(hidden + weights["input_bias"])
     for layer in ("encoder.0", "decoder.0"):
         hidden = np.tanh(hidden @ weights[f"{layer}.weight"].T + weights[f"{layer}.bias"])
     known = 0.5 * matrix.facts if rows == "people" else 0.3 * matrix.about
-    who = unit_masks(ratings.T.tocsr()) @ fingerprints(ratings)
-    features = np.hstack([who, known])
-    np.testing.assert_allclose(weights["column_features"], features, atol=1e-5)
+    features = np.hstack([unit_masks(ratings.T.tocsr()) @ fingerprints(ratings), known])
     vectors = weights["outputs.weight"] + features @ weights["column_map"]
-    scores = hidden @ vectors.T + weights["outputs.bias"]
-    if head == "squared":
-        scores += fitted.predict(ratings)
-    else:
-        scores += 1.7 * (fitted.predict(ratings) - fitted.mean)
-    found = network.apply_to(network, ratings, of_rows)
-    np.testing.assert_allclose(found, scores, atol=1e-4)
-    bias, code = network.encode(Cells(ratings), torch.from_numpy(of_rows))
-    some = network.score(bias, network.last_layer(code), np.array([5, 2])).detach()
-    np.testing.assert_allclose(some, found[:, [5, 2]], atol=1e-5)
+    scores = hidden @ vectors.T + weights["outputs.bias"] + fitted.predict(ratings)
+    if head == "ordered":
+        scores += 0.7 * fitted.predict(ratings) - 1.7 * fitted.mean
+    with torch.no_grad():
+        found = network(*network.read(ratings, of_rows, slice(None)))
+        np.testing.assert_allclose(found, scores, atol=1e-4)
+        some = network.score(*network.last_layers(ratings, of_rows), np.array([5, 2]))
+        np.testing.assert_allclose(some, found[:, [5, 2]], atol=1e-5)
 
 
 SMALL = [replace(RECIPES[name], hidden=(60,)) for name in ("sparse", "k-sparse", "contractive")]
@@ -95,19 +91,13 @@ def test_the_loss_of_the_cells_and_all_its_slopes_are_those_of_the_whole_matrix(
     network.mean.fill_(3.5)
     for name in ("column_bias", "column_features", "column_map"):
         getattr(network, name).data.normal_()
-    about, rated = torch.randn(60, 3), stars > 0
-    names, weights = zip(*network.named_parameters())
-
-    def slopes(loss: torch.Tensor) -> dict[str, torch.Tensor]:
-        found = torch.autograd.grad(loss, weights, allow_unused=True, materialize_grads=True)
-        return dict(zip(names, found))
-
+    about, rated, weights = torch.randn(60, 3), stars > 0, list(network.parameters())
+    slopes = partial(torch.autograd.grad, inputs=weights, allow_unused=True, materialize_grads=True)
     scores, cells = network(stars, about), Cells(stars)
     whole = network.head.loss(scores[rated], stars[rated])
     whole = whole + network.penalty(network.encode(cells, about)[1], cells)
     loss, of_cells = network.loss(cells, about)
-    torch.testing.assert_close(loss, whole)
-    torch.testing.assert_close(of_cells, scores[rated])
+    torch.testing.assert_close((loss, of_cells), (whole, scores[rated]))
     torch.testing.assert_close(slopes(loss), slopes(whole), atol=1e-5, rtol=1e-4)
 
 
@@ -129,25 +119,20 @@ def test_what_is_hidden_is_asked_for_and_the_encoder_knows_nothing_of_it():
 
 def test_batches_are_scored_as_all_rows_at_once_and_without_dropout(matrix, monkeypatch):
     network = build(replace(RECIPES["informed"], hidden=(8,), facts=0.5), matrix)
-    whole, loss = (
-        network.predict(matrix.people),
-        network_loss(network, matrix.csr, matrix.csr, matrix.about),
-    )
-    chances = network.distribution(matrix.people)
+    whole, chances = network.predict(matrix.people), network.distribution(matrix.people)
     np.testing.assert_allclose(chances @ np.arange(1, 6), whole, atol=1e-4)
     some = network.distribution(matrix.people, np.array([9, 1]))
-    np.testing.assert_array_equal(some, chances[:, [9, 1]])
-    rated = matrix.csr.toarray() > 0
-    assert loss == pytest.approx(np.square(whole - matrix.csr.toarray())[rated].mean(), rel=1e-5)
-    monkeypatch.setattr(autoencoder, "BATCH", 7)
-    monkeypatch.setattr(training, "BATCH", 7)
+    np.testing.assert_allclose(some, chances[:, [9, 1]], atol=1e-6)
     few = csr_array(matrix.csr.multiply((np.arange(60) > 40)[:, None]))
-    few.eliminate_zeros()
-    asked = few.toarray() > 0
-    wanted = np.square(whole - matrix.csr.toarray())[asked].mean()
-    found = network_loss(network, matrix.csr, few, matrix.about)
-    assert found == pytest.approx(wanted, rel=1e-5), "most batches are asked for nothing"
-    np.testing.assert_allclose(network.predict(matrix.people), whole, atol=1e-5)
+    few.eliminate_zeros()  # most batches are asked for nothing
+    for batch in (autoencoder.BATCH, 7):
+        monkeypatch.setattr(autoencoder, "BATCH", batch)
+        monkeypatch.setattr(training, "BATCH", batch)
+        np.testing.assert_allclose(network.predict(matrix.people), whole, atol=1e-5)
+        for asked in (matrix.csr, few):
+            error = whole[asked.toarray() > 0] - asked.data
+            found = network_loss(network, matrix.csr, asked, matrix.about)
+            assert found == pytest.approx(np.square(error).mean(), rel=1e-5)
 
 
 @pytest.mark.parametrize("member", MEMBERS)

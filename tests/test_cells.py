@@ -17,7 +17,7 @@ def test_cells_are_the_ratings_row_by_row_and_column_by_column():
     """One row and one column have none, and the columns of a row stand in any order."""
     data, columns = np.array([5, 1, 2, 4, 3], np.float32), [3, 0, 0, 1, 3]
     ratings = csr_array((data, columns, [0, 2, 2, 5]), shape=(3, 4))
-    cells, dense = Cells(ratings), Cells(torch.from_numpy(ratings.toarray()))
+    cells, dense = Cells(ratings), Cells(torch.from_numpy(ratings.toarray()).double())
     assert cells.shape == dense.shape == (3, 4)
     assert cells.stars.tolist() == data.tolist() and cells.columns.tolist() == columns
     assert (cells.rows.tolist(), cells.ends.tolist()) == ([0, 0, 2, 2, 2], [0, 2, 2, 5])
@@ -26,6 +26,7 @@ def test_cells_are_the_ratings_row_by_row_and_column_by_column():
     assert cells.turned_starts.tolist() == [0, 2, 3, 3]
     assert cells.sum_by_row(cells.stars).tolist() == [6, 0, 9]
     assert (dense.stars.tolist(), dense.columns.tolist()) == ([1, 5, 2, 4, 3], [0, 3, 0, 1, 3])
+    assert dense.stars.dtype == torch.float32, "whatever the ratings are"
 
 
 @pytest.mark.parametrize("n_ratings", [0, 1, 30])

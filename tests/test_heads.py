@@ -19,12 +19,6 @@ def ordered(n_levels: int) -> Ordered:
     return head
 
 
-def slopes(function, at: np.ndarray) -> np.ndarray:
-    """Of a function of an array, by differences."""
-    steps = 1e-6 * np.eye(len(at))
-    return np.array([(function(at + step) - function(at - step)) / 2e-6 for step in steps])
-
-
 @each_scale
 def test_probabilities_sum_to_one_and_their_mean_is_what_is_expected(n_levels):
     head, scores = ordered(n_levels), torch.linspace(-6, 6, 50).reshape(5, 10)
@@ -33,13 +27,11 @@ def test_probabilities_sum_to_one_and_their_mean_is_what_is_expected(n_levels):
     torch.testing.assert_close(p.sum(-1), torch.ones(5, 10))
     stars = torch.linspace(1, 5, n_levels)
     torch.testing.assert_close(head.stars(scores), p @ stars, rtol=1e-5, atol=1e-5)
-    ends = head.stars(torch.tensor([-1e4, 1e4]))
-    torch.testing.assert_close(ends, torch.tensor([1.0, 5.0]))
+    assert head.stars(torch.tensor([-1e4, 1e4])).tolist() == pytest.approx([1, 5])
 
 
 @each_scale
 def test_the_loss_and_its_gradient_are_those_of_the_likelihood_written_out(n_levels):
-    """The slopes are differences, without autograd."""
     head, rng = ordered(n_levels).double(), np.random.default_rng(0)
     levels, scores = rng.integers(0, n_levels, 20), rng.normal(0, 2, 20)
     parameters = np.concatenate([head.first.detach(), head.gaps.detach()])
@@ -55,8 +47,9 @@ def test_the_loss_and_its_gradient_are_those_of_the_likelihood_written_out(n_lev
     found.backward()
     assert found.item() == pytest.approx(loss(scores, parameters), rel=1e-6)
     found = np.concatenate([tensor.grad, head.first.grad, head.gaps.grad])
-    wanted = slopes(lambda both: loss(both[:20], both[20:]), np.concatenate([scores, parameters]))
-    np.testing.assert_allclose(found, wanted, atol=1e-7)
+    both, steps = np.concatenate([scores, parameters]), 1e-6 * np.eye(len(found))
+    ends = [[loss(at[:20], at[20:]) for at in (both + step, both - step)] for step in steps]
+    np.testing.assert_allclose(found, -np.diff(ends)[:, 0] / 2e-6, atol=1e-7)
 
 
 def test_absurd_scores_and_thresholds_that_meet_keep_the_loss_finite_and_in_order():
@@ -71,12 +64,11 @@ def test_absurd_scores_and_thresholds_that_meet_keep_the_loss_finite_and_in_orde
 
 
 def test_a_score_of_0_predicts_each_level_as_often_as_it_occurs():
-    head = Ordered(5)
+    head, halves = Ordered(5), Ordered(9)
     head.start_from(np.repeat([1, 2, 3, 4, 5], [60, 110, 270, 340, 220]))
     shares = head.distribution(torch.zeros(())).detach()
     np.testing.assert_allclose(shares, [0.06, 0.11, 0.27, 0.34, 0.22], atol=0.002)
-    halves = Ordered(9)
-    halves.start_from(np.array([3.5, 3.5, 3.5]))  # levels that never occur
+    halves.start_from(np.array([3.5, 3.5, 3.5]))  # the other levels never occur
     assert halves.distribution(torch.zeros(())).argmax() == 5
     assert torch.isfinite(halves.thresholds()).all()
 
