@@ -68,7 +68,8 @@ def anyio_backend() -> str:
 
 @pytest.fixture
 async def site(recommender):
-    app, (listening, port) = application(recommender, "the-token", host=HUB), bind_unused_port()
+    app = application(recommender, "the-token", host=HUB, room_token="the-room")
+    listening, port = bind_unused_port()
     server = HTTPServer(app, max_body_size=10_000)
     server.add_sockets([listening])
     yield Site(app.settings, port)
@@ -90,7 +91,7 @@ async def test_the_page_asks_no_other_host_and_stands_behind_any_path(site):
     assert (status, headers["Referrer-Policy"]) == (200, "no-referrer")
     links = re.findall(r'(?:src|href)="([^"]*)"', text)
     assert links == ["data:,", "panel.css", "page.js"]
-    for name in ("panel.css", "page.js", "panel.js"):
+    for name in ("panel.css", "page.js", "panel.js", "room.js"):
         status, text, _ = await site.get(f"/{name}")
         assert status == 200
         assert not re.search(r"https?://", text)
@@ -101,6 +102,8 @@ async def test_the_page_asks_no_other_host_and_stands_behind_any_path(site):
     [
         *((f"/{link}", {}, 403) for link in ("", "?1", "?token=", "?token=wrong", "?token=%C3%A4")),
         *((path, {}, 403) for path in ("/?token=THE-TOKEN", "/visit", "/visit?token=the-token2")),
+        *((f"/{p}?token=the-token", {}, 403) for p in ("room", "room.json", "room.csv")),
+        *((path, {}, 403) for path in ("/room", "/?token=the-room", "/visit?token=the-room")),
         *((path, {}, 400) for path in ("/?token=%ff", VISIT)),
         *((path, {}, 404) for path in ("/lab", "/page.py", "/../desk.py", "/panel.js/x")),
         *((HERE, {"Host": host}, 403) for host in ("evil.example", "localhost.evil.example:80")),
@@ -179,6 +182,39 @@ async def test_a_place_is_given_back_whatever_happens(site, monkeypatch):
     await site.until(1)
     assert (await site.visit()).words
     assert await ask(first, do="more")
+
+
+async def test_the_table_of_the_room_has_the_rows_of_those_who_let_it(site):
+    async def rows() -> list[list[float]]:
+        _, text, _ = await site.get("/room.json?token=the-room")
+        return [film["ratings"] for film in json.loads(text)["films"]]
+
+    first, second = [await site.visit() for _ in range(2)]
+    assert first.words["room"] and await rows() == []
+    await ask(first, do="rate", film="10", stars=5)
+    await ask(second, do="rate", film="10", stars=2)
+    assert await rows() == [[5, 2]]
+    for wrong in ("yes", None, 1):
+        assert "does not know" in (await ask(first, do="leave out", row=wrong))["alert"]
+    await ask(first, do="leave out", row=True)
+    await ask(first, do="rate", film="20", stars=3)
+    assert await rows() == [[2]]
+    _, text, headers = await site.get("/room.csv?token=the-room")
+    assert text.splitlines()[1:] == ["1,10,2.0,Toy Story (1995)"]
+    assert headers["Content-Type"].startswith("text/csv")
+    await ask(first, do="leave out", row=False)
+    assert await rows() == [[2, 5], [None, 3]]
+    second.close()
+    await site.until(1)
+    assert await rows() == [[5], [3]]
+
+
+async def test_the_projector_is_not_shut_out_by_a_full_page(site):
+    site.settings["places"] = 1
+    await site.visit()
+    assert (await site.get())[0] == 503
+    status, text, _ = await site.get("/room?token=the-room")
+    assert status == 200 and 'src="room.js"' in text
 
 
 @pytest.mark.parametrize(

@@ -162,8 +162,8 @@ def application(
     # Without an answer to a ping, which a page that has vanished does not give, a socket is closed.
     settings |= {"websocket_max_message_size": 2 * MAX_BYTES, "websocket_ping_interval": 30}
     settings |= {"room": Room(recommender) if room_token else None, "room_token": room_token}
-    handlers = [(r"/", Page), (r"/visit", Visit), files]
-    return Application(handlers + [table] * bool(room_token), **settings)
+    handlers: list = [(r"/", Page), (r"/visit", Visit), files, *[table] * bool(room_token)]
+    return Application(handlers, **settings)
 
 
 def own_address() -> str:
@@ -201,7 +201,7 @@ def serve(
     async def run() -> None:
         # With more threads, numpy takes more memory and is no sooner done.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(2))
-        told = {"host": name, "visitors": visitors, "language": language}
+        told: dict = {"host": name, "visitors": visitors, "language": language}
         app = application(recommender, token, **told, room_token=room_token)
         if not 1 <= port < 2**16:
             raise OSError(_("a port goes from 1 to 65535"))

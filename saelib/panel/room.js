@@ -26,7 +26,7 @@ const draw = (view) => {
     ),
   );
   save.textContent = view.download;
-  if (!save.isConnected) main.replaceChildren(h("h1", {}, view.title), said, h("table", {}, films), save);
+  if (!save.isConnected) main.replaceChildren(h("h1", {}, view.title), h("table", {}, films), said, save);
 };
 
 const ask = async () => {
