@@ -242,9 +242,9 @@ def test_rate_and_import_write_a_profile_and_overwrite_none(project, monkeypatch
 def test_panel_serves_the_model_of_the_newest_release(project, monkeypatch, trained):
     served = []
     monkeypatch.setattr("saelib.panel.page.serve", lambda of, **told: served.append((of, told)))
-    cli.main("panel --port 9000 --visitors 3 --lang es --no-browser".split())
+    cli.main("panel --class --port 9000 --visitors 3 --lang es --no-browser".split())
     [(recommender, told)] = served
-    told_whole = {"ip": "localhost", "port": 9000, "visitors": 3, "host": ""}
+    told_whole = {"ip": "localhost", "port": 9000, "visitors": 3, "host": "", "room": True}
     assert told == told_whole | {"language": "es", "open_browser": False}
     assert recommender.dataset == "ml-100k"
     np.testing.assert_array_equal(recommender.model.liking.codes, trained.liking.codes)
