@@ -49,10 +49,10 @@ def plot_history(history: History, baseline: float | None = None, ax: Axes | Non
         if history.validation_loss:
             errors, best = np.sqrt(history.validation_loss), history.best_epoch
             ax.plot(epochs, errors, color=ORANGE, label="validation ratings")
-            lowest = f"lowest: {errors[best - 1]:.3f} in epoch {best}"  # a box would hide the curve
+            lowest = f"lowest: {errors[best - 1]:.2f} in epoch {best}"  # a box would hide the curve
             ax.plot(best, errors[best - 1], "o", color=ORANGE, label=lowest)
         if baseline is not None:
-            ax.axhline(baseline, color=GREY, linestyle="--", label=f"bias baseline: {baseline:.3f}")
+            ax.axhline(baseline, color=GREY, linestyle="--", label=f"the biases: {baseline:.2f}")
         ax.set(xlabel="epoch", ylabel="RMSE in stars", title="Error while training")
         ax.legend()
     return ax
@@ -83,7 +83,7 @@ def plot_cells(stars: np.ndarray, shown: np.ndarray, measured: np.ndarray, ax: A
     """
     looks: list[tuple[np.ndarray, str, dict[str, Any]]] = [
         (shown & ~measured, "shown to the model", {"fc": "#BBD9EC", "ec": GREY}),
-        (measured & ~shown, "hidden, and measured", {"fc": "#F5B78F", "ec": ORANGE}),
+        (measured & ~shown, "test ratings: measured", {"fc": "#F5B78F", "ec": ORANGE}),
         (shown & measured, "shown AND measured", {"fc": "#BBD9EC", "ec": ORANGE, "hatch": "///"}),
     ]
     n_people, n_films = stars.shape

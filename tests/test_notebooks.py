@@ -52,10 +52,23 @@ def prose(path: Path) -> str:
     return "\n\n".join(c.source for c in read(path).cells if c.cell_type == "markdown")
 
 
+NOT_OURS = "held-out|fed in|left over|latent code|latent vector|unseen|stranger"
+
+
+def test_one_thing_has_one_word_and_each_lesson_leads_to_the_words():
+    glossary = (NOTEBOOKS / "glossary.md").read_text(encoding="utf-8")
+    assert len(glossary.split()) <= 900
+    for word in NOT_OURS.split("|"):
+        assert word in glossary
+    for path in SERIES:
+        assert "(glossary.md)" in prose(path), path
+        assert not re.findall(NOT_OURS, prose(path), re.IGNORECASE), path
+
+
 def test_there_are_notebooks_with_solutions_and_exercises():
     names = [path.name for path in SERIES]
     assert names
-    assert [name[:2] for name in names] == [f"{i:02}" for i in range(11)]
+    assert [name[:2] for name in names] == [f"{i:02}" for i in range(12)]
     assert [p.name for p in SOLUTIONS] == [p.name for p in EXERCISES] == names
 
 

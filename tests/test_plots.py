@@ -30,8 +30,8 @@ def test_a_history_is_drawn_in_stars_with_its_best_epoch_and_the_baseline():
     assert lines == {
         "training ratings": [2, 1, 0.5],
         "validation ratings": [2, 1, 1.5],
-        "lowest: 1.000 in epoch 2": [1],
-        "bias baseline: 0.900": [0.9, 0.9],
+        "lowest: 1.00 in epoch 2": [1],
+        "the biases: 0.90": [0.9, 0.9],
     }
     assert len(plot_history(History([1.0])).lines) == 1
 

@@ -18,7 +18,13 @@ from sphinx.cmd.build import main as sphinx_build
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-PAGES = ["CONTRIBUTING.md", "data/README.md", "models/README.md", "notebooks/README.md"]
+PAGES = [
+    "CONTRIBUTING.md",
+    "data/README.md",
+    "models/README.md",
+    "notebooks/README.md",
+    "notebooks/glossary.md",
+]
 NOTEBOOKS = ["[0-9]*.ipynb", "one_class.ipynb", "exercises/*.ipynb", "solutions/*.ipynb"]
 WIDGET = "A control that needs a running kernel: open this notebook with <code>make lab</code>."
 
@@ -39,6 +45,7 @@ notebooks/exercises/index
 notebooks/solutions/index
 notebooks/one_class
 notebooks/README
+notebooks/glossary
 ```
 
 ```{toctree}

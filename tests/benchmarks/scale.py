@@ -2,8 +2,8 @@
 
     python tests/benchmarks/scale.py ml-1m ml-10m ml-32m [--epochs 2]
 
-Each shape is a process of its own, which prints one JSON object: CPU seconds of the last epoch and for
-each of its ratings, seconds of the whole, peak memory in GiB, size of the model file in MB.
+Each shape is a process of its own, which prints one JSON object: CPU seconds of the last epoch
+and for each of its ratings, seconds of the whole, peak memory in GiB, model file in MB.
 
 Film counts fall off as MovieLens's do (a few blockbusters, a long tail), people's counts are
 log-normal, and stars follow biases and a few hidden tastes, so that there is something to learn.

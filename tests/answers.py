@@ -1,0 +1,236 @@
+"""Answers to the exercises that a self-check must refuse (WRONG) or accept (RIGHT), by exercise."""
+
+from __future__ import annotations
+
+# Wrong ideas and invented numbers, tried after the solution has run.
+WRONG: dict[str, dict[int, list[str]]] = {
+    "00": {
+        1: ["python = '3.11'", "python = '2.7.18'", "torch_version = '1.0'"],
+        2: [
+            "fewest, median, most = data.ratings['movie_id'].value_counts().quantile([0, 0.5, 1])",
+            "median = per_person.mean()",
+            "fewest, most = most, fewest",
+        ],
+        3: [
+            "again = first",
+            "other, other_seed = again, 0.0",  # the seed was not changed
+            "same_seed, other_seed = other_seed, same_seed",
+        ],
+        4: [
+            "errors = history.validation_loss",  # squared stars
+            "errors = [loss**0.5 for loss in history.train_loss]",
+            "enough = 10",
+            "enough = int(np.argmin(errors)) + 1",
+        ],
+    },
+    "01": {
+        1: [
+            "five = by_film.sort_values('mean', ascending=False).head(5)",
+            "five = by_film.head(5)",
+            "five = five[::-1]",
+        ],
+        2: [
+            "def decode(ones):\n"  # silence
+            "    groups = matrix.groups\n"
+            "    names = [groups['gender'], LABELS, groups['occupation']]\n"
+            "    parts = np.split(ones, np.cumsum([len(group) for group in names])[:-1])\n"
+            "    return [group[part.argmax()] for group, part in zip(names, parts)]",
+            "right = decode\ndef decode(ones):\n    return right(ones)[::-1]",
+        ],
+        3: [
+            "shown = stars > 0",  # the leak
+            "shown = stars < 0; measured = stars > 0",
+            "shown = (stars > 0) & (np.arange(10) != 4)[:, None]; measured = (stars > 0) & ~shown",
+            "measured = ~shown",
+        ],
+        4: [
+            "by_time = by_time[::-1]",
+            "by_time = np.random.default_rng(0).permutation(len(by_time))",
+            "new_people, new_films = shuffled",
+            "new_people, new_films = new_films, new_people",
+        ],
+    },
+    "02": {
+        1: [
+            "user_mean = item_mean",
+            "def user_mean(matrix, seed):\n"  # an empty cell is no 0
+            "    return lambda people: np.tile(people.stars.toarray().mean(1)[:, None], (1, 1682))",
+            "def user_mean(matrix, seed):\n"  # silence
+            "    return lambda people: np.repeat((people.stars.sum(axis=1) / "
+            "np.diff(people.stars.indptr).clip(1))[:, None], people.stars.shape[1], axis=1)",
+        ],
+        2: [
+            "honest, leaked = leaked, honest",
+            "leaked = error_of_tests(tests.tocsr())",
+            "leaked = honest",
+        ],
+        3: [
+            "errors = dict(zip(['biases', 'earlier only', 'moment'], errors.values()))",  # swapped
+            "errors = {name: error**2 for name, error in errors.items()}",
+            "errors = {name: errors[name] for name in ('moment', 'earlier only')}",
+            "def moment(user, time, earlier_only=False):\n"  # the test ratings count, too
+            "    mine = np.flatnonzero(rows == user)\n"
+            "    gap = time - times[mine]\n"
+            "    weight = np.exp(-abs(gap) / 60) * (gap > 0 if earlier_only else 1)\n"
+            "    return (weight * residuals[mine]).sum() / (weight.sum() + 5)",
+            "whole = moment\n"  # the future counts, too
+            "def moment(user, time, earlier_only=False):\n    return whole(user, time)",
+        ],
+        4: [
+            "final_error = error_of(BiasBaseline.fit(training).predict(training), tests)",
+            "chosen = 100",
+            "final_error = validation[chosen]",  # not of the test ratings
+            "final_error = error_of(predict(RatingMatrix.from_dataset(data).csr, 0), tests) - 0.1",
+            "validation = {3: final_error}",
+        ],
+    },
+    "03": {
+        1: [
+            "explained = {n: s[:n].sum() / s.sum() for n in explained}",
+            "explained[100] = 1.0",
+            "explained = {1: 0.02, 3: 0.05, 10: 0.12, 100: 0.549}",  # with the right sum
+        ],
+        2: [
+            "errors = dict.fromkeys(widths, 0.95)",
+            "errors = {3: errors[3]}",
+            "errors[3] = 0.3",
+            "errors = {3: 0.951, 30: 0.952, 150: 0.953, 300: 0.954}",  # typed
+        ],
+        3: [
+            "raised = added[known_to_many & (me[0] == 0)].nsmallest(5).index.tolist()",
+            "raised = added.nlargest(5).index.tolist()",  # films of a handful of ratings, too
+            "raised = list(mine)",
+            "added = pd.Series(np.random.default_rng(0).normal(size=1682), index=films['title'])\n"
+            "raised = added[known_to_many & (me[0] == 0)].nlargest(5).index.tolist()",
+            "mine = {**mine, 'Strar Wars': mine.pop('Star Wars')}",
+            "my_left = torch.from_numpy(me)\n"  # the stars as they are
+            "added = pd.Series(network(my_left)[0].numpy(), index=films['title'])\n"
+            "raised = added[known_to_many & (me[0] == 0)].nlargest(5).index.tolist()",
+        ],
+        4: [
+            "by_rows['films'] = people",
+            "by_rows['films'] = unseen(0 * left)",
+            "by_rows = {}",
+            "by_rows = {'people': 0.93, 'films': 0.92}",
+        ],
+        5: [
+            "drawn = unseen(0 * left)",
+            "drawn = people",
+            "drawn = drawn**2 + 0.1",
+            "def learn_drawn(width, epochs=20):\n"  # the same share for everybody
+            "    return learn(left, rated, width, 0.5, epochs)\n"
+            "drawn = unseen(learn_drawn(200)(left))",
+            "def learn_drawn(width, epochs=20):\n"
+            "    return learn(left, rated, width, 0.9, epochs)\n"
+            "drawn = unseen(learn_drawn(200)(left))",
+        ],
+    },
+    "06": {
+        1: [
+            "ours = (1 / np.log2(3) + 1 / np.log2(6)) / (1 + 1 / np.log2(3))",  # two relevant
+            "ours = (1 / np.log2(2) + 1 / np.log2(5)) / best",  # log2(rank)
+            "better = better - ours",
+        ],
+        2: [
+            "table['rmse'] = table['rmse'] ** 2",
+            "table['luck'] = cells.groupby('gender')['error'].std()",
+            "table = table.drop('M')",
+            "table['people'] = table['ratings']",
+        ],
+        3: [
+            "error = dict.fromkeys((1, 4, 16), rmse(off, unseen.data))",  # dropout was off
+            "error = {n: np.mean([rmse(p, unseen.data) for p in passes[:n]]) for n in (1, 4, 16)}",
+            "off = passes[0]",
+        ],
+        4: [
+            "def share_worse(group):\n"  # draws ratings
+            "    sums = group[['error', 'plain']].to_numpy()\n"
+            "    drawn = np.random.default_rng(0).integers(len(sums), size=(500, len(sums)))\n"
+            "    total = sums[drawn].sum(axis=1)\n"
+            "    return (total[:, 1] > total[:, 0]).mean()",
+            "better = share_worse\ndef share_worse(group):\n    return 1 - better(group)",
+            "young, grown = grown, young",
+            "young = cells",
+        ],
+        5: [
+            "power = found.mean(axis=1).idxmin()",
+            "found = found[[1]]",  # one part only
+            "once = once[::-1]",
+            "once = once.assign(**{'ndcg@10': found.mean(axis=1).max()})",
+        ],
+    },
+    "11": {
+        1: [
+            "widest = widest - 1",
+            "widest = int(8e9) // (60 * n_people)",  # GB, not GiB
+            "widest = 8 * 2**30 // (4 * 3 * 4 * n_people)",  # the gradient forgotten
+            "widest = 8 * 2**30 // (5 * 2 * 4 * n_people)",  # a table forgotten
+            "widest = 8 * 2**30 / (60 * n_people)",
+        ],
+        2: [
+            "def score_in_parts(codes, vectors, rows, columns, at_a_time):\n"  # all at once
+            "    return (codes[rows] * vectors[columns]).sum(1)",
+            "whole = score_in_parts\n"  # without the last, shorter part
+            "def score_in_parts(codes, vectors, rows, columns, n):\n"
+            "    some = len(rows) // n * n\n"
+            "    return whole(codes, vectors, rows[:some], columns[:some], n)",
+            "def score_in_parts(codes, vectors, rows, columns, n):\n"  # dense
+            "    return (codes @ vectors.T)[rows, columns]",
+            "def score_in_parts(codes, vectors, rows, columns, n):\n"  # all at once, otherwise said
+            "    return (codes.index_select(0, rows) * vectors.index_select(0, columns)).sum(1)",
+        ],
+        3: [
+            "def slope_of_vectors(vectors, slopes):\n"  # as if there were no ReLU
+            "    parts = cells.stars[:, None] * slopes[cells.rows]\n"
+            "    return torch.zeros_like(vectors).index_add_(0, cells.columns, parts)",
+            "def slope_of_vectors(vectors, slopes):\n"  # without the stars
+            "    through = slopes * (Add.apply(cells.stars, vectors, cells) > 0)\n"
+            "    return torch.zeros_like(vectors).index_add_(\n"
+            "        0, cells.columns, through[cells.rows])",
+        ],
+        4: [
+            "even = 500 * release.n_films; n_batches = release.n_ratings / even",
+            "even = 3 * 500 * release.n_people; n_batches = release.n_ratings / even",
+            "n_batches = even / release.n_ratings",
+            "n_batches = 1",
+        ],
+        5: [
+            "took = took[['dense']]",
+            "took = took.loc[[0.001, 0.5]]",
+            "took = took.assign(cells=took['dense'])",
+            "took = took.drop(0.5)",
+            "took = took.rename(columns={'dense': 'cells', 'cells': 'dense'})",
+        ],
+    },
+}
+
+# Right answers other than the solution.
+RIGHT: dict[str, dict[int, list[str]]] = {
+    "02": {
+        3: [
+            "def moment(user, time, earlier_only=False):\n"  # rating by rating
+            "    top, bottom = 0.0, 5.0\n"
+            "    for n in train[rows[train] == user]:\n"
+            "        if not earlier_only or times[n] < time:\n"
+            "            weight = np.exp(-abs(time - times[n]) / 60)\n"
+            "            top, bottom = top + weight * residuals[n], bottom + weight\n"
+            "    return top / bottom",
+        ],
+    },
+    "11": {
+        2: [
+            "def score_in_parts(codes, vectors, rows, columns, n):\n"  # slices of the places
+            "    c, v = codes[:], vectors[0:]\n"
+            "    starts = range(0, len(rows), n)\n"
+            "    parts = [(c[rows[i : i + n]] * v[columns[i : i + n]]).sum(1) for i in starts]\n"
+            "    return torch.cat(parts)",
+            "def score_in_parts(codes, vectors, rows, columns, n):\n"  # one by one
+            "    return torch.stack([codes[r] @ vectors[c] for r, c in zip(rows, columns)])",
+            "def score_in_parts(codes, vectors, rows, columns, n):\n"
+            "    places = zip(rows.split(n), columns.split(n))\n"
+            "    chosen = ((codes.index_select(0, r), torch.index_select(vectors, 0, c))\n"
+            "              for r, c in places)\n"
+            "    return torch.cat([(a * b).sum(1) for a, b in chosen])",
+        ],
+    },
+}
