@@ -48,8 +48,8 @@ class Catalogue:
         self._decades = films["year"].to_numpy(float, na_value=0).astype(int) // 10 * 10
         self.genres = sorted(set().union(*self._genres))
         self.decades = sorted({int(decade) for decade in self._decades if decade})
-        self._names = [str(movie_id) for movie_id in films["movie_id"].tolist()]
-        self._ids = {movie_id: i for i, movie_id in enumerate(self._names)}
+        self.ids = [str(movie_id) for movie_id in films["movie_id"].tolist()]
+        self._positions = {movie_id: i for i, movie_id in enumerate(self.ids)}
 
     def __len__(self) -> int:
         return len(self.films)
@@ -78,8 +78,8 @@ class Catalogue:
         Raises SaelibError where no film has this name, or several have.
         """
         name = str(film).strip() if isinstance(film, (str, int, np.integer)) else ""
-        if name in self._ids:
-            return self._ids[name]
+        if name in self._positions:
+            return self._positions[name]
         typed, titles = plain(name[:MAX_TEXT]), self.films["title"]
         alike = self.index["spelled"].get(typed, [])
         found = [i for i in alike if typed in (plain(titles[i]), plain(self.labels[i]))]
@@ -100,7 +100,7 @@ class Catalogue:
 
     def movie_id(self, film: str | int) -> str:
         """The movie_id as text of a film named either way. Raises SaelibError."""
-        return self._names[self.position(film)]
+        return self.ids[self.position(film)]
 
     def label(self, film: str | int) -> str:
         """How a film named either way is shown. Raises SaelibError."""

@@ -19,21 +19,16 @@ FILMS, ABOUT = ("seen", "rejected", "watchlist"), ("gender", "age", "occupation"
 
 @dataclass
 class Profile:
-    """What a person told.
+    """What a person told. A film is named by movie_id ('50') or by title ('Fargo (1996)')."""
 
-    ratings: film to stars, on the data set's scale; a film is named by movie_id ('50') or by title
-    ('Fargo (1996)'). dataset: the one whose movie_ids these are. age: years. seen: films seen,
-    with or without stars. rejected: films never to recommend. watchlist: films to see one day.
-    """
-
-    ratings: dict[str, float] = field(default_factory=dict)
-    dataset: str | None = None
+    ratings: dict[str, float] = field(default_factory=dict)  # film to stars on the data set's scale
+    dataset: str | None = None  # whose movie_ids these are
     gender: str | None = None
-    age: float | None = None
+    age: float | None = None  # years
     occupation: str | None = None
-    seen: list[str] = field(default_factory=list)
-    rejected: list[str] = field(default_factory=list)
-    watchlist: list[str] = field(default_factory=list)
+    seen: list[str] = field(default_factory=list)  # with or without stars
+    rejected: list[str] = field(default_factory=list)  # never to recommend
+    watchlist: list[str] = field(default_factory=list)  # to see one day
 
     @classmethod
     def from_json(cls, text: str | bytes, source: str | None = None) -> Profile:
@@ -75,21 +70,6 @@ class Profile:
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object of JSON. Raises ValueError where an entry stands in it twice."""
-    told = dict[str, Any]()
-    for key, value in pairs:
-        if key in told:
-            raise ValueError(_("{entry} stands in it twice").format(entry=short(key)))
-        told[key] = value
-    return told
-
-
-def _fits(entry: str, value: Any) -> bool:
-    """Whether a profile may have this entry, going by its type."""
-    if entry == "ratings":
-        return isinstance(value, dict)
-    if entry in FILMS:
-        return isinstance(value, list) and all(type(film) in (str, int) for film in value)
-    if entry == "age":
-        return value is None or type(value) in (int, float)
-    is_text = isinstance(value, str) and len(value) <= MAX_TEXT
-    return entry in ("dataset", *ABOUT) and (value is None or is_text)
+    names = [name for name, _value in pairs]
+    for name in names:
+        if ...
