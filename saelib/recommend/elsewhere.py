@@ -27,22 +27,23 @@ from saelib.recommend.recommender import check_stars
 from saelib.recommend.search import YEAR
 
 MAX_FILE = 20_000_000  # bytes; 100,000 films of Letterboxd are 7 million
-HALF_STARS, TEN = Scale(0.5, 5, 0.5), Scale(1, 10)
+HALF_STARS = Scale(0.5, 5, 0.5)
 LIST = "list"  # of one's own
 # Columns that tell a service's file from others; the scale of its stars; whether a film without
 # stars was seen. Here and below, names of columns are without case, blanks and signs.
-SERVICES = {
-    "MovieLens.org": ({"movieid", "imdbid", "tmdbid", "averagerating"}, HALF_STARS, False),
-    "TMDB": ({"tmdbid", "imdbid", "name", "yourrating"}, Scale(0.5, 10, 0.5), False),
-    "IMDb": ({"const", "title"}, TEN, False),
-    "Letterboxd": ({"letterboxduri", "name"}, HALF_STARS, True),
-    LIST: (set[str](), HALF_STARS, True),
-}
+SERVICES = (
+    ({"movieid", "imdbid", "tmdbid", "averagerating"}, "MovieLens.org", HALF_STARS, False),
+    ({"tmdbid", "imdbid", "name", "yourrating"}, "TMDB", Scale(0.5, 10, 0.5), False),
+    ({"const", "title"}, "IMDb", Scale(1, 10), False),
+    ({"letterboxduri", "name"}, "Letterboxd", HALF_STARS, True),
+    ({"rating10"}, "Letterboxd", Scale(1, 10), True),
+    (set[str](), LIST, HALF_STARS, True),
+)
 COLUMNS = {  # what each may be called, the surest name first
     "title": "title name film movie filmtitle movietitle",
     "original": "originaltitle",
     "year": "year releaseyear yearpublished releasedate",
-    "stars": "yourrating yourated myrating stars rating10 rating",
+    "stars": "rating10 yourrating yourated myrating stars rating",
     "imdb_id": "const imdbid imdb imdburl url",
     "tmdb_id": "tmdbid tmdb",
     "movie_id": "movieid",
@@ -50,13 +51,16 @@ COLUMNS = {  # what each may be called, the surest name first
     "date": "watcheddate daterated date",
     "shelf": "exclusiveshelf shelf status",
 }
+# A column that may be of stars, too; its scale is asked for.
 LIKE_STARS = re.compile(
-    "^(?!.*(average|avg|imdb|tmdb|meta|num|date)).*(rate|rating|score|star|vote|grade)"
+    "^(?!.*(average|avg|imdb|tmdb|meta|num|date)).*(rate|rating|score|star|vote)"
 )
 SEEN = ("", "read", "watched", "seen", "completed", "finished", "rated")
 TO_SEE = re.compile("(?:watch|wish).?list|to.(?:read|watch|see)", re.IGNORECASE)
 ARCHIVED = ("ratings.csv", "watched.csv", "watchlist.csv")  # what is read of Letterboxd's archive
 NOT_READ = {"deleted", "orphaned", "__MACOSX"}
+YEAR_OF = r"\b((?:18|19|20)\d\d)\b"
+STARS = re.compile(r"(-?\d*\.?\d+)(?:/([1-9]\d*))?")
 # RuntimeError: an encrypted archive, or one that zipfile cannot read.
 UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError)
 Files = Iterable[tuple[str, bytes]]  # name and content
@@ -151,12 +155,11 @@ def _read(name: str, content: bytes, own: Scale | None) -> pd.DataFrame:
     columns, there = _columns(header), {squashed(column) for column in header}
     if "userid" in there or not columns.keys() & {"title", "imdb_id", "tmdb_id", "movie_id"}:
         raise ValueError(_("its columns are {columns}").format(columns=short(", ".join(header))))
-    service = next(service for service, (needs, *_of) in SERVICES.items() if needs <= there)
-    scale, unrated_is_seen = SERVICES[service][1:]
-    cells = (
+    service, scale, unrated_is_seen = next(of for needs, *of in SERVICES if needs <= there)
+    cells = [
         [line[at].strip() if at < len(line) else "" for at in columns.values()]
         for line in lines.values()
-    )
+    ]
     films = pd.DataFrame(cells, columns=[*columns], dtype=str)
     films = films.reindex(columns=[*COLUMNS], fill_value="")
     if service == LIST:
@@ -164,10 +167,9 @@ def _read(name: str, content: bytes, own: Scale | None) -> pd.DataFrame:
     elif own is not None:
         of = _("its stars are {service}'s, {scale}")
         raise ValueError(of.format(service=service, scale=scale))
-    after_title = films["title"].str.extract(r"(\(\d{4}\))$")[0].fillna("")
-    year = (films["year"] + after_title).str.extract(r"\b((?:18|19|20)\d\d)\b")[0]
-    films["year"] = pd.to_numeric(year)
-    films["title"] = films["title"].str.replace(YEAR, "", regex=True)
+    after_title = films["title"].str.extract(r"(\(\d{4}\))$", expand=False).fillna("")
+    films["year"] = (films["year"] + after_title).str.extract(YEAR_OF, expand=False).astype(float)
+    films["title"] = films["title"].str.replace(YEAR, "", regex=True).map(_printable)
     parts = {stars: _part(stars, scale) for stars in films["stars"].unique()}
     films["part"] = films["stars"].map(parts).astype(float)
     shelf, rated = films["shelf"].str.casefold(), films["part"].notna()
@@ -175,22 +177,15 @@ def _read(name: str, content: bytes, own: Scale | None) -> pd.DataFrame:
     seen = rated | films["to_see"] | (shelf.isin(SEEN) & unrated_is_seen)
     wrong = films["stars"].isin([stars for stars, part in parts.items() if part is None])
     where = [_("{file}, line {n}").format(file=name, n=n) for n in lines]
-    films["shown"] = [
-        *map(_shown, films["title"], films["year"], films["stars"].where(wrong), where)
-    ]
+    films["shown"] = [title or line for title, line in zip(films["title"].str[:100], where)]
+    films["shown"] = [*map(label, films["shown"], films["year"].astype("Int64"))]
+    films.loc[wrong, "shown"] += ", " + films["stars"].map(short)
     why = {
         _("Lines that cannot be read"): [not line for line in lines.values()],
         _("Stars that are not {scale}").format(scale=scale): wrong,
         _("Without stars, and not known to be seen"): ~seen,
     }
     return films.assign(why=np.select([*why.values()], [*why], ""))
-
-
-def _shown(title: str, year: float, wrong: str | float, where: str) -> str:
-    """A film in a report, if need be with its line and stars that are wrong."""
-    printable = "".join(c if c.isprintable() else " " for c in title[:100])
-    film = label(printable or where, None if np.isnan(year) else int(year))
-    return f"{where}: {film}, {short(wrong)}" if isinstance(wrong, str) else film
 
 
 def _decoded(content: bytes) -> str:
@@ -223,10 +218,10 @@ def _lines(text: str) -> tuple[list[str], dict[int, list[str]]]:
         except csv.Error:
             cells, n = [], 1
         if lines[at].strip(between + ' "'):
-            too_long = any(cells[len(found[1]) :]) if found else False
-            found[at + 1] = [] if too_long else cells
+            found[at + 1] = cells
         at += n
-    return found.pop(1, []), found
+    header = found.pop(1, [])
+    return header, {n: [] if any(cells[len(header) :]) else cells for n, cells in found.items()}
 
 
 def _columns(header: list[str]) -> dict[str, int]:
@@ -242,12 +237,15 @@ def _own_scale(column: str, films: pd.DataFrame, own: Scale | None) -> Scale:
     if own is not None and not column:
         raise ValueError(_("a scale was given, but there is no column of stars"))
     numbers = pd.to_numeric(films["stars"].str.replace(",", "."), errors="coerce")
-    n_above, is_ten = (numbers > HALF_STARS.highest).sum(), squashed(column) == "rating10"
-    known = not column or squashed(column) in COLUMNS["stars"].split()
-    if own is None and not (known and (is_ten or n_above <= max(1, numbers.count() / 4))):
+    many = (numbers > HALF_STARS.highest).sum() > max(1, numbers.count() / 4)
+    if own is None and (many or squashed(column) not in ["", *COLUMNS["stars"].split()]):
         message = _("say of which scale {column} is, as in python -m saelib import --scale 0 100")
         raise ValueError(message.format(column=short(column)))
-    return own or (TEN if is_ten else HALF_STARS)
+    return own or HALF_STARS
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else " " for c in text).strip()
 
 
 def _part(text: str, scale: Scale) -> float | None:
@@ -255,11 +253,9 @@ def _part(text: str, scale: Scale) -> float | None:
 
     NaN: not rated. None: no number, or off the scale.
     """
-    text = text.replace(",", ".").replace("\ufe0f", "").strip()
-    if text and not text.strip("★⭐☆½* "):
-        return (sum(map(text.count, "★⭐*")) + text.count("½") / 2) / 5
-    text = re.sub(r"\s*½", ".5", text.removesuffix("★")).replace("%", "/100")
-    found = re.fullmatch(r"(-?\d*\.?\d+)(?:\s*/\s*(\d+))?", text)
+    text = text.replace(",", ".").replace("½", ".5").replace("%", "/100").replace(" ", "")
+    text = re.sub(r"^([★⭐]+)(\.5)?$", lambda found: f"{len(found[1])}{found[2] or ''}/5", text)
+    found = STARS.fullmatch(text)
     if not text or (found and float(found[1]) == 0 < scale.lowest):
         return np.nan
     lowest, highest = (0, int(found[2])) if found and found[2] else (scale.lowest, scale.highest)

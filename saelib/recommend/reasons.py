@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, vstack
 
 from saelib.data import Scale
 from saelib.language import _, ngettext
@@ -65,9 +65,10 @@ def reasons(
     answers = recommender.answers(_without_each(person, told), positions)
     given = {catalogue.position(film): stars for film, stars in profile.ratings.items()}
 
-    def best(chances: np.ndarray, film: int) -> list[Reason]:
+    def best(chances: np.ndarray | None, film: int) -> list[Reason]:
         found = []
-        for position, share in zip(told.tolist(), 1 - chances[:-1, film] / chances[-1, film]):
+        shares = [] if chances is None else 1 - chances[:-1, film] / chances[-1, film]
+        for position, share in zip(told.tolist(), shares):
             if share >= LEAST:
                 stars = given.get(position)
                 liked = stars is not None and stars >= scale.liked
@@ -77,26 +78,20 @@ def reasons(
     like = answers.stars if answers.like is None else answers.like
     pleases = answers.stars[-1] >= middle(scale)
     return [
-        Reasons(
-            [] if answers.see is None else best(answers.see, film),
-            best(like, film) if pleases[film] else [],
-        )
+        Reasons(best(answers.see, film), best(like if pleases[film] else None, film))
         for film in range(len(positions))
     ]
 
 
 def _without_each(person: People, films: np.ndarray) -> People:
     """The person once without each of the films, neither rated nor seen; last, as they are."""
-    n = len(films) + 1
+    n = len(films)
 
     def rows(row: csr_array) -> csr_array:
-        columns = np.tile(row.indices, n)
-        kept = columns != np.repeat([*films, -1], row.nnz)
-        ends = kept.reshape(n, row.nnz).sum(axis=1).cumsum()
-        entries = (np.tile(row.data, n)[kept], columns[kept], np.append(0, ends))
-        return csr_array(entries, shape=(n, row.shape[1]))
+        gone = csr_array((row.toarray()[0, films], (np.arange(n), films)), (n + 1, row.shape[1]))
+        return vstack([row] * (n + 1), format="csr") - gone
 
-    about = None if person.about is None else np.repeat(person.about, n, axis=0)
+    about = None if person.about is None else np.repeat(person.about, n + 1, axis=0)
     return People(rows(person.stars), rows(person.seen), about)
 
 
