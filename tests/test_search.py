@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from saelib.errors import SaelibError
 from saelib.recommend.catalogue import Catalogue, label
-from saelib.recommend.search import key, names, parts, plain
+from saelib.recommend.search import names, plain
 
 # title, year, number of ratings
 FILMS = [
@@ -69,7 +69,7 @@ CASES = [
     ("sabrina 1954", "Sabrina (1954)"),
     ("Sabrina (1954)", "Sabrina (1954)"),
     ("les miserables", "Misérables, Les (1995)"),
-    ("twin town", "Twin Town (1997)"),
+    ("twin", "Twin Town (1997)"),
     ("zzz", None),
     ("", None),
     ("?!", None),
@@ -81,10 +81,7 @@ def test_the_film_that_is_meant_stands_first(catalogue, typed, film):
     found = catalogue.find(typed)
     assert [catalogue.labels[i] for i in found[:1]] == ([film] if film else [])
     assert catalogue.find(typed, 1) == found[:1]
-
-
-def test_of_two_ids_of_one_film_the_more_rated_is_found(catalogue):
-    assert catalogue.find("twin") == [19]
+    assert 18 not in found, "of two ids of one film, the more rated one"
 
 
 def test_one_wrong_letter_hides_few_films(ml_100k):
@@ -99,12 +96,10 @@ def test_one_wrong_letter_hides_few_films(ml_100k):
         if len(word) < 5:
             continue
         at = int(rng.integers(1, len(word) - 1))
-        wrong = [
-            word[:at] + "qxz"[rng.integers(3)] + word[at + 1 :],
-            word[:at] + word[at + 1 :],
-            word[:at] + word[at] + word[at:],
-            word[:at] + word[at + 1] + word[at] + word[at + 2 :],
-        ][rng.integers(4)]
+        letter, after = word[at], word[at + 1 :]
+        instead = ["qxz"[rng.integers(3)] + after, after, 2 * letter + after,
+                   after[:1] + letter + after[1:]]  # fmt: skip
+        wrong = word[:at] + instead[rng.integers(4)]
         typed = " ".join(wrong if other == word else other for other in words)
         labels = catalogue.labels[catalogue.find(typed, 3)]
         tried, found = tried + 1, found + (catalogue.labels[position] in labels)
@@ -124,24 +119,16 @@ def test_anything_may_be_typed(catalogue, typed):
     [
         ("Crimson Rivers, The (Rivières pourpres, Les) (2000)",
          ["the crimson rivers", "les rivieres pourpres"]),
-        ("Seven (a.k.a. Se7en)", ["seven", "se7en"]),
         ("Victory (a.k.a. Escape to Victory) (1981)", ["victory", "escape to victory"]),
         ("Appartement, L' (1996)", ["l appartement"]),
         ("(500) Days of Summer", ["500 days of summer"]),
         ("Film(1) (V)", ["film 1 v"]),
+        ("Æon Flux & Søn", ["aeon flux and son"]),
         ("(1984)", [""]),
     ],
 )  # fmt: skip
 def test_names_in_a_title(title, named):
     assert names(title) == named
-
-
-def test_what_spellings_have_in_common():
-    assert key("rocky iv") == key("rocky 4") and key("the twelve monkeys") == key("12monkeys")
-    assert key("v for vendetta") != key("5 for vendetta")
-    assert parts("Star Wars: Episode IV - A New Hope") == ["star wars", "episode iv", "a new hope"]
-    assert parts("Fargo") == []
-    assert plain("Æon Flux & Søn") == "aeon flux and son"
 
 
 def test_a_film_is_named_by_id_or_by_title(catalogue):
