@@ -33,26 +33,16 @@ TMDB = (
     "Date Rated\n"
 )
 FILMS = [
-    (1, "Usual Suspects, The", 1995),
-    (2, "Seven (a.k.a. Se7en)", 1995),
-    (3, "Crimson Rivers, The (Rivières pourpres, Les)", 2000),
-    (4, "Léon: The Professional", 1994),
-    (5, "Sabrina", 1995),
-    (6, "Sabrina", 1954),
-    (7, "Twelve Monkeys (a.k.a. 12 Monkeys)", 1995),
-    (8, "Star Wars: Episode IV - A New Hope", 1977),
-    (9, "Body Snatchers", 1993),
-    (10, "Kull the Conqueror", 1997),
-    (11, "Kull the Conqueror", 1997),  # one film under two ids, as in ml-100k
-    (12, "unknown", None),
-    (13, "300", 2007),
-    (14, "Rocky IV", 1985),
-    (15, "Emma", 1996),
-    (16, "Emma (Jane Austen's Emma)", 1997),
-    (17, "Withnail & I", 1987),
-    (18, "Fargo", 1996),
+    (1, "Usual Suspects, The", 1995), (2, "Seven (a.k.a. Se7en)", 1995),
+    (3, "Crimson Rivers, The (Rivières pourpres, Les)", 2000), (4, "Léon: The Professional", 1994),
+    (5, "Sabrina", 1995), (6, "Sabrina", 1954), (7, "Twelve Monkeys (a.k.a. 12 Monkeys)", 1995),
+    (8, "Star Wars: Episode IV - A New Hope", 1977), (9, "Body Snatchers", 1993),
+    # One film under two ids, as in ml-100k.
+    (10, "Kull the Conqueror", 1997), (11, "Kull the Conqueror", 1997),
+    (12, "unknown", None), (13, "300", 2007), (14, "Rocky IV", 1985), (15, "Emma", 1996),
+    (16, "Emma (Jane Austen's Emma)", 1997), (17, "Withnail & I", 1987), (18, "Fargo", 1996),
     (300, "Amélie (Fabuleux destin d'Amélie Poulain, Le)", 2001),
-]
+]  # fmt: skip
 
 
 def of(dataset: str) -> Catalogue:
@@ -192,37 +182,33 @@ def test_the_scale_of_a_list_is_asked_for_where_it_is_not_sure():
 @pytest.mark.parametrize(
     ("stars", "told", "wanted", "expected"),
     [
-        ("10 7 1", Scale(1, 10), WHOLE, [5, 4, 1]),
-        ("10 7 1", Scale(1, 10), HALVES, [5, 3.5, 0.5]),
-        ("0.5 3.5 5", HALVES, WHOLE, [1, 4, 5]),
-        ("-3 0 3", Scale(-3, 3), HALVES, [0.5, 2.5, 5]),
-        ("1 5", Scale(1, 5), Scale(-2, 2), [-1, 2]),
+        ((10, 7, 1), Scale(1, 10), WHOLE, [5, 4, 1]),
+        ((10, 7, 1), Scale(1, 10), HALVES, [5, 3.5, 0.5]),
+        ((0.5, 3.5, 5), HALVES, WHOLE, [1, 4, 5]),
+        ((-3, 0, 3), Scale(-3, 3), HALVES, [0.5, 2.5, 5]),
+        ((1, 3, 5), Scale(1, 5), Scale(-2, 2), [-1, 0, 2]),
     ],
 )
 def test_stars_become_the_same_part_of_the_highest(stars, told, wanted, expected):
-    films = zip(["Fargo", "Se7en", "300"], stars.split())
-    text = "title,stars\n" + "".join(f"{film},{given}\n" for film, given in films)
+    text = "title,stars\nFargo,{}\nSe7en,{}\n300,{}\n".format(*stars)
     assert [*took(text, scale=wanted, own_scale=told).profile.ratings.values()] == expected
 
 
-@pytest.mark.parametrize(
-    ("movie_id", "spellings"),
-    [
-        ("1", ["The Usual Suspects;1995", "Usual Suspects, The;1996", "usual suspects;"]),
-        ("2", ["SEVEN;1994"]),
-        ("3", ["Les rivieres pourpres;2000", "Crimson Rivers;2001"]),
-        ("4", ["Leon: the professional;1994", "The Professional;1994"]),
-        ("7", ["12 monkeys;1995"]),
-        ("8", ["Star Wars;1977"]),
-        ("11", ["Kull the Conqueror;1997"]),
-        ("16", ["Jane Austen's Emma;1997"]),
-        ("17", ["Withnail and I;1987"]),
-        ("300", ["Amelie;2001"]),
-    ],
-)
-def test_spellings_of_one_film(movie_id, spellings):
-    for spelled in spellings:
-        assert took(f"title;year\n{spelled}\n").profile.seen == [movie_id]
+def test_spellings_of_one_film():
+    for movie_id, spellings in {
+        "1": ["The Usual Suspects;1995", "Usual Suspects, The;1996", "usual suspects;"],
+        "2": ["SEVEN;1994"],
+        "3": ["Les rivieres pourpres;2000", "Crimson Rivers;2001"],
+        "4": ["Leon: the professional;1994", "The Professional;1994"],
+        "7": ["12 monkeys;1995"],
+        "8": ["Star Wars;1977"],
+        "11": ["Kull the Conqueror;1997"],
+        "16": ["Jane Austen's Emma;1997"],
+        "17": ["Withnail and I;1987"],
+        "300": ["Amelie;2001"],
+    }.items():
+        for spelled in spellings:
+            assert took(f"title;year\n{spelled}\n").profile.seen == [movie_id], spelled
 
 
 def test_ids_find_a_film_whatever_its_title_and_kind(monkeypatch):
@@ -243,9 +229,9 @@ def test_ids_find_a_film_whatever_its_title_and_kind(monkeypatch):
         assert took(text, catalogue=later).profile.ratings == ratings, text
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
-def test_encodings_that_can_be_told_are_read(encoding):
-    assert took("title,stars\nAmélie,4\n".encode(encoding)).profile.ratings == {"300": 4}
+def test_encodings_that_can_be_told_are_read():
+    for encoding in ("utf-8", "utf-8-sig", "utf-16", "cp1252"):
+        assert took("title,stars\nAmélie,4\n".encode(encoding)).profile.ratings == {"300": 4}
 
 
 @pytest.mark.parametrize(
