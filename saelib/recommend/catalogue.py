@@ -121,8 +121,8 @@ class Catalogue:
         order = sorted(best, key=lambda film: (-round(best[film] / 4), -rated[film]))
         return self.first(order, n, ())
 
-    def matching(self, genres: Collection[str] = (), decades: Collection[int] = ()) -> np.ndarray:
-        """(n_items,) whether a film has one of the genres and is of one of the decades (1990).
+    def matching(self, genres: Collection[str], decades: Collection[int]) -> np.ndarray:
+        """(n_items,) whether a film has one of the genres and is of one of the decades.
 
         None given: all. Raises SaelibError for one that no film has.
         """

@@ -155,7 +155,7 @@ def _read(name: str, content: bytes, own: Scale | None) -> pd.DataFrame:
     columns, there = _columns(header), {squashed(column) for column in header}
     if "userid" in there or not columns.keys() & {"title", "imdb_id", "tmdb_id", "movie_id"}:
         raise ValueError(_("its columns are {columns}").format(columns=short(", ".join(header))))
-    service, scale, unrated_is_seen = next(of for needs, *of in SERVICES if needs <= there)
+    _needs, service, scale, unrated_is_seen = next(row for row in SERVICES if row[0] <= there)
     cells = [
         [line[at].strip() if at < len(line) else "" for at in columns.values()]
         for line in lines.values()
@@ -169,7 +169,7 @@ def _read(name: str, content: bytes, own: Scale | None) -> pd.DataFrame:
         raise ValueError(of.format(service=service, scale=scale))
     after_title = films["title"].str.extract(r"(\(\d{4}\))$", expand=False).fillna("")
     films["year"] = (films["year"] + after_title).str.extract(YEAR_OF, expand=False).astype(float)
-    films["title"] = films["title"].str.replace(YEAR, "", regex=True).map(_printable)
+    films["title"] = films["title"].str.replace(YEAR, "", regex=True)
     parts = {stars: _part(stars, scale) for stars in films["stars"].unique()}
     films["part"] = films["stars"].map(parts).astype(float)
     shelf, rated = films["shelf"].str.casefold(), films["part"].notna()
@@ -177,8 +177,9 @@ def _read(name: str, content: bytes, own: Scale | None) -> pd.DataFrame:
     seen = rated | films["to_see"] | (shelf.isin(SEEN) & unrated_is_seen)
     wrong = films["stars"].isin([stars for stars, part in parts.items() if part is None])
     where = [_("{file}, line {n}").format(file=name, n=n) for n in lines]
-    films["shown"] = [title or line for title, line in zip(films["title"].str[:100], where)]
-    films["shown"] = [*map(label, films["shown"], films["year"].astype("Int64"))]
+    shown = ["".join(filter(str.isprintable, title[:100])) for title in films["title"]]
+    films["shown"] = [label(*film) for film in zip(shown, films["year"].astype("Int64"))]
+    films["shown"] = films["shown"].where(films["title"] != "", where)
     films.loc[wrong, "shown"] += ", " + films["stars"].map(short)
     why = {
         _("Lines that cannot be read"): [not line for line in lines.values()],
@@ -242,10 +243,6 @@ def _own_scale(column: str, films: pd.DataFrame, own: Scale | None) -> Scale:
         message = _("say of which scale {column} is, as in python -m saelib import --scale 0 100")
         raise ValueError(message.format(column=short(column)))
     return own or HALF_STARS
-
-
-def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() else " " for c in text).strip()
 
 
 def _part(text: str, scale: Scale) -> float | None:

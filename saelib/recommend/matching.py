@@ -35,18 +35,17 @@ class Matcher:
         self._catalogue, films = catalogue, catalogue.films
         self._years = films["year"].to_numpy(float, na_value=np.nan)
         self._n_ratings = films["n_ratings"].to_numpy()
-        positions = {movie_id: position for position, movie_id in enumerate(catalogue.ids)}
-        self._at: dict[str, dict[str | None, int]] = {"movie_id": positions}
+        positions: dict[str | None, int] = {film: i for i, film in enumerate(catalogue.ids)}
+        self._at = {"movie_id": positions}
         links = links_at_hand(catalogue.dataset)
         for column in ("imdb_id", "tmdb_id"):
             of_films = () if links is None else links[["movie_id", column]].dropna().to_numpy(str)
             there = ((film, number) for film, number in of_films if film in positions)
             self._at[column] = {_id(number): positions[film] for film, number in there}
-        self._imdb = {position: number for number, position in self._at["imdb_id"].items()}
 
     def find(self, row: dict[str, Any]) -> tuple[str, str]:
         """The movie_id of a film as text, and ''; or '', and why it is not taken."""
-        labels, dataset = self._catalogue.labels, self._catalogue.dataset
+        labels = self._catalogue.labels
         fits = list(next(filter(None, self._fitting(row)), set[int]()))
         if len(set(labels[fits])) == 1:  # perhaps under two ids: the one with more ratings
             return self._catalogue.ids[max(fits, key=self._n_ratings.__getitem__)], ""
@@ -54,22 +53,21 @@ class Matcher:
             return "", _("Could be several: {films}").format(films="; ".join(sorted(labels[fits])))
         if squashed(row["kind"]) not in FILM_KINDS:
             return "", _("Not known to be a film")
-        return "", _("Not in {dataset}").format(dataset=dataset)
+        return "", _("Not in {dataset}").format(dataset=self._catalogue.dataset)
 
     def _fitting(self, row: dict[str, Any]) -> Iterator[set[int]]:
         """The films that it could be, the surest first."""
         ids = {column: _id(row[column]) for column in self._at}
         at = {column: {films.get(ids[column], -1)} - {-1} for column, films in self._at.items()}
         yield at["imdb_id"]
-        if squashed(row["kind"]) not in FILM_KINDS:  # TMDB gives series numbers of films, too
-            return
+        foreign = ids["imdb_id"] is not None and self._at["imdb_id"]  # of a film that is not there
+        if foreign or squashed(row["kind"]) not in FILM_KINDS:
+            return  # TMDB, too, gives series numbers that films have
         yield at["tmdb_id"]
         titles = [title for title in (row["title"], row["original"]) if title]
         keys = {key(name) for title in titles for name in names(title)}
-        imdb = ids["imdb_id"]
-        named = {f for f in self._known("named", keys) if imdb in (None, self._imdb.get(f, imdb))}
-        partly = self._known("partly", keys)
-        partly |= self._known("named", {key(part) for part in parts(row["title"])})
+        named, in_parts = self._known("named", keys), {key(part) for part in parts(row["title"])}
+        partly = self._known("partly", keys) | self._known("named", in_parts)
 
         def apart(film: int) -> float:
             years = abs(self._years[film] - row["year"])

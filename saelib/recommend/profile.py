@@ -10,11 +10,13 @@ from typing import Any
 from saelib.errors import SaelibError
 from saelib.language import _, number
 from saelib.model import write_whole
-from saelib.recommend.catalogue import MAX_TEXT, short
+from saelib.recommend.catalogue import short
 
 MAX_BYTES = 5_000_000  # all ratings of a person are far fewer
 EXAMPLE = '{"dataset": "ml-100k", "ratings": {"50": 5}, "seen": ["96"], "age": 30}'
 FILMS, ABOUT = ("seen", "rejected", "watchlist"), ("gender", "age", "occupation")
+TYPES: dict[str, Any] = {"ratings": dict, "age": int | float | None}
+TYPES |= dict.fromkeys(FILMS, list) | dict.fromkeys(["dataset", "gender", "occupation"], str | None)
 
 
 @dataclass
@@ -38,7 +40,7 @@ class Profile:
                 raise ValueError(_("longer than {n} bytes").format(n=number(MAX_BYTES)))
             told = json.loads(text, object_pairs_hook=_once)
             for entry, value in told.items() if isinstance(told, dict) else [("profile", told)]:
-                if not _fits(entry, value):
+                if not isinstance(value, TYPES.get(entry, ())):
                     problem = _("it has {entry}: {value}")
                     raise ValueError(problem.format(entry=short(entry), value=short(value)))
         except (ValueError, RecursionError) as error:
@@ -74,15 +76,3 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
             raise ValueError(_("{entry} stands in it twice").format(entry=short(entry)))
         told[entry] = value
     return told
-
-
-def _fits(entry: str, value: Any) -> bool:
-    """Whether a profile may have this entry, going by its type."""
-    if entry == "ratings":
-        return isinstance(value, dict)
-    if entry in FILMS:
-        return isinstance(value, list) and all(type(film) in (str, int) for film in value)
-    if entry == "age":
-        return value is None or type(value) in (int, float)
-    is_text = isinstance(value, str) and len(value) <= MAX_TEXT
-    return entry in ("dataset", *ABOUT) and (value is None or is_text)

@@ -121,13 +121,14 @@ class Recommender:
         n: int = 10,
         *,
         without: Collection[str | int] = (),
+        genres: Collection[str] = (),
+        decades: Collection[int] = (),
         only: Collection[str | int] | None = None,
-        **wishes: Collection,
     ) -> pd.DataFrame:
         """The n best films, none of them rated, seen or rejected; fewer where fewer are left.
 
-        without: films that the person does not want. only: films to choose from, such as a
-        watchlist; None: all. wishes: genres, decades, see `Catalogue.matching`.
+        without: films that the person does not want. genres, decades (1990): only films with one of
+        these; none given: all. only: films to choose from, such as a watchlist; None: all.
 
         Returns movie_id, title, year, genres, name, stars (expected), score (by which they are
         sorted) and, where the model has it, distribution: P(stars) for each level of the scale. A
@@ -137,7 +138,7 @@ class Recommender:
             message = _("The number of recommendations must be at least 1; got {n}.")
             raise SaelibError(message.format(n=short(n)))
         catalogue = self.catalogue
-        wanted = catalogue.matching(**wishes) & (catalogue.films["n_ratings"] > 0).to_numpy()
+        wanted = catalogue.matching(genres, decades) & (catalogue.films["n_ratings"] > 0).to_numpy()
         if only is not None:
             wanted &= np.isin(catalogue.labels, [catalogue.label(film) for film in only])
         answers = self.answers(self.encode(profile))

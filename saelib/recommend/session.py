@@ -46,11 +46,6 @@ class Session:
         self._asked, self._offered = list[str](), list[str]()
 
     @property
-    def has_told(self) -> bool:
-        """Whether anything was told that the model can go by."""
-        return self.recommender.can_use(self.profile)
-
-    @property
     def can_undo(self) -> bool:
         """Whether there is a change to take back."""
         return bool(self._past)
@@ -109,9 +104,9 @@ class Session:
         self, gender: str | None = None, age: float | None = None, occupation: str | None = None
     ) -> None:
         """Say who you are; None: prefer not to say."""
-        told = {"gender": gender, "age": age, "occupation": occupation}
-        self.recommender.encode(replace(self.profile, **told), empty=True)
-        self._tell(**told)
+        told = replace(self.profile, gender=gender, age=age, occupation=occupation)
+        self.recommender.encode(told, empty=True)
+        self._tell(**vars(told))
 
     def take(self, profile: Profile) -> None:
         """Take a profile in place of what was told. Films that were added to the table stay."""
@@ -192,13 +187,13 @@ class Session:
         only = self.profile.watchlist if watchlist else None
         if watchlist and not only:
             raise SaelibError(_("There is no watchlist yet: load a file that lists films to see."))
-        if not self.has_told:
+        if not self.recommender.can_use(self.profile):
             return self.recommender.catalogue.rows([]).assign(stars=0.0, score=0.0)
         return self.recommender.recommend(self.profile, n, only=only, **wishes)
 
     def why_empty(self, watchlist: bool = False, **wishes: Collection) -> str:
         """Why a list of `recommendations` has no film, in a sentence."""
-        if not self.has_told:
+        if not self.recommender.can_use(self.profile):
             return _("Tick or rate a film that you have seen: films to watch next appear.")
         if any(wishes.values()):
             return _("No film is left that fits: choose another genre or decade.")
@@ -227,9 +222,10 @@ class Session:
     def _checked(self, profile: Profile) -> Profile:
         """The profile with films by movie_id, once each."""
         self.recommender.encode(profile, empty=True)
-        films = {key: _joined(map(self._id, getattr(profile, key)), ()) for key in FILMS}
-        stars = {self._id(film): given for film, given in profile.ratings.items()}
-        return replace(profile, dataset=self.recommender.dataset, ratings=stars, **films)
+        told, scale = dict[str, Any](dataset=self.recommender.dataset), self.recommender.scale
+        told |= {key: _joined(map(self._id, getattr(profile, key)), ()) for key in FILMS}
+        stars = {self._id(film): check_stars(film, x, scale) for film, x in profile.ratings.items()}
+        return replace(profile, ratings=stars, **told)
 
     def _id(self, film: str | int) -> str:
         return self.recommender.catalogue.movie_id(film)
