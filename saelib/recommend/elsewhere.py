@@ -53,7 +53,7 @@ COLUMNS = {  # what each may be called, the surest name first
 }
 # A column that may be of stars, too; its scale is asked for.
 LIKE_STARS = re.compile(
-    "^(?!.*(average|avg|imdb|tmdb|meta|num|date)).*(rate|rating|score|star|vote)"
+    "^(?!.*(average|avg|imdb|tmdb|meta|num|date)).*(rate|rating|score|star(?![rt])|vote|grade)"
 )
 SEEN = ("", "read", "watched", "seen", "completed", "finished", "rated")
 TO_SEE = re.compile("(?:watch|wish).?list|to.(?:read|watch|see)", re.IGNORECASE)

@@ -21,24 +21,20 @@ LEFT_OUT = 40  # films at most, one at a time, to see what each of them does
 
 @dataclass(frozen=True)
 class Reason:
-    """A film of the person's own that moved another up. stars: None where it was only ticked.
-
-    share: of P(see) or of P(like), which is lost where this film had not been told. liked: whether
-    its stars count as liked.
-    """
+    """A film of the person's own that moved another up."""
 
     name: str
-    stars: float | None
-    share: float
-    liked: bool
+    stars: float | None  # None where it was only ticked
+    share: float  # of P(see) or of P(like), lost where this film had not been told
+    liked: bool  # whether its stars count as liked
 
 
 @dataclass(frozen=True)
 class Reasons:
-    """Of one film. see: why the person would come across it; like: why they would like it."""
+    """Of one film."""
 
-    see: list[Reason] = field(default_factory=list)
-    like: list[Reason] = field(default_factory=list)
+    see: list[Reason] = field(default_factory=list)  # why the person would come across it
+    like: list[Reason] = field(default_factory=list)  # why they would like it
 
 
 def reasons(
