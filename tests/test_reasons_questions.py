@@ -12,6 +12,7 @@ import pytest
 from saelib.data import Scale
 from saelib.errors import SaelibError
 from saelib.model import train
+from saelib.recommend import reasons as module
 from saelib.recommend.profile import Profile
 from saelib.recommend.questions import likely_seen, next_films
 from saelib.recommend.reasons import LEAST, Reasons, caution, middle, reasons
@@ -58,6 +59,15 @@ def test_shares_are_what_leaving_a_film_out_does(recommender):
         assert getattr(few[i], question) == found[:2]
         n[question] += len(found)
     assert min(n.values()) > 5
+
+
+def test_of_many_films_told_the_weightiest_are_left_out(recommender, monkeypatch):
+    told = Profile({str(film): 1 + film // 10 % 5 for film in range(10, 260, 10)})
+    films = ids(recommender.recommend(told, n=4))
+    every = reasons(recommender, told, films, n=30)
+    monkeypatch.setattr(module, "LEFT_OUT", 8)
+    for found, of_all in zip(reasons(recommender, told, films, n=2), every):
+        assert {reason.name for reason in found.see} <= {reason.name for reason in of_all.see}
 
 
 def test_models_of_stars_alone_give_reasons_of_liking(of_stars_alone, recommender):
