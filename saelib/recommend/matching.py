@@ -42,6 +42,7 @@ class Matcher:
             of_films = () if links is None else links[["movie_id", column]].dropna().to_numpy(str)
             there = ((film, number) for film, number in of_films if film in positions)
             self._at[column] = {_id(number): positions[film] for film, number in there}
+        self._imdb = {position: number for number, position in self._at["imdb_id"].items()}
 
     def find(self, row: dict[str, Any]) -> tuple[str, str]:
         """The movie_id of a film as text, and ''; or '', and why it is not taken."""
@@ -60,13 +61,13 @@ class Matcher:
         ids = {column: _id(row[column]) for column in self._at}
         at = {column: {films.get(ids[column], -1)} - {-1} for column, films in self._at.items()}
         yield at["imdb_id"]
-        foreign = ids["imdb_id"] is not None and self._at["imdb_id"]  # of a film that is not there
-        if foreign or squashed(row["kind"]) not in FILM_KINDS:
-            return  # TMDB, too, gives series numbers that films have
+        if squashed(row["kind"]) not in FILM_KINDS:  # TMDB gives series numbers of films, too
+            return
         yield at["tmdb_id"]
         titles = [title for title in (row["title"], row["original"]) if title]
         keys = {key(name) for title in titles for name in names(title)}
-        named, in_parts = self._known("named", keys), {key(part) for part in parts(row["title"])}
+        imdb, in_parts = ids["imdb_id"], {key(part) for part in parts(row["title"])}
+        named = {f for f in self._known("named", keys) if imdb in (None, self._imdb.get(f, imdb))}
         partly = self._known("partly", keys) | self._known("named", in_parts)
 
         def apart(film: int) -> float:
