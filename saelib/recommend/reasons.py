@@ -62,13 +62,12 @@ def reasons(
     given = {catalogue.position(film): stars for film, stars in profile.ratings.items()}
 
     def best(chances: np.ndarray | None, film: int) -> list[Reason]:
-        found = []
         shares = [] if chances is None else 1 - chances[:-1, film] / chances[-1, film]
-        for position, share in zip(told.tolist(), shares):
-            if share >= LEAST:
-                stars = given.get(position)
-                liked = stars is not None and stars >= scale.liked
-                found.append(Reason(catalogue.labels[position], stars, float(share), liked))
+        found = [
+            Reason(catalogue.labels[i], given.get(i), share, given.get(i, -np.inf) >= scale.liked)
+            for i, share in zip(told.tolist(), map(float, shares))
+            if share >= LEAST
+        ]
         return sorted(found, key=lambda r: (not r.liked, r.stars is not None, -r.share))[:n]
 
     like = answers.stars if answers.like is None else answers.like
