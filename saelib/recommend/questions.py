@@ -41,9 +41,9 @@ def next_films(
     things.
 
     First come films that the person has seen, and the variance of their scores is what counts: they
-    are most like those that this person watches. Where none is left, each film is worth P(see) x
-    the variance that it takes away, and the variance of each counts by P(see), too. A model that
-    does not say how sure it is asks about films seen, then where many rated and few agree.
+    are most like those that this person watches. Then each film is worth P(see) x the variance that
+    it takes away, and the variance of each counts by P(see), too. A model that does not say how
+    sure it is asks about films seen, then where many rated and few agree.
 
     Returns movie_id, title, year, genres, name. Raises SaelibError.
     """

@@ -24,12 +24,10 @@ STATE = ("profile", "table", "ticks", "_asked", "_offered")  # what `undo` bring
 class Session:
     """A sitting with a recommender: tick, rate, tell, reject, undo. No widgets in it.
 
-    Films are named by movie_id or title and come back as movie_id in text. Every change is checked
-    before it is made: where it is refused with a SaelibError, nothing has changed. What follows is
-    to be read only; a change puts another object in its place.
-
-    profile: what was told. table: the films to rate, in the order in which they came, the rated and
-    the open ones. ticks: those of which the person can say that they have seen them, ticked or not.
+    Films are named by movie_id or title and come back as movie_id in text. A change that is refused
+    with a SaelibError changes nothing. To be read only: profile, what was told; table, the films to
+    rate in the order in which they came, the rated and the open ones; ticks, those of which the
+    person can say that they have seen them, ticked or not.
     """
 
     def __init__(self, recommender: Recommender, clock: Callable[[], float] = time.monotonic):
@@ -182,7 +180,7 @@ class Session:
     ) -> pd.DataFrame:
         """The n best films, see `Recommender.recommend`; none where nothing was told yet.
 
-        watchlist: only films of the profile's. wishes: genres, decades.
+        watchlist: only films of the profile's. wishes: genres, decades. Raises SaelibError.
         """
         only = self.profile.watchlist if watchlist else None
         if watchlist and not only:
