@@ -73,6 +73,7 @@ PROFILES = [
     *((Profile({"80": x}), "stars for '80'") for x in (3.5, float("nan"), "5", True, 10**400)),
     (Profile({"9999": 5}), "ml-100k has no film '9999'"),
     (Profile({"80": 5}, seen=["x"]), "has no film 'x'"),
+    (Profile({"80": 5}, rejected=[5.5]), "has no film 5.5"),
     (Profile({"10": 5, "Toy Story": 5}), r"Toy Story \(1995\) is rated twice"),
     (Profile({"80": 5}, "ml-1m"), "profile is of 'ml-1m', the model of ml-100k"),
     (Profile({"80": 5}, gender="x"), "'x' is not known; expected one of F, M"),
@@ -151,8 +152,8 @@ def test_a_profile_goes_out_and_comes_back(tmp_path):
         (b'{"rating": {"80": 5}}', "it has 'rating': {'80': 5}"),
         (b'{"ratings": [["80", 5]]}', "it has 'ratings'"),
         (b'{"age": "old"}', "it has 'age': 'old'"),
-        (b'{"seen": [80, 5.5]}', "it has 'seen'"),
-        (b'{"gender": "' + b"F" * 1000 + b'"}', "it has 'gender': 'FFF"),
+        (b'{"seen": "80"}', "it has 'seen': '80'"),
+        (b'{"gender": 1}', "it has 'gender': 1"),
         (b'{"' + b"a" * 5_000_000 + b'": 1}', "longer than 5,000,000 bytes"),
     ],
 )
