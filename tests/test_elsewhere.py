@@ -90,6 +90,7 @@ TAKEN = [
     ("sep=;\r\nTitle;Stars\r\nFargo (1996);3\r\n", {"18": 3}, ""),
     ("Rating\tFilm\n3\tSabrina (1954)\n", {"6": 3}, ""),
     ("Name|Rating\nfargo|3\n", {"18": 3}, ""),
+    ("title,stars\n", {}, "left out: 0"),
     # Stars under another name, or as text.
     ("Title,Year,Rating10\nFargo,1996,9\n", {"18": 5}, ""),
     ("title,stars\nFargo,★★★★½\nSe7en,4/5\n300,8/10\nRocky 4,★★\nEmma (1996),60%\n",

@@ -182,7 +182,7 @@ def _read(name: str, content: bytes, own: Scale | None) -> pd.DataFrame:
     films["shown"] = films["shown"].where(films["title"] != "", where)
     films.loc[wrong, "shown"] += ", " + films["stars"].map(short)
     why = {
-        _("Lines that cannot be read"): [not line for line in lines.values()],
+        _("Lines that cannot be read"): np.array([not line for line in lines.values()], dtype=bool),
         _("Stars that are not {scale}").format(scale=scale): wrong,
         _("Without stars, and not known to be seen"): ~seen,
     }

@@ -55,7 +55,8 @@ def next_films(
         return catalogue.rows(catalogue.first(order, n, closed))
     person = recommender.encode(profile, empty=True)
     see = np.where(n_ratings > 0, model.ease.scores(person)[0], 0)
-    open_ = ~np.isin(catalogue.labels, [catalogue.label(film) for film in closed])
+    told_of = {catalogue.label(film) for film in closed}
+    open_ = np.array([label not in told_of for label in catalogue.labels])
     posterior = model.liking.posterior(person)
     codes, noise = posterior.codes.astype(np.float64), 1 / posterior.sharpness
     told = codes @ posterior.covariance  # (n_items, rank): how film j's score moves the vector

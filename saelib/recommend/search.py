@@ -23,8 +23,10 @@ PARTS = re.compile(r":\s+|\s+[-–—]\s+")
 @lru_cache(maxsize=100_000)
 def plain(text: str) -> str:
     """Words without case, accents and punctuation: 'Amélie & I!' becomes 'amelie and i'."""
-    text = unicodedata.normalize("NFKD", text.casefold()).translate(LETTERS)
-    text = "".join(c for c in text if not unicodedata.combining(c))
+    text = text.casefold()
+    if not text.isascii():
+        text = unicodedata.normalize("NFKD", text).translate(LETTERS)
+        text = "".join(c for c in text if not unicodedata.combining(c))
     return " ".join(re.findall(r"\w+", re.sub(r"['’`´]", "", text).replace("&", " and ")))
 
 
