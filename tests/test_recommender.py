@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import fuzz, made_up
+from conftest import fuzz
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,11 +21,6 @@ from saelib.recommend.profile import Profile
 from saelib.recommend.recommender import Recommender
 
 RATINGS = {"80": 5, "90": 4, "100": 1}
-
-
-@pytest.fixture(scope="module")
-def recommender(trained) -> Recommender:
-    return Recommender(trained)
 
 
 def ids(films) -> list[int]:
@@ -63,21 +58,36 @@ def test_filters_keep_to_what_was_asked(recommender):
     assert list(recommender.recommend(Profile(RATINGS), only=[])) == list(everything)
 
 
-@pytest.mark.parametrize(
-    ("wishes", "message"),
-    [
-        ({"n": 0}, "must be at least 1; got 0"),
-        ({"n": "3"}, "must be at least 1; got '3'"),
-        ({"genres": ["Western"]}, "No film of ml-100k is 'Western'; expected some of Comedy"),
-        ({"decades": [1890]}, "No film of ml-100k is 1890; expected some of 1950"),
-        ({"decades": [[]]}, r"is \[\]"),
-        ({"only": ["nothing"]}, "has no film 'nothing'"),
-        ({"without": [None]}, "has no film None"),
-    ],
-)
-def test_a_wish_that_cannot_be_is_refused(recommender, wishes, message):
-    with pytest.raises(SaelibError, match=message):
-        recommender.recommend(Profile(RATINGS), **wishes)
+WISHES = [
+    ({"n": 0}, "must be at least 1; got 0"),
+    ({"n": "3"}, "must be at least 1; got '3'"),
+    ({"genres": ["Western"]}, "No film of ml-100k is 'Western'; expected some of Comedy"),
+    ({"decades": [1890]}, "No film of ml-100k is 1890; expected some of 1950"),
+    ({"decades": [[]]}, r"is \[\]"),
+    ({"only": ["nothing"]}, "has no film 'nothing'"),
+    ({"without": [None]}, "has no film None"),
+]
+PROFILES = [
+    (Profile(), "profile is empty: rate a film, or tell gender"),
+    (Profile({"80": 6}), r"6 stars for '80' are not on the scale: expected 1 to 5 in steps of 1"),
+    *((Profile({"80": x}), "stars for '80'") for x in (3.5, float("nan"), "5", True, 10**400)),
+    (Profile({"9999": 5}), "ml-100k has no film '9999'"),
+    (Profile({"80": 5}, seen=["x"]), "has no film 'x'"),
+    (Profile({"80": 5}, rejected=[5.5]), "has no film 5.5"),
+    (Profile({"10": 5, "Toy Story": 5}), r"Toy Story \(1995\) is rated twice"),
+    (Profile({"80": 5}, "ml-1m"), "profile is of 'ml-1m', the model of ml-100k"),
+    (Profile({"80": 5}, gender="x"), "'x' is not known; expected one of F, M"),
+    *((Profile({"80": 5}, age=x), f"Age {x} is out of range") for x in (0, 500, float("nan"))),
+    (Profile({"80": 5}, occupation="pirate"), "'pirate' is not known; expected one of artist"),
+]
+WRONG = [(Profile(RATINGS), *row) for row in WISHES] + [(who, {}, said) for who, said in PROFILES]
+
+
+@pytest.mark.parametrize(("profile", "wishes", "message"), WRONG)
+def test_what_cannot_be_is_explained(recommender, profile, wishes, message):
+    with pytest.raises(SaelibError, match=message) as refused:
+        recommender.recommend(profile, **wishes)
+    assert len(str(refused.value)) < 400
 
 
 def test_taste_and_demographics_change_the_list(recommender):
@@ -118,28 +128,6 @@ def test_stars_are_told_and_shown_on_the_data_set_s_scale(data, scale):
         recommender.recommend(Profile(gender="F"))
 
 
-BAD = [
-    (Profile(), "profile is empty: rate a film, or tell gender"),
-    (Profile({"80": 6}), r"6 stars for '80' are not on the scale: expected 1 to 5 in steps of 1"),
-    *((Profile({"80": x}), "stars for '80'") for x in (0, 3.5, float("nan"), "5", True, None)),
-    (Profile({"80": 10**400}), "stars for '80'"),
-    (Profile({"9999": 5}), "ml-100k has no film '9999'"),
-    (Profile({"80": 5}, seen=["x"]), "has no film 'x'"),
-    (Profile({"10": 5, "Toy Story": 5}), r"Toy Story \(1995\) is rated twice"),
-    (Profile({"80": 5}, "ml-1m"), "profile is of 'ml-1m', the model of ml-100k"),
-    (Profile({"80": 5}, gender="x"), "'x' is not known; expected one of F, M"),
-    *((Profile({"80": 5}, age=x), f"Age {x} is out of range") for x in (0, 500, float("nan"))),
-    (Profile({"80": 5}, occupation="pirate"), "'pirate' is not known; expected one of artist"),
-]
-
-
-@pytest.mark.parametrize(("profile", "message"), BAD)
-def test_a_wrong_profile_is_explained(recommender, profile, message):
-    with pytest.raises(SaelibError, match=message) as refused:
-        recommender.recommend(profile)
-    assert len(str(refused.value)) < 400
-
-
 def test_a_profile_goes_out_and_comes_back(tmp_path):
     path = tmp_path / "me.json"
     profile = Profile({"80": 5}, "ml-100k", "F", 30, "writer", ["100"], ["110"], ["120"])
@@ -148,10 +136,8 @@ def test_a_profile_goes_out_and_comes_back(tmp_path):
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
     assert Profile.load(path) == profile
     assert json.loads(Profile({"80": 5}).to_json()) == {"ratings": {"80": 5}}
-    (tmp_path / "file").touch()
-    for refused in (lambda: Profile.load(tmp_path), lambda: profile.save(tmp_path / "file" / "x")):
-        with pytest.raises(SaelibError):
-            refused()
+    with pytest.raises(SaelibError):
+        Profile.load(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -166,11 +152,8 @@ def test_a_profile_goes_out_and_comes_back(tmp_path):
         (b'{"rating": {"80": 5}}', "it has 'rating': {'80': 5}"),
         (b'{"ratings": [["80", 5]]}', "it has 'ratings'"),
         (b'{"age": "old"}', "it has 'age': 'old'"),
-        (b'{"seen": [80, 5.5]}', "it has 'seen'"),
-        (b'{"rejected": "80"}', "it has 'rejected'"),
-        (b'{"watchlist": [null]}', "it has 'watchlist'"),
+        (b'{"seen": "80"}', "it has 'seen': '80'"),
         (b'{"gender": 1}', "it has 'gender': 1"),
-        (b'{"gender": "' + b"F" * 1000 + b'"}', "it has 'gender': 'FFF"),
         (b'{"' + b"a" * 5_000_000 + b'": 1}', "longer than 5,000,000 bytes"),
     ],
 )
@@ -183,9 +166,7 @@ def test_a_file_that_is_no_profile_is_refused_in_one_line(text, problem, tmp_pat
     assert "\n" not in said and len(said) < 500
 
 
-VALUES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.lists(
-    st.integers(), max_size=2
-)  # fmt: skip
+VALUES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
 NAMES = st.sampled_from(["80", "90", "Toy Story", "Sabrina", "nobody"]) | st.text()
 ENTRIES = {
     "ratings": st.dictionaries(NAMES, st.integers(0, 6) | VALUES, max_size=4),
@@ -193,11 +174,11 @@ ENTRIES = {
     "gender": st.sampled_from(["F", "M", "x"]),
     "age": st.integers(-1, 200) | st.just(10**400),
 }
-PROFILES = st.fixed_dictionaries({}, optional={k: v | VALUES for k, v in ENTRIES.items()})
+TOLD = st.fixed_dictionaries({}, optional={k: v | VALUES for k, v in ENTRIES.items()})
 
 
 @fuzz
-@given(st.binary() | (PROFILES | VALUES).map(json.dumps))
+@given(st.binary() | (TOLD | VALUES).map(json.dumps))
 def test_anything_is_a_profile_or_an_error_of_one_line(recommender, content):
     try:
         profile = Profile.from_json(content)
@@ -214,10 +195,3 @@ def test_what_moved_between_two_lists():
     assert moved == [2, -1, -1, None]
     assert [*map(mark, moved), mark(0)] == ["▲2", "▼1", "▼1", "NEW", ""]
     assert in_short(moved) == "1 new, 1 up, 2 down" and in_short([0, 0]) == ""
-
-
-def test_a_model_of_stars_alone_recommends_too():
-    recommender = Recommender(train(made_up(), "plain", epochs=1, progress=False))
-    films = recommender.recommend(Profile(RATINGS, seen=["110"]), n=5)
-    assert "distribution" not in films and films["score"].equals(films["stars"])
-    assert not {80, 90, 100, 110} & set(ids(films))

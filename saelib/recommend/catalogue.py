@@ -35,21 +35,20 @@ def label(title: str, year: int | None) -> str:
 class Catalogue:
     """All films of a model, in the order of its columns.
 
-    films: movie_id, title, year, genres, n_ratings, spread; see `Model`. labels: (n_items,) how
-    each is shown. genres, decades: those that occur.
+    films: movie_id, title, year, genres, n_ratings, spread; see `Model`. ids, labels: (n_items,)
+    movie_ids as text, and how each film is shown. genres, decades: those that occur.
     """
 
     def __init__(self, films: pd.DataFrame, dataset: str):
         self.films, self.dataset = films, dataset
-        named = zip(films["title"].tolist(), films["year"].tolist())
-        self.labels = np.array([label(*film) for film in named], dtype=object)
+        self.ids: list[str] = [str(movie_id) for movie_id in films["movie_id"].tolist()]
+        self.labels = np.array([*map(label, films["title"], films["year"])], dtype=object)
+        self._position = {movie_id: position for position, movie_id in enumerate(self.ids)}
         self._shown = films[["movie_id", "title", "year", "genres"]].assign(name=self.labels)
         self._genres = [set(text.split("|")) - {""} for text in films["genres"].tolist()]
         self._decades = films["year"].to_numpy(float, na_value=0).astype(int) // 10 * 10
         self.genres = sorted(set().union(*self._genres))
-        self.decades = sorted({int(decade) for decade in self._decades if decade})
-        self._names = [str(movie_id) for movie_id in films["movie_id"].tolist()]
-        self._ids = {movie_id: i for i, movie_id in enumerate(self._names)}
+        self.decades = sorted({*self._decades.tolist()} - {0})
 
     def __len__(self) -> int:
         return len(self.films)
@@ -62,14 +61,13 @@ class Catalogue:
         that of each part of a title.
         """
         index = {kind: defaultdict[str, list[int]](list) for kind in ("spelled", "named", "partly")}
-        for film, (title, label) in enumerate(zip(self.films["title"], self.labels)):
-            for kind, found in (
-                ("spelled", {*names(title), plain(title), plain(label)}),
-                ("named", {key(name) for name in names(title)}),
-                ("partly", {key(part) for part in parts(title)}),
-            ):
-                for name in found:
-                    index[kind][name].append(film)
+        for position, (title, shown) in enumerate(zip(self.films["title"], self.labels)):
+            for name in {*names(title), plain(title), plain(shown)}:
+                index["spelled"][name].append(position)
+            for name in {*map(key, names(title))}:
+                index["named"][name].append(position)
+            for name in {*map(key, parts(title))}:
+                index["partly"][name].append(position)
         return {kind: dict(of) for kind, of in index.items()}
 
     def position(self, film: str | int) -> int:
@@ -78,15 +76,15 @@ class Catalogue:
         Raises SaelibError where no film has this name, or several have.
         """
         name = str(film).strip() if isinstance(film, (str, int, np.integer)) else ""
-        if name in self._ids:
-            return self._ids[name]
+        if name in self._position:
+            return self._position[name]
         typed, titles = plain(name[:MAX_TEXT]), self.films["title"]
         alike = self.index["spelled"].get(typed, [])
         found = [i for i in alike if typed in (plain(titles[i]), plain(self.labels[i]))]
         if len(found) == 1:
             return found[0]
         if found:
-            options = "; ".join(f"{self.films['movie_id'][i]}: {self.labels[i]}" for i in found)
+            options = "; ".join(f"{self.ids[i]}: {self.labels[i]}" for i in found)
             several = _("{name} names several films; give a movie_id ({options}).")
             raise SaelibError(several.format(name=short(name), options=options))
         unknown = _(
@@ -100,7 +98,7 @@ class Catalogue:
 
     def movie_id(self, film: str | int) -> str:
         """The movie_id as text of a film named either way. Raises SaelibError."""
-        return self._names[self.position(film)]
+        return self.ids[self.position(film)]
 
     def label(self, film: str | int) -> str:
         """How a film named either way is shown. Raises SaelibError."""
@@ -112,15 +110,13 @@ class Catalogue:
         A title typed in full is best, then one that begins so, then whatever is spelled alike;
         among equals, the most rated.
         """
-        typed, best = plain(text[:MAX_TEXT]), defaultdict[int, float](float)
+        typed, spelled = plain(text[:MAX_TEXT]), self.index["spelled"]
+        best = dict.fromkeys(self.index["named"].get(key(typed), []), 100 + 1.5 * BONUS)
         for name, alike, _row in process.extract(
-            typed, self.index["spelled"].keys(), scorer=fuzz.WRatio, score_cutoff=ALIKE, limit=None
+            typed, spelled.keys(), scorer=fuzz.WRatio, score_cutoff=ALIKE, limit=None
         ):
             alike += BONUS * name.startswith(typed) + BONUS * (name == typed)
-            for film in self.index["spelled"][name]:
-                best[film] = max(best[film], alike)
-        for film in self.index["named"].get(key(typed), []):
-            best[film] = max(best[film], 100 + 1.5 * BONUS)
+            best |= {film: max(best.get(film, 0), alike) for film in spelled[name]}
         rated = self.films["n_ratings"].to_numpy()
         order = sorted(best, key=lambda film: (-round(best[film] / 4), -rated[film]))
         return self.first(order, n, ())

@@ -11,11 +11,11 @@ import re
 import zipfile
 import zlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from saelib.data import Scale
 from saelib.errors import SaelibError
@@ -27,22 +27,23 @@ from saelib.recommend.recommender import check_stars
 from saelib.recommend.search import YEAR
 
 MAX_FILE = 20_000_000  # bytes; 100,000 films of Letterboxd are 7 million
-HALF_STARS, TEN = Scale(0.5, 5, 0.5), Scale(1, 10)
+HALF_STARS = Scale(0.5, 5, 0.5)
 LIST = "list"  # of one's own
 # Columns that tell a service's file from others; the scale of its stars; whether a film without
 # stars was seen. Here and below, names of columns are without case, blanks and signs.
-SERVICES = {
-    "MovieLens.org": ({"movieid", "imdbid", "tmdbid", "averagerating"}, HALF_STARS, False),
-    "TMDB": ({"tmdbid", "imdbid", "name", "yourrating"}, Scale(0.5, 10, 0.5), False),
-    "IMDb": ({"const", "title"}, TEN, False),
-    "Letterboxd": ({"letterboxduri", "name"}, HALF_STARS, True),
-    LIST: (set[str](), HALF_STARS, True),
-}
+SERVICES = (
+    ({"movieid", "imdbid", "tmdbid", "averagerating"}, "MovieLens.org", HALF_STARS, False),
+    ({"tmdbid", "imdbid", "name", "yourrating"}, "TMDB", Scale(0.5, 10, 0.5), False),
+    ({"const", "title"}, "IMDb", Scale(1, 10), False),
+    ({"letterboxduri", "name"}, "Letterboxd", HALF_STARS, True),
+    ({"rating10"}, "Letterboxd", Scale(1, 10), True),
+    (set[str](), LIST, HALF_STARS, True),
+)
 COLUMNS = {  # what each may be called, the surest name first
     "title": "title name film movie filmtitle movietitle",
     "original": "originaltitle",
     "year": "year releaseyear yearpublished releasedate",
-    "stars": "yourrating yourated myrating stars rating10 rating",
+    "stars": "rating10 yourrating yourated myrating stars rating",
     "imdb_id": "const imdbid imdb imdburl url",
     "tmdb_id": "tmdbid tmdb",
     "movie_id": "movieid",
@@ -50,23 +51,28 @@ COLUMNS = {  # what each may be called, the surest name first
     "date": "watcheddate daterated date",
     "shelf": "exclusiveshelf shelf status",
 }
-LIKE_STARS = re.compile("^(?!.*(average|avg|imdb|tmdb|meta|num|date)).*(rat|score|star|vote|grade)")
+# A column that may be of stars, too; its scale is asked for.
+LIKE_STARS = re.compile(
+    "^(?!.*(average|avg|imdb|tmdb|meta|num|date)).*(rate|rating|score|star(?![rt])|vote|grade)"
+)
 SEEN = ("", "read", "watched", "seen", "completed", "finished", "rated")
-TO_SEE = re.compile("(watch|wish).?list|to.(read|watch|see)", re.IGNORECASE)
+TO_SEE = re.compile("(?:watch|wish).?list|to.(?:read|watch|see)", re.IGNORECASE)
 ARCHIVED = ("ratings.csv", "watched.csv", "watchlist.csv")  # what is read of Letterboxd's archive
 NOT_READ = {"deleted", "orphaned", "__MACOSX"}
+YEAR_OF = r"\b((?:18|19|20)\d\d)\b"
+STARS = re.compile(r"(-?\d*\.?\d+)(?:/([1-9]\d*))?")
+# RuntimeError: an encrypted archive, or one that zipfile cannot read.
+UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError)
 Files = Iterable[tuple[str, bytes]]  # name and content
-Row = dict[str, Any]
 
 
 @dataclass
 class Imported:
-    """A profile, and what is not in it. of_elsewhere: False for a profile as it was saved. left:
-    why films or lines were left out, and which."""
+    """A profile, and what is not in it."""
 
     profile: Profile
-    of_elsewhere: bool = True
-    left: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    left: dict[str, list[str]] = field(default_factory=dict)  # why left out, and which films
+    of_elsewhere: bool = True  # False for a profile as it was saved
 
     def summary(self) -> str:
         """In one line: how much was taken, and how much was not."""
@@ -100,33 +106,29 @@ def import_files(
     one's own. Of a film that is rated several times the latest stars count, or those that stand
     last. Raises SaelibError: what cannot be read as a whole; of single lines, see `Imported.left`.
     """
-    profile, rows = Profile(dataset=catalogue.dataset), list[Row]()
-    found, matcher = Imported(profile), Matcher(catalogue)
+    tables = list[pd.DataFrame]()
     for name, content in files:
         try:
-            for part in _unpacked(name, content):
-                rows += _read(*part, own_scale, found)
-        # RuntimeError: an encrypted archive, or one that zipfile cannot read.
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError) as e:
+            tables += [_read(*part, own_scale) for part in _unpacked(name, content)]
+        except UNREADABLE as error:
             message = _(
                 "{file} cannot be read: {problem}. Expected a CSV file of Letterboxd, IMDb, "
                 "MovieLens.org or TMDB, or a list with the columns title, year, stars."
             )
-            raise SaelibError(message.format(file=name, problem=e)) from e
-    for row in sorted(rows, key=lambda row: row["date"]):
-        film, why = matcher.find(row)
+            raise SaelibError(message.format(file=name, problem=error)) from error
+    profile, matcher = Profile(dataset=catalogue.dataset), Matcher(catalogue)
+    seen, to_see, left = dict[str, None](), dict[str, None](), defaultdict[str, dict](dict)
+    for row in pd.concat(tables).sort_values("date", kind="stable").to_dict("records"):
+        film, why = ("", row["why"]) if row["why"] else matcher.find(row)
         if why:
-            found.left[why].append(row["shown"])
-        elif row["part"] is not None:
+            left[why][row["shown"]] = None
+        elif not np.isnan(row["part"]):
             profile.ratings[film] = check_stars(film, _on(scale, row["part"]), scale)
         else:
-            (profile.watchlist if row["to see"] else profile.seen).append(film)
-    rated, seen = profile.ratings, dict.fromkeys(profile.seen)
-    profile.seen = [film for film in seen if film not in rated]
-    to_see = dict.fromkeys(profile.watchlist)
-    profile.watchlist = [film for film in to_see if film not in rated and film not in seen]
-    found.left = {why: list(dict.fromkeys(films)) for why, films in found.left.items()}
-    return found
+            (to_see if row["to_see"] else seen)[film] = None
+    profile.seen = [film for film in seen if film not in profile.ratings]
+    profile.watchlist = [film for film in to_see if film not in profile.ratings | seen]
+    return Imported(profile, {why: [*films] for why, films in left.items()})
 
 
 def _unpacked(name: str, content: bytes) -> Files:
@@ -143,73 +145,73 @@ def _unpacked(name: str, content: bytes) -> Files:
         return [(part, archive.open(tables[part]).read(MAX_FILE + 1)) for part in wanted]
 
 
-def _read(name: str, content: bytes, own: Scale | None, found: Imported) -> Iterator[Row]:
-    """The films of a file: what stands under each of COLUMNS, the year as a number, and
+def _read(name: str, content: bytes, own: Scale | None) -> pd.DataFrame:
+    """A row for each line of a file: what stands under each of COLUMNS, the year as a number, and
 
-    part: the stars as a part of the highest, None where not rated; to see; shown: the film on one
-    line. What is wrong with single lines goes to `found`. Raises ValueError.
+    part: the stars as a part of the highest, NaN where not rated; to_see; shown: the film on one
+    line; why: what is wrong with this line, or ''. Raises ValueError.
     """
-    if len(content) > MAX_FILE:
-        raise ValueError(_("longer than {n} bytes").format(n=number(MAX_FILE)))
-    text = _decoded(content)
-    if text.startswith(("[", "{")):
-        raise ValueError(_("JSON; such services also export CSV"))
-    first = text.partition("\n")[0]
-    between = max(",;\t|", key=lambda sign: len(_columns(first.split(sign))))
-    (_n, header), *lines = list(_lines(text, between)) or [(1, [])]
+    header, lines = _lines(_decoded(content))
     columns, there = _columns(header), {squashed(column) for column in header}
     if "userid" in there or not columns.keys() & {"title", "imdb_id", "tmdb_id", "movie_id"}:
         raise ValueError(_("its columns are {columns}").format(columns=short(", ".join(header))))
-    service = next(name for name, (needs, *_of) in SERVICES.items() if needs <= there)
-    scale, unrated_is_seen = SERVICES[service][1:]
+    _needs, service, scale, unrated_is_seen = next(row for row in SERVICES if row[0] <= there)
+    cells = [
+        [line[at].strip() if at < len(line) else "" for at in columns.values()]
+        for line in lines.values()
+    ]
+    films = pd.DataFrame(cells, columns=[*columns], dtype=str)
+    films = films.reindex(columns=[*COLUMNS], fill_value="")
     if service == LIST:
-        scale = _own_scale(header, columns, [cells for _n, cells in lines], own)
+        scale = _own_scale(header[columns["stars"]] if "stars" in columns else "", films, own)
     elif own is not None:
         of = _("its stars are {service}'s, {scale}")
         raise ValueError(of.format(service=service, scale=scale))
-    for n, cells in lines:
-        where = _("{file}, line {n}").format(file=name, n=n)
-        if not cells or any(cells[len(header) :]):
-            found.left[_("Lines that cannot be read")].append(where)
-            continue
-        row: Row = dict.fromkeys(COLUMNS, "")
-        row |= {role: cells[at].strip() for role, at in columns.items() if at < len(cells)}
-        year = re.search(r"\b(1[89]|20)\d\d\b", row["year"])
-        year = year or re.search(r"(?<=\()(1[89]|20)\d\d(?=\)$)", row["title"])
-        row |= {"year": int(year[0]) if year else None, "title": YEAR.sub("", row["title"])}
-        printable = "".join(c if c.isprintable() else " " for c in row["title"])
-        row["shown"] = label(printable[:100] or where, row["year"])
-        try:
-            row["part"] = _part(row["stars"], scale)
-        except ValueError:
-            told = f"{where}: {row['shown']}, {short(row['stars'])}"
-            found.left[_("Stars that are not {scale}").format(scale=scale)].append(told)
-            continue
-        rated = row["part"] is not None
-        row["to see"] = not rated and bool(TO_SEE.search(f"{name} {row['shelf']}"))
-        if rated or row["to see"] or (unrated_is_seen and row["shelf"].casefold() in SEEN):
-            yield row
-        else:
-            found.left[_("Without stars, and not known to be seen")].append(row["shown"])
+    after_title = films["title"].str.extract(r"(\(\d{4}\))$", expand=False).fillna("")
+    films["year"] = (films["year"] + after_title).str.extract(YEAR_OF, expand=False).astype(float)
+    films["title"] = films["title"].str.replace(YEAR, "", regex=True)
+    parts = {stars: _part(stars, scale) for stars in films["stars"].unique()}
+    films["part"] = films["stars"].map(parts).astype(float)
+    shelf, rated = films["shelf"].str.casefold(), films["part"].notna()
+    films["to_see"] = ~rated & (shelf.str.contains(TO_SEE) | bool(TO_SEE.search(name)))
+    seen = rated | films["to_see"] | (shelf.isin(SEEN) & unrated_is_seen)
+    wrong = films["stars"].isin([stars for stars, part in parts.items() if part is None])
+    where = [_("{file}, line {n}").format(file=name, n=n) for n in lines]
+    shown = ["".join(filter(str.isprintable, title[:100])) for title in films["title"]]
+    films["shown"] = [label(*film) for film in zip(shown, films["year"].astype("Int64"))]
+    films["shown"] = films["shown"].where(films["title"] != "", where)
+    films.loc[wrong, "shown"] += ", " + films["stars"].map(short)
+    why = {
+        _("Lines that cannot be read"): np.array([not line for line in lines.values()], dtype=bool),
+        _("Stars that are not {scale}").format(scale=scale): wrong,
+        _("Without stars, and not known to be seen"): ~seen,
+    }
+    return films.assign(why=np.select([*why.values()], [*why], ""))
 
 
 def _decoded(content: bytes) -> str:
     """The text of a file, without the line that spreadsheets write for themselves."""
+    if len(content) > MAX_FILE:
+        raise ValueError(_("longer than {n} bytes").format(n=number(MAX_FILE)))
     try:
         wide = content.startswith((b"\xff\xfe", b"\xfe\xff"))
-        text = content.decode("utf-16" if wide else "utf-8-sig")
+        text = content.decode("utf-16" if wide else "utf-8-sig").lstrip()
     except UnicodeDecodeError:
-        text = content.decode("cp1252", errors="replace")
-    text = text.lstrip().replace("\r\n", "\n").replace("\r", "\n")
+        text = content.decode("cp1252", errors="replace").lstrip()
+    if text.startswith(("[", "{")):
+        raise ValueError(_("JSON; such services also export CSV"))
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
     return text.partition("\n")[2] if text[:4].casefold() == "sep=" else text
 
 
-def _lines(text: str, between: str) -> Iterator[tuple[int, list[str]]]:
-    """Number and fields of each line with something in it; no fields where it cannot be read.
+def _lines(text: str) -> tuple[list[str], dict[int, list[str]]]:
+    """The fields of the first line and, by number, of the others that are not blank.
 
-    A field in quotes may go over several lines; one whose quotes never end spoils its line alone.
+    There are none where a line cannot be read. A field in quotes may go over several lines; one
+    whose quotes never end spoils its line alone.
     """
-    lines, at = text.split("\n"), 0
+    lines, at, found = text.split("\n"), 0, dict[int, list[str]]()
+    between = max(",;\t|", key=lambda sign: len(_columns(lines[0].split(sign))))
     while at < len(lines):
         reader = csv.reader(lines[at : at + 50], delimiter=between, strict=True)
         try:
@@ -217,63 +219,51 @@ def _lines(text: str, between: str) -> Iterator[tuple[int, list[str]]]:
         except csv.Error:
             cells, n = [], 1
         if lines[at].strip(between + ' "'):
-            yield at + 1, cells
+            found[at + 1] = cells
         at += n
+    header = found.pop(1, [])
+    return header, {n: [] if any(cells[len(header) :]) else cells for n, cells in found.items()}
 
 
 def _columns(header: list[str]) -> dict[str, int]:
     """Where each of COLUMNS stands, of those that there are."""
     there = [squashed(column) for column in header]
     known = {role: [name for name in of.split() if name in there] for role, of in COLUMNS.items()}
+    known["stars"] = known["stars"] or [*filter(LIKE_STARS.search, there)]
     return {role: there.index(found[0]) for role, found in known.items() if found}
 
 
-def _own_scale(
-    header: list[str], columns: dict[str, int], rows: list[list[str]], own: Scale | None
-) -> Scale:
-    """The scale of a list of one's own; its stars become one of `columns`. Raises ValueError."""
-
-    def numbers(at: int) -> list[float]:
-        cells = [cells[at].strip().replace(",", ".") for cells in rows if at < len(cells)]
-        return [float(cell) for cell in cells if re.fullmatch(r"\d+(\.\d+)?", cell)]
-
-    alike = [at for at, column in enumerate(header) if LIKE_STARS.search(squashed(column))]
-    at = columns.get("stars", next(filter(numbers, alike), None))
-    if at is None and own is not None:
+def _own_scale(column: str, films: pd.DataFrame, own: Scale | None) -> Scale:
+    """The scale of a list of one's own. column: the name of its stars. Raises ValueError."""
+    if own is not None and not column:
         raise ValueError(_("a scale was given, but there is no column of stars"))
-    if at is None:
-        return HALF_STARS
-    above = [stars > HALF_STARS.highest for stars in numbers(at)]
-    is_ten = squashed(header[at]) == "rating10"
-    unsure = "stars" not in columns or (sum(above) > max(1, len(above) / 4) and not is_ten)
-    if own is None and unsure:
+    numbers = pd.to_numeric(films["stars"].str.replace(",", "."), errors="coerce")
+    many = (numbers > HALF_STARS.highest).sum() > max(1, numbers.count() / 4)
+    if own is None and (many or squashed(column) not in ["", *COLUMNS["stars"].split()]):
         message = _("say of which scale {column} is, as in python -m saelib import --scale 0 100")
-        raise ValueError(message.format(column=short(header[at])))
-    columns["stars"] = at
-    return own or (TEN if is_ten else HALF_STARS)
+        raise ValueError(message.format(column=short(column)))
+    return own or HALF_STARS
 
 
 def _part(text: str, scale: Scale) -> float | None:
-    """Stars as a part of the highest: '4', '4,5', '★★★★½', '8/10', '80%'; None: not rated.
+    """Stars as a part of the highest: '4', '4,5', '★★★★½', '8/10', '80%'.
 
-    Raises ValueError where they are no number, or off the scale.
+    NaN: not rated. None: no number, or off the scale.
     """
-    text = text.replace(",", ".").replace("\ufe0f", "").strip()
-    if text and not text.strip("★⭐☆½* "):
-        return (sum(map(text.count, "★⭐*")) + text.count("½") / 2) / 5
-    text = re.sub(r"\s*½", ".5", text.removesuffix("★")).replace("%", "/100")
-    given, slash, of = text.partition("/")
-    if not text or (float(given) == 0 and scale.lowest > 0):
+    text = text.replace(",", ".").replace("½", ".5").replace("%", "/100").replace(" ", "")
+    text = re.sub(r"^([★⭐]+)(\.5)?$", lambda found: f"{len(found[1])}{found[2] or ''}/5", text)
+    found = STARS.fullmatch(text)
+    if not text or (found and float(found[1]) == 0 < scale.lowest):
+        return np.nan
+    lowest, highest = (0, int(found[2])) if found and found[2] else (scale.lowest, scale.highest)
+    if not (found and lowest <= float(found[1]) <= highest):
         return None
-    lowest, highest = (0.0, float(of)) if slash else (scale.lowest, scale.highest)
-    if not lowest <= float(given) <= highest:
-        raise ValueError
-    return (float(given) - min(lowest, 0)) / (highest - min(lowest, 0))
+    zero = min(lowest, 0)
+    return (float(found[1]) - zero) / (highest - zero)
 
 
 def _on(scale: Scale, part: float) -> float:
     """A part of the highest stars at the nearest level of a scale; halfway, at the higher one."""
     zero = min(scale.lowest, 0)
-    stars = zero + part * (scale.highest - zero)
-    steps = np.floor((stars - scale.lowest) / scale.step + 0.5 + 1e-9)
-    return float(scale.clip(scale.lowest + scale.step * steps))
+    steps = (zero + part * (scale.highest - zero) - scale.lowest) / scale.step
+    return float(scale.levels[max(0, int(steps + 0.5 + 1e-9))])

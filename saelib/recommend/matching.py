@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from saelib.language import _
 from saelib.movielens import links_at_hand
@@ -18,17 +19,13 @@ FILM_KINDS = (  # as TMDB says it, and IMDb in several languages
     "pelicula peliculadetv cortometraje filme filmeparatv curtametragem fernsehfilm kurzfilm "
     "telefilm courtmetrage filmtv cortometraggio"
 ).split(" ")
+ID = re.compile(r"(?:tt|movie/)0*(\d{1,9})|^0*(\d{1,9})(?:\.0)?$")
+UNKNOWN = 1.5  # years apart where a year is not known: 0 and 1 are surer
 
 
 def squashed(text: str) -> str:
     """Without case, blanks and signs: 'Title Type' and 'title_type' are one."""
     return plain(text).replace(" ", "").replace("_", "")
-
-
-def _number(cell: str) -> int | None:
-    """An id, which may stand in a link: 'tt0114709', '862.0', '…/movie/862-toy-story'."""
-    found = re.search(r"(?:tt|movie/)0*(\d{1,9})|^0*(\d{1,9})(?:\.0)?$", cell)
-    return int(found[1] or found[2]) if found else None
 
 
 class Matcher:
@@ -37,23 +34,22 @@ class Matcher:
     def __init__(self, catalogue: Catalogue):
         self._catalogue, films = catalogue, catalogue.films
         self._years = films["year"].to_numpy(float, na_value=np.nan)
-        ids = {movie_id: position for position, movie_id in enumerate(films["movie_id"].tolist())}
-        self._at: dict[str, dict[int | None, int]] = {"movie_id": ids, "imdb_id": {}, "tmdb_id": {}}
+        self._n_ratings = films["n_ratings"].to_numpy()
+        positions: dict[str | None, int] = {film: i for i, film in enumerate(catalogue.ids)}
+        self._at = {"movie_id": positions}
         links = links_at_hand(catalogue.dataset)
-        if links is not None:
-            links = links[links["movie_id"].isin(ids)]
-            for column in ("imdb_id", "tmdb_id"):
-                there = links.dropna(subset=column)
-                numbers = there[column].astype(str).map(_number)
-                self._at[column] = dict(zip(numbers, there["movie_id"].map(ids)))
+        for column in ("imdb_id", "tmdb_id"):
+            of_films = () if links is None else links[["movie_id", column]].dropna().to_numpy(str)
+            there = ((film, number) for film, number in of_films if film in positions)
+            self._at[column] = {_id(number): positions[film] for film, number in there}
         self._imdb = {position: number for number, position in self._at["imdb_id"].items()}
 
     def find(self, row: dict[str, Any]) -> tuple[str, str]:
         """The movie_id of a film as text, and ''; or '', and why it is not taken."""
-        films, labels = self._catalogue.films, self._catalogue.labels
+        labels = self._catalogue.labels
         fits = list(next(filter(None, self._fitting(row)), set[int]()))
         if len(set(labels[fits])) == 1:  # perhaps under two ids: the one with more ratings
-            return str(films["movie_id"][max(fits, key=lambda film: films["n_ratings"][film])]), ""
+            return self._catalogue.ids[max(fits, key=self._n_ratings.__getitem__)], ""
         if fits:
             return "", _("Could be several: {films}").format(films="; ".join(sorted(labels[fits])))
         if squashed(row["kind"]) not in FILM_KINDS:
@@ -62,26 +58,35 @@ class Matcher:
 
     def _fitting(self, row: dict[str, Any]) -> Iterator[set[int]]:
         """The films that it could be, the surest first."""
-        numbers = {column: _number(row[column]) for column in self._at}
-        at = {c: {self._at[c][n]} if n in self._at[c] else set[int]() for c, n in numbers.items()}
+        ids = {column: _id(row[column]) for column in self._at}
+        at = {column: {films.get(ids[column], -1)} - {-1} for column, films in self._at.items()}
         yield at["imdb_id"]
         if squashed(row["kind"]) not in FILM_KINDS:  # TMDB gives series numbers of films, too
             return
         yield at["tmdb_id"]
-        keys = {key(name) for title in (row["title"], row["original"]) for name in names(title)}
-        index, imdb = self._catalogue.index, numbers["imdb_id"]
-        named = {film for name in keys - {""} for film in index["named"].get(name, [])}
-        named = {film for film in named if imdb is None or self._imdb.get(film, imdb) == imdb}
-        partly = {film for name in keys - {""} for film in index["partly"].get(name, [])}
-        partly |= {
-            film for part in parts(row["title"]) for film in index["named"].get(key(part), [])
-        }
-        there = row["year"] or np.nan
-        apart = {film: abs(self._years[film] - there) for film in named | partly | at["movie_id"]}
+        titles = [title for title in (row["title"], row["original"]) if title]
+        keys = {key(name) for title in titles for name in names(title)}
+        imdb, in_parts = ids["imdb_id"], {key(part) for part in parts(row["title"])}
+        named = {f for f in self._known("named", keys) if imdb in (None, self._imdb.get(f, imdb))}
+        partly = self._known("partly", keys) | self._known("named", in_parts)
+
+        def apart(film: int) -> float:
+            years = abs(self._years[film] - row["year"])
+            return UNKNOWN if pd.isna(years) else years
+
         # ml-100k has numbers of its own: those of MovieLens.org are of other films there.
         trusted = not row["title"] or self._catalogue.dataset != "ml-100k"
-        yield {f for f in at["movie_id"] if f in named or (trusted and not apart[f] > 1)}
-        yield {film for film in named if apart[film] == 0}
-        yield {film for film in named if apart[film] == 1}
-        yield {film for film in named if np.isnan(apart[film])}
-        yield {film for film in partly if apart[film] == 0}
+        yield {f for f in at["movie_id"] if f in named or (trusted and apart(f) <= UNKNOWN)}
+        for years in (0, 1, UNKNOWN):
+            yield {film for film in named if apart(film) == years}
+        yield {film for film in partly if apart(film) == 0}
+
+    def _known(self, kind: str, keys: set[str]) -> set[int]:
+        known = self._catalogue.index[kind]
+        return {film for name in keys - {""} for film in known.get(name, [])}
+
+
+def _id(cell: str) -> str | None:
+    """An id, which may stand in a link: 'tt0114709', '862.0', '…/movie/862-toy-story'."""
+    found = ID.search(cell)
+    return found and (found[1] or found[2])

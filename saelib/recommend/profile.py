@@ -10,30 +10,27 @@ from typing import Any
 from saelib.errors import SaelibError
 from saelib.language import _, number
 from saelib.model import write_whole
-from saelib.recommend.catalogue import MAX_TEXT, short
+from saelib.recommend.catalogue import short
 
 MAX_BYTES = 5_000_000  # all ratings of a person are far fewer
 EXAMPLE = '{"dataset": "ml-100k", "ratings": {"50": 5}, "seen": ["96"], "age": 30}'
 FILMS, ABOUT = ("seen", "rejected", "watchlist"), ("gender", "age", "occupation")
+TYPES: dict[str, Any] = {"ratings": dict, "age": int | float | None}
+TYPES |= dict.fromkeys(FILMS, list) | dict.fromkeys(["dataset", "gender", "occupation"], str | None)
 
 
 @dataclass
 class Profile:
-    """What a person told.
+    """What a person told. A film is named by movie_id ('50') or by title ('Fargo (1996)')."""
 
-    ratings: film to stars, on the data set's scale; a film is named by movie_id ('50') or by title
-    ('Fargo (1996)'). dataset: the one whose movie_ids these are. age: years. seen: films seen,
-    with or without stars. rejected: films never to recommend. watchlist: films to see one day.
-    """
-
-    ratings: dict[str, float] = field(default_factory=dict)
-    dataset: str | None = None
+    ratings: dict[str, float] = field(default_factory=dict)  # film: stars on the data set's scale
+    dataset: str | None = None  # whose movie_ids these are
     gender: str | None = None
-    age: float | None = None
+    age: float | None = None  # years
     occupation: str | None = None
-    seen: list[str] = field(default_factory=list)
-    rejected: list[str] = field(default_factory=list)
-    watchlist: list[str] = field(default_factory=list)
+    seen: list[str] = field(default_factory=list)  # with or without stars
+    rejected: list[str] = field(default_factory=list)  # never to recommend
+    watchlist: list[str] = field(default_factory=list)  # to see one day
 
     @classmethod
     def from_json(cls, text: str | bytes, source: str | None = None) -> Profile:
@@ -41,17 +38,15 @@ class Profile:
         try:
             if len(text) > MAX_BYTES:
                 raise ValueError(_("longer than {n} bytes").format(n=number(MAX_BYTES)))
-            text = text.decode() if isinstance(text, bytes) else text
-            # Some editors put a mark before UTF-8.
-            told = json.loads(text.removeprefix("\ufeff"), object_pairs_hook=_once)
+            told = json.loads(text, object_pairs_hook=_once)
             for entry, value in told.items() if isinstance(told, dict) else [("profile", told)]:
-                if not _fits(entry, value):
-                    shown = {"entry": short(entry), "value": short(value)}
-                    raise ValueError(_("it has {entry}: {value}").format(**shown))
+                if not isinstance(value, TYPES.get(entry, ())):
+                    problem = _("it has {entry}: {value}")
+                    raise ValueError(problem.format(entry=short(entry), value=short(value)))
         except (ValueError, RecursionError) as error:
             message = _("{file} is no profile: {problem}; expected JSON such as {example}.")
-            shown = {"file": source or _("The file"), "problem": str(error), "example": EXAMPLE}
-            raise SaelibError(message.format(**shown)) from None
+            file = source or _("The file")
+            raise SaelibError(message.format(file=file, problem=error, example=EXAMPLE)) from None
         return cls(**told)
 
     @classmethod
@@ -76,20 +71,8 @@ class Profile:
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object of JSON. Raises ValueError where an entry stands in it twice."""
     told = dict[str, Any]()
-    for key, value in pairs:
-        if key in told:
-            raise ValueError(_("{entry} stands in it twice").format(entry=short(key)))
-        told[key] = value
+    for entry, value in pairs:
+        if entry in told:
+            raise ValueError(_("{entry} stands in it twice").format(entry=short(entry)))
+        told[entry] = value
     return told
-
-
-def _fits(entry: str, value: Any) -> bool:
-    """Whether a profile may have this entry, going by its type."""
-    if entry == "ratings":
-        return isinstance(value, dict)
-    if entry in FILMS:
-        return isinstance(value, list) and all(type(film) in (str, int) for film in value)
-    if entry == "age":
-        return value is None or type(value) in (int, float)
-    is_text = isinstance(value, str) and len(value) <= MAX_TEXT
-    return entry in ("dataset", *ABOUT) and (value is None or is_text)

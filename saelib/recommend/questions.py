@@ -41,48 +41,40 @@ def next_films(
     things.
 
     First come films that the person has seen, and the variance of their scores is what counts: they
-    are most like those that this person watches. Where none is left, each film is worth P(see) x
-    the variance that it takes away, and the variance of each counts by P(see), too. A model that
-    does not say how sure it is asks about films seen, then where many rated and few agree.
+    are most like those that this person watches. Then each film is worth P(see) x the variance that
+    it takes away, and the variance of each counts by P(see), too. A model that does not say how
+    sure it is asks about films seen, then where many rated and few agree.
 
     Returns movie_id, title, year, genres, name. Raises SaelibError.
     """
-    catalogue, model = recommender.catalogue, recommender.model
-    closed = [catalogue.position(film) for film in [*profile.ratings, *asked]]
-    seen = np.zeros(len(catalogue))
+    catalogue, model, closed = recommender.catalogue, recommender.model, [*profile.ratings, *asked]
+    n_ratings, seen = catalogue.films["n_ratings"].to_numpy(), np.zeros(len(catalogue))
     seen[[catalogue.position(film) for film in profile.seen]] = 1
     if model.ease is None or not isinstance(model.liking, FoldIn):
-        n_ratings, spread = (catalogue.films[name] for name in ("n_ratings", "spread"))
-        order = np.lexsort([-(n_ratings * spread**2), -seen])
-        return catalogue.rows(catalogue.first(order, n, [*profile.ratings, *asked]))
+        order = np.lexsort([-n_ratings * catalogue.films["spread"] ** 2, -seen])
+        return catalogue.rows(catalogue.first(order, n, closed))
     person = recommender.encode(profile, empty=True)
-    see = model.ease.scores(person)[0]
-    see[catalogue.films["n_ratings"] == 0] = 0
+    see = np.where(n_ratings > 0, model.ease.scores(person)[0], 0)
+    told_of = {catalogue.label(film) for film in closed}
+    open_ = np.array([label not in told_of for label in catalogue.labels])
     posterior = model.liking.posterior(person)
-    codes, precision = posterior.codes.astype(np.float64), posterior.sharpness
-    taken = {catalogue.labels[position] for position in closed}
-    chosen: list[int] = []
+    codes, noise = posterior.codes.astype(np.float64), 1 / posterior.sharpness
     told = codes @ posterior.covariance  # (n_items, rank): how film j's score moves the vector
     variance = (told * codes).sum(axis=1)
-    seen[closed] = 0
-    for weight in (seen, see):
-        allowed = weight > 0
-        allowed[[*closed, *chosen]] = False
-        if not allowed.any() or len(chosen) == n:
+    chosen: list[int] = []
+    for weight in (seen * open_, see):
+        if len(chosen) == n or not (weight * open_).any():
             continue
         weighted = (codes * weight[:, None]).T @ codes
         total = ((told @ weighted) * told).sum(axis=1)
-        while len(chosen) < n and allowed.any():
-            worth = weight * total / (1 / precision + variance)
-            best = int(np.argmax(np.where(allowed, worth, -np.inf)))
-            allowed[best] = False
-            if catalogue.labels[best] in taken:
-                continue
-            taken.add(catalogue.labels[best])
+        while len(chosen) < n and (weight * open_).any():
+            worth = weight * total / (noise + variance)
+            best = int(np.argmax(np.where(open_ & (weight > 0), worth, -np.inf)))
             chosen.append(best)
+            open_ &= catalogue.labels != catalogue.labels[best]
             # The answer takes outer(moved, moved) from the covariance: rank one, so nothing is
             # multiplied out again.
-            moved = told[best] / np.sqrt(1 / precision[best] + variance[best])
+            moved = told[best] / np.sqrt(noise[best] + variance[best])
             shared = codes @ moved  # (n_items,)
             pull = weighted @ moved
             total += shared * (shared * (moved @ pull) - 2 * (told @ pull))

@@ -21,24 +21,20 @@ LEFT_OUT = 40  # films at most, one at a time, to see what each of them does
 
 @dataclass(frozen=True)
 class Reason:
-    """A film of the person's own that moved another up. stars: None where it was only ticked.
-
-    share: of P(see) or of P(like), which is lost where this film had not been told. liked: whether
-    its stars count as liked.
-    """
+    """A film of the person's own that moved another up."""
 
     name: str
-    stars: float | None
-    share: float
-    liked: bool
+    stars: float | None  # None where it was only ticked
+    share: float  # of P(see) or of P(like), lost where this film had not been told
+    liked: bool  # whether its stars count as liked
 
 
 @dataclass(frozen=True)
 class Reasons:
-    """Of one film. see: why the person would come across it; like: why they would like it."""
+    """Of one film."""
 
-    see: list[Reason] = field(default_factory=list)
-    like: list[Reason] = field(default_factory=list)
+    see: list[Reason] = field(default_factory=list)  # why the person would come across it
+    like: list[Reason] = field(default_factory=list)  # why they would like it
 
 
 def reasons(
@@ -65,38 +61,33 @@ def reasons(
     answers = recommender.answers(_without_each(person, told), positions)
     given = {catalogue.position(film): stars for film, stars in profile.ratings.items()}
 
-    def best(chances: np.ndarray, film: int) -> list[Reason]:
-        found = []
-        for position, share in zip(told.tolist(), 1 - chances[:-1, film] / chances[-1, film]):
-            if share >= LEAST:
-                stars = given.get(position)
-                liked = stars is not None and stars >= scale.liked
-                found.append(Reason(catalogue.labels[position], stars, float(share), liked))
+    def best(chances: np.ndarray | None, film: int) -> list[Reason]:
+        shares = [] if chances is None else 1 - chances[:-1, film] / chances[-1, film]
+        found = [
+            Reason(catalogue.labels[i], given.get(i), share, given.get(i, -np.inf) >= scale.liked)
+            for i, share in zip(told.tolist(), map(float, shares))
+            if share >= LEAST
+        ]
         return sorted(found, key=lambda r: (not r.liked, r.stars is not None, -r.share))[:n]
 
     like = answers.stars if answers.like is None else answers.like
     pleases = answers.stars[-1] >= middle(scale)
     return [
-        Reasons(
-            [] if answers.see is None else best(answers.see, film),
-            best(like, film) if pleases[film] else [],
-        )
+        Reasons(best(answers.see, film), best(like if pleases[film] else None, film))
         for film in range(len(positions))
     ]
 
 
 def _without_each(person: People, films: np.ndarray) -> People:
     """The person once without each of the films, neither rated nor seen; last, as they are."""
-    n = len(films) + 1
+    n = len(films)
 
     def rows(row: csr_array) -> csr_array:
-        columns = np.tile(row.indices, n)
-        kept = columns != np.repeat([*films, -1], row.nnz)
-        ends = kept.reshape(n, row.nnz).sum(axis=1).cumsum()
-        entries = (np.tile(row.data, n)[kept], columns[kept], np.append(0, ends))
-        return csr_array(entries, shape=(n, row.shape[1]))
+        gone = csr_array((row.toarray()[0, films], (np.arange(n), films)), (n + 1, row.shape[1]))
+        copies = np.tile(row.data, n + 1), np.tile(row.indices, n + 1), np.arange(n + 2) * row.nnz
+        return csr_array(copies, shape=gone.shape) - gone
 
-    about = None if person.about is None else np.repeat(person.about, n, axis=0)
+    about = None if person.about is None else np.repeat(person.about, n + 1, axis=0)
     return People(rows(person.stars), rows(person.seen), about)
 
 

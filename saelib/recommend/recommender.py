@@ -74,24 +74,21 @@ class Recommender:
         Raises SaelibError: another data set's profile, unknown or repeated films, stars off the
         scale, an age that nobody has, other demographics than `groups`, nothing to go by.
         """
+        catalogue, scale = self.catalogue, self.scale
         if profile.dataset not in (None, self.dataset):
-            message = _(
-                "The profile is of {other}, the model of {dataset}: their movie_ids differ."
-            )
-            shown = {"other": short(profile.dataset), "dataset": self.dataset}
-            raise SaelibError(message.format(**shown))
+            differ = _("The profile is of {other}, the model of {dataset}: their movie_ids differ.")
+            raise SaelibError(differ.format(other=short(profile.dataset), dataset=self.dataset))
         stars: dict[int, float] = {}
         for film, given in profile.ratings.items():
-            position = self.catalogue.position(film)
+            position = catalogue.position(film)
             if position in stars:
-                message = _("{film} is rated twice.")
-                raise SaelibError(message.format(film=self.catalogue.labels[position]))
-            stars[position] = self.scale.stars(check_stars(film, given, self.scale))
-        seen = {self.catalogue.position(film) for film in profile.seen} | set(stars)
+                raise SaelibError(_("{film} is rated twice.").format(film=catalogue.label(film)))
+            stars[position] = scale.stars(check_stars(film, given, scale))
+        seen = {*map(catalogue.position, profile.seen), *stars}
+        about = {key: getattr(profile, key) for key in ABOUT}
         if profile.age is not None and not 1 <= profile.age <= 120:
             message = _("Age {age} is out of range; expected years from 1 to 120.")
             raise SaelibError(message.format(age=short(profile.age)))
-        about = {key: getattr(profile, key) for key in ABOUT}
         for key in ("gender", "occupation") if self.groups else ():
             if about[key] not in (None, *self.groups[key]):
                 message, known = _("{value} is not known; expected one of {known}."), self.groups
@@ -103,7 +100,7 @@ class Recommender:
                 if self.knows_people
                 else _("The profile is empty: rate a film.")
             )
-        rows = np.zeros((2, len(self.catalogue)), dtype=np.float32)
+        rows = np.zeros((2, len(catalogue)), dtype=np.float32)
         rows[0, list(stars)], rows[1, list(seen)] = list(stars.values()), 1
         told = encode_people(pd.DataFrame([about]), self.groups) if self.groups else None
         return People(csr_array(rows[:1]), csr_array(rows[1:]), told)
@@ -141,8 +138,7 @@ class Recommender:
             message = _("The number of recommendations must be at least 1; got {n}.")
             raise SaelibError(message.format(n=short(n)))
         catalogue = self.catalogue
-        wanted = catalogue.matching(genres, decades)
-        wanted &= catalogue.films["n_ratings"].to_numpy() > 0
+        wanted = catalogue.matching(genres, decades) & (catalogue.films["n_ratings"] > 0).to_numpy()
         if only is not None:
             wanted &= np.isin(catalogue.labels, [catalogue.label(film) for film in only])
         answers = self.answers(self.encode(profile))

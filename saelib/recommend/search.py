@@ -12,9 +12,7 @@ ARTICLES = frozenset(
 LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe"})
 ROMAN = "ii iii iv v vi vii viii ix x xi xii xiii".split()
 SAID = "one two three four five six seven eight nine ten eleven twelve".split()
-DIGITS = {
-    word: str(n) for words, first in ((ROMAN, 2), (SAID, 1)) for n, word in enumerate(words, first)
-}
+DIGITS = {word: str(n) for n, word in [*enumerate(ROMAN, 2), *enumerate(SAID, 1)]}
 YEAR = re.compile(r"\s*\(\d{4}\)\s*$")
 BRACKETS = re.compile(r"(?<=\s)\(([^()]{3,})\)")
 AKA = re.compile(r"\s*\ba\.?k\.?a\.?\b:?\s*", re.IGNORECASE)
@@ -25,8 +23,10 @@ PARTS = re.compile(r":\s+|\s+[-–—]\s+")
 @lru_cache(maxsize=100_000)
 def plain(text: str) -> str:
     """Words without case, accents and punctuation: 'Amélie & I!' becomes 'amelie and i'."""
-    text = unicodedata.normalize("NFKD", text.casefold()).translate(LETTERS)
-    text = "".join(c for c in text if not unicodedata.combining(c))
+    text = text.casefold()
+    if not text.isascii():
+        text = unicodedata.normalize("NFKD", text).translate(LETTERS)
+        text = "".join(c for c in text if not unicodedata.combining(c))
     return " ".join(re.findall(r"\w+", re.sub(r"['’`´]", "", text).replace("&", " and ")))
 
 

@@ -24,12 +24,10 @@ STATE = ("profile", "table", "ticks", "_asked", "_offered")  # what `undo` bring
 class Session:
     """A sitting with a recommender: tick, rate, tell, reject, undo. No widgets in it.
 
-    Films are named by movie_id or title and come back as movie_id in text. Every change is checked
-    before it is made: where it is refused with a SaelibError, nothing has changed. What follows is
-    to be read only; a change puts another object in its place.
-
-    profile: what was told. table: the films to rate, in the order in which they came, the rated and
-    the open ones. ticks: those of which the person can say that they have seen them, ticked or not.
+    Films are named by movie_id or title and come back as movie_id in text. A change that is refused
+    with a SaelibError changes nothing. To be read only: profile, what was told; table, the films to
+    rate in the order in which they came, the rated and the open ones; ticks, those of which the
+    person can say that they have seen them, ticked or not.
     """
 
     def __init__(self, recommender: Recommender, clock: Callable[[], float] = time.monotonic):
@@ -44,11 +42,6 @@ class Session:
         self.table = _joined(profile.ratings, added)
         # All that came to the table or to the ticks unasked, and is not to come again.
         self._asked, self._offered = list[str](), list[str]()
-
-    @property
-    def has_told(self) -> bool:
-        """Whether anything was told that the model can go by."""
-        return self.recommender.can_use(self.profile)
 
     @property
     def can_undo(self) -> bool:
@@ -66,7 +59,7 @@ class Session:
         they end as they began, they are none.
         """
         name, now, (last, before) = self._id(film), self._clock(), self._last
-        ratings = {other: x for other, x in self.profile.ratings.items() if other != name}
+        ratings = self._ratings_without(name)
         if stars is not None:
             ratings[name] = check_stars(film, stars, self.recommender.scale)
         if self._tell(ratings=ratings):
@@ -80,11 +73,11 @@ class Session:
 
     def tick(self, film: str | int, seen: bool = True) -> None:
         """Say that a film was seen, or that it was not: then its stars go, too."""
-        name, profile = self._id(film), self.profile
+        name, before = self._id(film), self.profile.seen
         if not seen:
-            ratings = {other: x for other, x in profile.ratings.items() if other != name}
-            self._tell(seen=_without(profile.seen, name), ratings=ratings)
-        elif not self.has_seen(name) and self._tell(seen=[*profile.seen, name]):
+            self._tell(seen=_without(before, name), ratings=self._ratings_without(name))
+        elif not self.has_seen(name):
+            self._tell(seen=[*before, name])
             self._asked = _without(self._asked, name)  # it may be asked about once more
 
     def saw(self, film: str | int) -> None:
@@ -101,10 +94,9 @@ class Session:
             self._change()
             self.table, self._asked = _joined(self.table, [name]), _without(self._asked, name)
 
-    def reject(self, film: str | int, rejected: bool = True) -> None:
-        """Never recommend this film, or recommend it again."""
-        name, before = self._id(film), self.profile.rejected
-        self._tell(rejected=_joined(before, [name]) if rejected else _without(before, name))
+    def reject(self, film: str | int) -> None:
+        """Never recommend this film."""
+        self._tell(rejected=_joined(self.profile.rejected, [self._id(film)]))
 
     def tell(
         self, gender: str | None = None, age: float | None = None, occupation: str | None = None
@@ -142,27 +134,6 @@ class Session:
             setattr(self, name, value)
         self._last = ("", 0.0)
 
-    def more(self, n: int = 5) -> None:
-        """Put the next n questions on the table; those not answered go, as rated and added do not.
-
-        The first questions of a sitting, and those after a restart or a load, belong to it: `undo`
-        does not take them back alone.
-        """
-        if self._asked:
-            self._change()
-        new = self._ids(self.questions(n))
-        open_ = set(self._asked).difference(self.profile.ratings)
-        self.table = [film for film in self.table if film not in open_] + new
-
-    def ask(self, n: int = 5) -> None:
-        """Put questions at the end of the table, until n films there have no stars.
-
-        They belong to the last change: `undo` takes them back with it.
-        """
-        n_open = len(set(self.table).difference(self.profile.ratings))
-        if n_open < n:
-            self.table = self.table + self._ids(self.questions(n - n_open))
-
     def questions(self, n: int = 5) -> pd.DataFrame:
         """The next n films to ask about, see `next_films`; each is asked about once.
 
@@ -172,18 +143,35 @@ class Session:
         passed_over = set(self._offered).difference(seen) if seen else ()
         asked = {*self._asked, *self.table, *passed_over}
         films = next_films(self.recommender, self.profile, n, asked)
-        self._asked = self._asked + self._ids(films)
+        self._asked = self._asked + _ids(films)
         return films
 
-    def offer(self, n: int = 10) -> None:
-        """Put the n films that were most likely seen among those to tick; ticked ones stay there.
+    def ask(self, n: int = 5) -> None:
+        """Put questions at the end of the table, until n films there have no stars.
 
-        As with `more`, `undo` does not take the first ones back.
+        They belong to the last change: `undo` takes them back with it.
         """
+        n_open = len(set(self.table).difference(self.profile.ratings))
+        if n_open < n:
+            self.table = self.table + _ids(self.questions(n - n_open))
+
+    def more(self, n: int = 5) -> None:
+        """Put the next n questions on the table; those not answered go, as rated and added do not.
+
+        As with `offer`, the first ones of a sitting, and those after a restart or a load, belong to
+        it: `undo` does not take them back alone.
+        """
+        if self._asked:
+            self._change()
+        stay = {*self.table}.difference(self._asked).union(self.profile.ratings)
+        self.table = [film for film in self.table if film in stay] + _ids(self.questions(n))
+
+    def offer(self, n: int = 10) -> None:
+        """Put the n films most likely seen among those to tick; ticked ones stay there."""
         if self._offered:
             self._change()
         known = {*self._offered, *self.ticks, *self.table}
-        new = self._ids(likely_seen(self.recommender, self.profile, n, known))
+        new = _ids(likely_seen(self.recommender, self.profile, n, known))
         self.ticks = [film for film in self.ticks if self.has_seen(film)] + new
         self._offered = self._offered + new
 
@@ -192,18 +180,18 @@ class Session:
     ) -> pd.DataFrame:
         """The n best films, see `Recommender.recommend`; none where nothing was told yet.
 
-        watchlist: only films of the profile's. wishes: genres, decades.
+        watchlist: only films of the profile's. wishes: genres, decades. Raises SaelibError.
         """
         only = self.profile.watchlist if watchlist else None
         if watchlist and not only:
             raise SaelibError(_("There is no watchlist yet: load a file that lists films to see."))
-        if not self.has_told:
+        if not self.recommender.can_use(self.profile):
             return self.recommender.catalogue.rows([]).assign(stars=0.0, score=0.0)
         return self.recommender.recommend(self.profile, n, only=only, **wishes)
 
     def why_empty(self, watchlist: bool = False, **wishes: Collection) -> str:
         """Why a list of `recommendations` has no film, in a sentence."""
-        if not self.has_told:
+        if not self.recommender.can_use(self.profile):
             return _("Tick or rate a film that you have seen: films to watch next appear.")
         if any(wishes.values()):
             return _("No film is left that fits: choose another genre or decade.")
@@ -223,16 +211,16 @@ class Session:
     def _tell(self, **told: Any) -> bool:
         """Change the profile, if it is a change; whether it was one."""
         profile = replace(self.profile, **told)
-        changes = profile != self.profile
-        if changes:
-            self._change()
-            self.profile = profile
-        return changes
+        if profile == self.profile:
+            return False
+        self._change()
+        self.profile = profile
+        return True
 
     def _checked(self, profile: Profile) -> Profile:
         """The profile with films by movie_id, once each."""
         self.recommender.encode(profile, empty=True)
-        scale, told = self.recommender.scale, dict[str, Any](dataset=self.recommender.dataset)
+        told, scale = dict[str, Any](dataset=self.recommender.dataset), self.recommender.scale
         told |= {key: _joined(map(self._id, getattr(profile, key)), ()) for key in FILMS}
         stars = {self._id(film): check_stars(film, x, scale) for film, x in profile.ratings.items()}
         return replace(profile, ratings=stars, **told)
@@ -240,8 +228,12 @@ class Session:
     def _id(self, film: str | int) -> str:
         return self.recommender.catalogue.movie_id(film)
 
-    def _ids(self, films: pd.DataFrame) -> list[str]:
-        return films["movie_id"].astype(str).tolist()
+    def _ratings_without(self, film: str) -> dict[str, float]:
+        return {other: stars for other, stars in self.profile.ratings.items() if other != film}
+
+
+def _ids(films: pd.DataFrame) -> list[str]:
+    return films["movie_id"].astype(str).tolist()
 
 
 def _joined(films: Iterable[str], others: Iterable[str]) -> list[str]:

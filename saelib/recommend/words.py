@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from saelib.language import ngettext, pgettext
 
 AGES = ("under 18", "18-24", "25-34", "35-44", "45-49", "50-55", "56+")  # by bracket
@@ -19,12 +17,10 @@ WORDS = {
 }
 
 
-def extract(
-    *_file: object, **_options: object
-) -> Iterator[tuple[int, str, tuple[str, str], list[str]]]:
+def extract(*_file: object, **_options: object) -> list[tuple]:
     """Tell Babel the words above: line, function, (context, word), comments; see babel.cfg."""
-    for kind, words in WORDS.items():
-        yield from ((0, "pgettext", (kind, word), []) for word in words.split(","))
+    words = [(kind, word) for kind in WORDS for word in WORDS[kind].split(",")]
+    return [(0, "pgettext", of_context, []) for of_context in words]
 
 
 def genres(text: str) -> str:
