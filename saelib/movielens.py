@@ -224,9 +224,11 @@ def _read(folder: Any, name: str, file: str, columns: str, options: dict) -> pd.
 
 def _films(movies: pd.DataFrame) -> pd.DataFrame:
     """Part 'Toy Story (1995) (V)' into title and year, of a range the first; drop the note."""
+    if "year" in movies:  # recbole's copy, where 'unknown' is misspelt, and 'V' stands for one year
+        titles = movies["title"].replace("unkonwn", "unknown")
+        dated = titles + " (" + movies["year"] + ")"
+        movies = movies.assign(title=dated.where(movies["year"].str.isdigit(), titles))
     parts = movies["title"].str.strip().str.extract(YEAR)
-    if "year" in movies:  # recbole's copy, where the film 'unknown' is misspelt
-        parts = movies[["title", "year"]].replace("unkonwn", "unknown").set_axis([0, 1], axis=1)
     if "genres" not in movies:  # ml-100k has a column of 0 and 1 for each
         genres = movies[GENRES].dot(np.array([f"{genre}|" for genre in GENRES], object))
         movies = movies.assign(genres=genres.str[:-1].astype("str"))

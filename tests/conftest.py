@@ -34,7 +34,7 @@ install()
 collect_ignore = [] if find_spec("sphinx") else ["test_book.py"]
 
 # Examples of each property; `make fuzz` asks for more.
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", 2000))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", 500))
 
 
 def fuzz(test):
