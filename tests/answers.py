@@ -91,38 +91,32 @@ WRONG: dict[str, dict[int, list[str]]] = {
             "explained = {1: 0.02, 3: 0.05, 10: 0.12, 100: 0.549}",  # with the right sum
         ],
         2: [
-            "errors = dict.fromkeys(widths, 0.95)",
-            "errors = {3: errors[3]}",
-            "errors[3] = 0.3",
-            "errors = {3: 0.951, 30: 0.952, 150: 0.953, 300: 0.954}",  # typed
-        ],
-        3: [
             "raised = added[known_to_many & (me[0] == 0)].nsmallest(5).index.tolist()",
             "raised = added.nlargest(5).index.tolist()",  # films of a handful of ratings, too
             "raised = list(mine)",
             "added = pd.Series(np.random.default_rng(0).normal(size=1682), index=films['title'])\n"
             "raised = added[known_to_many & (me[0] == 0)].nlargest(5).index.tolist()",
             "mine = {**mine, 'Strar Wars': mine.pop('Star Wars')}",
-            "my_left = torch.from_numpy(me)\n"  # the stars as they are
-            "added = pd.Series(network(my_left)[0].numpy(), index=films['title'])\n"
+            "my_residuals = torch.from_numpy(me)\n"  # the stars as they are
+            "added = pd.Series(network(my_residuals)[0].numpy(), index=films['title'])\n"
             "raised = added[known_to_many & (me[0] == 0)].nlargest(5).index.tolist()",
         ],
-        4: [
+        3: [
             "by_rows['films'] = people",
-            "by_rows['films'] = unseen(0 * left)",
+            "by_rows['films'] = validation_error(0 * residuals)",
             "by_rows = {}",
             "by_rows = {'people': 0.93, 'films': 0.92}",
         ],
-        5: [
-            "drawn = unseen(0 * left)",
+        4: [
+            "drawn = validation_error(0 * residuals)",
             "drawn = people",
             "drawn = drawn**2 + 0.1",
-            "def learn_drawn(width, epochs=20):\n"  # the same share for everybody
-            "    return learn(left, rated, width, 0.5, epochs)\n"
-            "drawn = unseen(learn_drawn(200)(left))",
-            "def learn_drawn(width, epochs=20):\n"
-            "    return learn(left, rated, width, 0.9, epochs)\n"
-            "drawn = unseen(learn_drawn(200)(left))",
+            "def train_drawn(width, epochs=20):\n"  # the same share for everybody
+            "    return train_autoencoder(residuals, rated, width, 0.5, epochs)\n"
+            "drawn = validation_error(train_drawn(200)(residuals))",
+            "def train_drawn(width, epochs=20):\n"
+            "    return train_autoencoder(residuals, rated, width, 0.9, epochs)\n"
+            "drawn = validation_error(train_drawn(200)(residuals))",
         ],
     },
     "06": {
