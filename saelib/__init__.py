@@ -25,15 +25,27 @@ __version__ = "0.2.0"  # pyproject.toml reads it from here
 # busy, spinning makes a training fifteen times slower. It must be set before torch is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # Where each name is imported from, at first use: `--help` does not wait for torch.
-_HOME = {path.rpartition(".")[2]: path.rpartition(".")[0] for path in """
-    errors.SaelibError data.Dataset data.Scale data.from_csv data.from_frame movielens.load
-    matrix.People matrix.RatingMatrix matrix.encode_people matrix.split matrix.split_rows
-    baseline.BiasBaseline baseline.Ease evaluation.evaluate recipes.Config recipes.LADDER
-    recipes.RECIPES heads.masked_loss autoencoder.StackedAutoencoder training.build training.fit
-    fold_in.FoldIn model.Model model.train plots.Live recommend.profile.Profile
-    recommend.recommender.Recommender recommend.session.Session panel.sliders.RatingSliders
-    panel.widget.RatingPanel
-""".split()}  # fmt: skip
+_NAMES = {
+    "errors": "SaelibError",
+    "data": "Dataset Scale from_csv from_frame",
+    "movielens": "load",
+    "matrix": "People RatingMatrix encode_films encode_people split split_rows",
+    "baseline": "BiasBaseline Ease",
+    "evaluation": "evaluate",
+    "recipes": "Config LADDER RECIPES",
+    "heads": "masked_loss",
+    "autoencoder": "StackedAutoencoder",
+    "training": "build fit",
+    "fold_in": "FoldIn",
+    "model": "Model train",
+    "plots": "Live",
+    "recommend.profile": "Profile",
+    "recommend.recommender": "Recommender",
+    "recommend.session": "Session",
+    "panel.sliders": "RatingSliders",
+    "panel.widget": "RatingPanel",
+}
+_HOME = {name: module for module, names in _NAMES.items() for name in names.split()}
 __all__ = sorted(_HOME)
 
 
