@@ -40,8 +40,8 @@ def free_port() -> int:
 class Site:
     """The page, served in a thread of this process; it can be stopped and begun anew."""
 
-    def __init__(self, recommender: Recommender):
-        self.recommender, self.port = recommender, free_port()
+    def __init__(self, recommender: Recommender, **options):
+        self.recommender, self.port, self.options = recommender, free_port(), options
         self.link = f"http://localhost:{self.port}/?token=t"
 
     def __enter__(self) -> Site:
@@ -53,7 +53,7 @@ class Site:
 
     async def serve(self) -> None:
         self.stopped, self.loop = asyncio.Event(), asyncio.get_running_loop()
-        app = application(self.recommender, "t")
+        app = application(self.recommender, "t", **self.options)
         server = app.listen(self.port, "localhost")
         self.ready.set()
         await self.stopped.wait()
@@ -415,3 +415,26 @@ def test_a_person_with_a_keyboard_in_jupyterlab(lab, page):
     page.evaluate("window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
     expect(page.locator(".saelib-panel .note").first).to_contain_text("Run the cell again.")
     assert len(saved(page).ratings) == 3
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_table_of_the_room_follows_on_the_projector(page, recommender, theme):
+    with Site(recommender, room_token="r") as site:
+        projector = page.context.new_page()
+        projector.emulate_media(color_scheme=theme)
+        projector.set_viewport_size({"width": 1920, "height": 1080})
+        projector.goto(f"http://localhost:{site.port}/room?token=r")
+        expect(projector.get_by_role("heading", name="The table of the room")).to_be_visible()
+        page.goto(site.link)
+        rate(page, 0, "5", "★★★★★")
+        expect(projector.get_by_role("cell")).to_have_text(["5"])
+        rate(page, 0, "3", "★★★")
+        expect(projector.get_by_role("cell")).to_have_text(["3"])
+        assert not violations(projector)
+        page.get_by_label("Leave my row out").check()
+        expect(projector.get_by_role("cell")).to_have_count(0)
+        assert not violations(page)
+        with projector.expect_download() as download:
+            projector.get_by_role("link", name="Download").click()
+        assert Path(download.value.path()).read_text().startswith("user,item,rating,title")
+    expect(projector.locator("main")).to_contain_text("Nothing answers")
