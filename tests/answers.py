@@ -126,31 +126,60 @@ WRONG: dict[str, dict[int, list[str]]] = {
             "better = better - ours",
         ],
         2: [
-            "table['rmse'] = table['rmse'] ** 2",
-            "table['luck'] = cells.groupby('gender')['error'].std()",
+            "table = table.assign(rmse=table['rmse'] ** 2)",
+            "table = table.assign(luck=cells.groupby('gender')['error'].std())",
             "table = table.drop('M')",
-            "table['people'] = table['ratings']",
+            "table = table.assign(people=table['ratings'])",
+            "def redrawn(group):\n"  # draws ratings
+            "    error = group['error'].to_numpy()\n"
+            "    drawn = np.random.default_rng(0).integers(len(error), size=(500, len(error)))\n"
+            "    return error[drawn].mean(axis=1) ** 0.5",
+            "of_people = redrawn\ndef redrawn(group):\n    return of_people(group) ** 2",
         ],
         3: [
-            "error = dict.fromkeys((1, 4, 16), rmse(off, unseen.data))",  # dropout was off
-            "error = {n: np.mean([rmse(p, unseen.data) for p in passes[:n]]) for n in (1, 4, 16)}",
+            "error = dict.fromkeys((1, 4, 16), rmse(off, tests.data))",  # dropout was off
+            "error = {n: np.mean([rmse(p, tests.data) for p in passes[:n]]) for n in (1, 4, 16)}",
             "off = passes[0]",
         ],
         4: [
-            "def share_worse(group):\n"  # draws ratings
-            "    sums = group[['error', 'plain']].to_numpy()\n"
-            "    drawn = np.random.default_rng(0).integers(len(sums), size=(500, len(sums)))\n"
-            "    total = sums[drawn].sum(axis=1)\n"
-            "    return (total[:, 1] > total[:, 0]).mean()",
-            "better = share_worse\ndef share_worse(group):\n    return 1 - better(group)",
-            "young, grown = grown, young",
-            "young = cells",
-        ],
-        5: [
             "power = found.mean(axis=1).idxmin()",
-            "found = found[[1]]",  # one part only
+            "found = found[[1]]",  # one draw only
             "once = once[::-1]",
             "once = once.assign(**{'ndcg@10': found.mean(axis=1).max()})",
+        ],
+    },
+    "09": {
+        1: [
+            "def film_night(profiles):\n"  # the list of the first alone
+            "    person = recommender.encode(profiles[0])\n"
+            "    order = np.argsort(-model.scores(person)[0])\n"
+            "    rated = {film for who in profiles for film in recommender.encode(who).stars.indices}\n"
+            "    return [film for film in order if film not in rated][:10]",
+            "right = film_night\ndef film_night(profiles):\n    return right(profiles[:1])",
+            "right = film_night\ndef film_night(profiles):\n    return right(profiles)[:9]",
+        ],
+        2: [
+            "most = famous[0]\n"
+            "right = what_if\ndef what_if(film, stars):\n    return right(film, stars)[::-1]",
+            "most = 'Star Wars (1977)'",  # rated already
+            "def what_if(film, stars):\n"  # changes the profile
+            "    global profile\n"
+            "    before = set(recommender.recommend(profile)['name'])\n"
+            "    profile = replace(profile, ratings=profile.ratings | {film: stars})\n"
+            "    after = set(recommender.recommend(profile)['name'])\n"
+            "    return after - before, before - after",
+        ],
+        3: [
+            "right = shares\ndef shares(without):\n    return 1 - right(without)",
+            "extra = {pair: shares(set(pair)) for pair in pairs}",
+            "extra = {pair: (0.0, 0.0) for pair in pairs}",
+            "right = shares\ndef shares(without):\n    return right(without)[::-1]",
+        ],
+        4: [
+            "mixed = plain",
+            "mixed = [*mixed[:9], mixed[0]]",
+            "def alikeness(films):\n    return (unit[films] @ unit[films].T).mean()",  # with itself
+            "mixed = [int(i) for i in np.argsort(score)[:10]]",
         ],
     },
     "11": {
@@ -209,6 +238,35 @@ RIGHT: dict[str, dict[int, list[str]]] = {
             "            weight = np.exp(-abs(time - times[n]) / 60)\n"
             "            top, bottom = top + weight * residuals[n], bottom + weight\n"
             "    return top / bottom",
+        ],
+    },
+    "06": {
+        2: [
+            "table = table.loc[['M', 'F']]",
+            "def redrawn(group):\n"  # person by person, another seed
+            "    rng, parts = np.random.default_rng(7), dict(list(group.groupby('person')['error']))\n"
+            "    sums = np.array([[part.sum(), len(part)] for part in parts.values()])\n"
+            "    drawn = [sums[rng.choice(len(sums), len(sums))].sum(axis=0) for _ in range(500)]\n"
+            "    return [(error / n) ** 0.5 for error, n in drawn]",
+        ],
+    },
+    "09": {
+        1: [
+            "def film_night(profiles):\n"  # least misery of the scores
+            "    people = [recommender.encode(told) for told in profiles]\n"
+            "    scores = np.array([model.scores(person)[0] for person in people])\n"
+            "    rated = {film for person in people for film in person.stars.indices}\n"
+            "    return [i for i in np.argsort(-scores.min(axis=0)) if i not in rated][:10]",
+        ],
+        3: [
+            "def shares(without):\n"
+            "    told = {f: s for f, s in profile.ratings.items() if f not in without}\n"
+            "    of = [recommender.answers(recommender.encode(replace(profile, ratings=r)))\n"
+            "          for r in (profile.ratings, told)]\n"
+            "    return (1 - of[1].see[0, top] / of[0].see[0, top],\n"
+            "            1 - of[1].like[0, top] / of[0].like[0, top])\n"
+            "shares_ = shares\n"
+            "def shares(without):\n    return np.array(shares_(without))",
         ],
     },
     "11": {

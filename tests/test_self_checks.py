@@ -41,6 +41,7 @@ def passes(check: str, names: dict) -> bool:
 @pytest.mark.parametrize("number", WRONG)
 def test_a_self_check_passes_on_the_solution_only(number, monkeypatch):
     monkeypatch.setattr(plt, "show", plt.close)
+    monkeypatch.chdir(SOLUTIONS)
     (setup, _, _), *asked = exercises(number)
     names: dict = {"__name__": "__main__"}
     exec("\n".join(setup), names)
