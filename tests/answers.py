@@ -148,6 +148,34 @@ WRONG: dict[str, dict[int, list[str]]] = {
             "once = once.assign(**{'ndcg@10': found.mean(axis=1).max()})",
         ],
     },
+    "08": {
+        1: [
+            "enough = enough + 1",
+            "def top(n):\n"  # without the prior
+            "    one_star = 1 - 1 / (1 + np.exp(thresholds[0] - biases))\n"
+            "    return biases[np.argmax(n * np.log(one_star))]",
+            "def top(n):\n"  # of five stars
+            "    five = 1 / (1 + np.exp(thresholds[3] - biases))\n"
+            "    return biases[np.argmax(n * np.log(five) - biases**2 / 2)]",
+            "def top(n):\n"  # at most one star more: P(more than 1)
+            "    more = 1 / (1 + np.exp(thresholds[0] - biases))\n"
+            "    return biases[np.argmax(n * np.log(more) - biases**2 / 2)]",
+        ],
+        2: [
+            "def ease(X, ridge):\n"  # a film predicts itself
+            "    P = np.linalg.inv(X.T @ X + ridge * np.eye(X.shape[1]))\n"
+            "    return -P / np.diag(P)",
+            "right = ease\ndef ease(X, ridge):\n    return right(X, ridge).T",
+            "scores = X",
+            "best = 0",
+        ],
+        3: ["second = first", "first = first[::-1]", "gone = gone + 1"],
+        4: [
+            "by_exponent = by_exponent[::-1]",
+            "by_exponent = by_exponent * 0 + by_exponent[0.7]",
+            "by_exponent = pd.Series({a: mean_ndcg(like**a * see**2) for a in by_exponent.index})",
+        ],
+    },
     "09": {
         1: [
             "def film_night(profiles):\n"  # the list of the first alone
