@@ -181,7 +181,8 @@ WRONG: dict[str, dict[int, list[str]]] = {
             "def film_night(profiles):\n"  # the list of the first alone
             "    person = recommender.encode(profiles[0])\n"
             "    order = np.argsort(-model.scores(person)[0])\n"
-            "    rated = {film for who in profiles for film in recommender.encode(who).stars.indices}\n"
+            "    people = [recommender.encode(who) for who in profiles]\n"
+            "    rated = {film for person in people for film in person.stars.indices}\n"
             "    return [film for film in order if film not in rated][:10]",
             "right = film_night\ndef film_night(profiles):\n    return right(profiles[:1])",
             "right = film_night\ndef film_night(profiles):\n    return right(profiles)[:9]",
@@ -208,6 +209,40 @@ WRONG: dict[str, dict[int, list[str]]] = {
             "mixed = [*mixed[:9], mixed[0]]",
             "def alikeness(films):\n    return (unit[films] @ unit[films].T).mean()",  # with itself
             "mixed = [int(i) for i in np.argsort(score)[:10]]",
+        ],
+    },
+    "10": {
+        1: [
+            "errors = {k: error + 0.1 for k, error in errors.items()}",
+            "errors = {k: errors[k] for k in (3, 10, 30)}",  # the full code is missing
+            "errors = {3: 0.93, 10: 0.92, 30: 0.91, 100: 0.95}",  # invented
+            "errors = {k: errors[10] for k in errors}",
+        ],
+        2: [
+            "def squared_jacobian(code, weights):\n"  # tanh's
+            "    return (1 - code.square()).square() @ weights.square().sum(dim=1)",
+            "def squared_jacobian(code, weights):\n"  # all units on
+            "    return torch.ones_like(code) @ weights.square().sum(dim=1)",
+            "def squared_jacobian(code, weights):\n"  # not squared
+            "    return (code > 0).float() @ weights.abs().sum(dim=1)",
+            "def squared_jacobian(code, weights):\n"  # one number for all rows
+            "    return ((code > 0).float() @ weights.square().sum(dim=1)).sum()",
+        ],
+        3: [
+            "def spread(network, n):\n"  # all ratings, whatever n
+            "    (_, log_variance), _ = network(x, rated[[sam]])\n"
+            "    return (log_variance / 2).exp().mean().item()",
+            "def spread(network, n):\n"  # the variance
+            "    shown = torch.zeros_like(x)\n    shown[0, columns[:n]] = 1\n"
+            "    (_, log_variance), _ = network(x, shown)\n"
+            "    return log_variance.exp().mean().item()",
+            "def spread(network, n):\n    return 1.0 - n / 2000",
+        ],
+        4: [
+            "table = table[['both']]",
+            "table = table.assign(both=table['decay'])",
+            "table = table.iloc[:2]",
+            "table = table**2",
         ],
     },
     "11": {
@@ -240,12 +275,6 @@ WRONG: dict[str, dict[int, list[str]]] = {
             "        0, cells.columns, through[cells.rows])",
         ],
         4: [
-            "even = 500 * release.n_films; n_batches = release.n_ratings / even",
-            "even = 3 * 500 * release.n_people; n_batches = release.n_ratings / even",
-            "n_batches = even / release.n_ratings",
-            "n_batches = 1",
-        ],
-        5: [
             "took = took[['dense']]",
             "took = took.loc[[0.001, 0.5]]",
             "took = took.assign(cells=took['dense'])",
@@ -272,7 +301,8 @@ RIGHT: dict[str, dict[int, list[str]]] = {
         2: [
             "table = table.loc[['M', 'F']]",
             "def redrawn(group):\n"  # person by person, another seed
-            "    rng, parts = np.random.default_rng(7), dict(list(group.groupby('person')['error']))\n"
+            "    rng = np.random.default_rng(7)\n"
+            "    parts = dict(list(group.groupby('person')['error']))\n"
             "    sums = np.array([[part.sum(), len(part)] for part in parts.values()])\n"
             "    drawn = [sums[rng.choice(len(sums), len(sums))].sum(axis=0) for _ in range(500)]\n"
             "    return [(error / n) ** 0.5 for error, n in drawn]",
@@ -295,6 +325,18 @@ RIGHT: dict[str, dict[int, list[str]]] = {
             "            1 - of[1].like[0, top] / of[0].like[0, top])\n"
             "shares_ = shares\n"
             "def shares(without):\n    return np.array(shares_(without))",
+        ],
+    },
+    "10": {
+        2: [
+            "def squared_jacobian(code, weights):\n"  # row by row
+            "    return torch.stack([weights[c > 0].square().sum() for c in code])",
+        ],
+        3: [
+            "def spread(network, n):\n"
+            "    shown = torch.zeros(1, x.shape[1])\n"
+            "    for column in columns[:n]:\n        shown[0, column] = 1\n"
+            "    return network(x, shown)[0][1].exp().sqrt().mean().item()",
         ],
     },
     "11": {
