@@ -117,4 +117,4 @@ def test_the_code_of_the_assignment_runs_on_text_ids(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     text = (make_class.HERE / "assignment.md").read_text("utf-8")
     exec("".join(re.findall(r"```python\n(.*?)```", text, re.DOTALL)), names := {})
-    assert names["errors"].shape == (5, 4) and (names["errors"].diff(axis=1)["both"] < 0).all()
+    assert list(names["errors"].mean().sort_values().index[:2]) == ["the person", "both"]
