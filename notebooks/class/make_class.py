@@ -1,9 +1,10 @@
 """Make what a teacher prints, projects and grades, in build/class: make class
 
-    slides.html   the class with speaker notes: arrows turn, N shows the notes; prints one a page
-    sheet.html    one page for students: the table, room for guesses, the objectives
-    quiz.html     forty questions as a page; quiz.gift: the same for Moodle
-    clear/        the lessons without what their cells print, so that a guess comes first
+    slides.html      the class with speaker notes: arrows turn, N shows the notes; prints one a page
+    sheet.html       one page for students: the table, room for guesses, the objectives
+    assignment.html  what the room's ratings are good for, and what earns the 20 points
+    quiz.html        forty questions as a page; quiz.gift: the same for Moodle
+    clear/           the lessons without what their cells print, so that a guess comes first
 
 Everything stands in these files: pictures are in them, and nothing is asked of another host.
 """
@@ -107,8 +108,8 @@ def clear(path: Path) -> str:
     return nbformat.writes(notebook) + "\n"
 
 
-def main() -> None:
-    (TARGET / "clear").mkdir(parents=True, exist_ok=True)
+def main(target: Path = TARGET) -> None:
+    (target / "clear").mkdir(parents=True, exist_ok=True)
     found = questions((HERE / "quiz.md").read_text(encoding="utf-8"))
     made = {
         "slides.html": page(
@@ -117,13 +118,16 @@ def main() -> None:
         "sheet.html": page(
             "Sheet for students", markdown((HERE / "sheet.md").read_text("utf-8")), "sheet"
         ),
+        "assignment.html": page(
+            "Assignment", markdown((HERE / "assignment.md").read_text("utf-8")), "sheet"
+        ),
         "quiz.html": page("Forty questions", quiz(found), "quiz"),
         "quiz.gift": gift(found),
     }
     made |= {f"clear/{path.name}": clear(path) for path in NOTEBOOKS.glob("[0-9]*.ipynb")}
     for name, text in made.items():
-        (TARGET / name).write_text(text, encoding="utf-8")
-    print(f"{len(made)} files in {TARGET.relative_to(NOTEBOOKS.parent)}")
+        (target / name).write_text(text, encoding="utf-8")
+    print(f"{len(made)} files in {target}")
 
 
 if __name__ == "__main__":
