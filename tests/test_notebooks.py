@@ -196,31 +196,6 @@ def test_the_schedule_written_out_in_notebook_07_is_that_of_the_training():
             schedule.step()
 
 
-def test_the_plan_of_the_class_is_that_of_its_notebook():
-    plan = (NOTEBOOKS / "README.md").read_text(encoding="utf-8")
-    parts = re.findall(r"^## (\d+–\d+) · (.+)$", prose(CLASS), re.MULTILINE)
-    assert parts and all(f"| {minutes} | {title} |" in plan for minutes, title in parts)
-    ends = [minutes.split("–") for minutes, _ in parts]
-    assert ends[0][0] == "0" and ends[-1][1] == "90"
-    assert all(before[1] == after[0] for before, after in pairwise(ends))
-    assert prose(CLASS).count("**You**: ") >= 6, "places to fill in together"
-
-
-def test_the_version_for_the_class_is_that_notebook_with_gaps():
-    whole, gaps = (read(path).cells for path in (CLASS, NOTEBOOKS / "exercises" / CLASS.name))
-    assert len(whole) == len(gaps)
-    asked = False
-    for cell, given in zip(whole, gaps, strict=True):
-        answer = "solution" in cell.metadata.get("tags", [])
-        assert answer == asked, "what follows a **You** is the answer, and nothing else"
-        asked = "**You**: " in cell.source
-        assert answer == given.source.endswith("# Your code here.")
-        assert cell.source not in given.source if answer else True
-        assert not given.get("outputs")
-    links = re.findall(r"\]\((?!https?:|#)([^)#]+)\)", "\n".join(c.source for c in gaps))
-    assert links and all((NOTEBOOKS / "exercises" / link).exists() for link in links)
-
-
 @of_the_series
 def test_three_questions_open_their_answers_on_click(path):
     [check] = [c.source for c in read(path).cells if c.source.startswith("## Check yourself")]

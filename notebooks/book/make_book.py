@@ -24,6 +24,7 @@ PAGES = [
     "models/README.md",
     "notebooks/README.md",
     "notebooks/glossary.md",
+    "notebooks/class/assignment.md",
 ]
 NOTEBOOKS = ["[0-9]*.ipynb", "one_class.ipynb", "exercises/*.ipynb", "solutions/*.ipynb"]
 WIDGET = "A control that needs a running kernel: open this notebook with <code>make lab</code>."
@@ -45,6 +46,7 @@ notebooks/exercises/index
 notebooks/solutions/index
 notebooks/one_class
 notebooks/README
+notebooks/class/assignment
 notebooks/glossary
 ```
 
