@@ -10,7 +10,6 @@ import re
 import subprocess
 import symtable
 import sys
-from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 
