@@ -122,6 +122,12 @@ def test_a_film_is_found_by_its_title_and_goes_to_those_to_rate(desk):
     found = names(view["found"])
     assert "Misérables, Les (1995)" in found
     assert view["status"] == f"Found: {len(found)} film{'s' * (len(found) != 1)}."
+    assert {film["stars"] for film in view["found"]} == {""}, "nothing was told"
+    rated = do(desk, "rate", film="10", stars=5)["found"][0]
+    people = desk.session.recommender.encode(desk.session.profile)
+    position = desk.catalogue.position(rated["id"])
+    expected = desk.session.recommender.answers(people, [position]).stars[0, 0]
+    assert rated["stars"] == f"{expected:.1f} ★", "what the model expects of the film"
     view = do(desk, "add", film=view["found"][0]["id"])
     assert view["found"] == []
     assert view["table"][-1]["name"] == found[0]

@@ -135,7 +135,7 @@ class Desk:
         return {
             "table": self._rows(self.session.table),
             "ticks": self._rows(self.session.ticks),
-            "found": self._rows(self._found),
+            "found": self._hits(),
             "list": self._cards,
             "about": self._about() if self.session.recommender.knows_people else [],
             "wishes": self._choices(),
@@ -158,13 +158,13 @@ class Desk:
         self._basis, films = basis, self.session.recommendations(N_LISTED, **wishes)
         moved = moves(before, films) if len(before) else [0] * len(films)
         why = self.session.reasons(films["movie_id"].tolist(), n=2)
-        highest, self._list, self._moved = self.scale.highest, films, in_short([*moved])
+        self._list, self._moved = films, in_short([*moved])
         self._cards = [
             {
                 "id": str(film["movie_id"]),
                 "name": film["name"],
                 "genres": words.genres(film["genres"]),
-                "stars": f"{film['stars']:.1f} " + ("★" if highest == 5 else f"/ {highest:g}"),
+                "stars": self._expected(film["stars"]),
                 "bars": film.get("distribution", []) if self._few else [],
                 "moved": mark(move),
                 "see": _because(_("Near what you have seen: {films}"), reasons.see),
@@ -192,6 +192,19 @@ class Desk:
             row = {"id": film, "name": self.catalogue.labels[position], "seen": film in seen}
             rows.append(row | {"genres": words.genres(genres[position]), "at": nearest})
         return rows
+
+    def _hits(self) -> list[dict]:
+        """Describe the films that a search has found, each with the stars to expect."""
+        rows, recommender = self._rows(self._found), self.session.recommender
+        if not (rows and recommender.can_use(self.session.profile)):
+            return [row | {"stars": ""} for row in rows]
+        positions = [self.catalogue.position(film) for film in self._found]
+        answers = recommender.answers(recommender.encode(self.session.profile), positions)
+        return [row | {"stars": self._expected(x)} for row, x in zip(rows, answers.stars[0])]
+
+    def _expected(self, stars: float) -> str:
+        highest = self.scale.highest
+        return f"{stars:.1f} " + ("★" if highest == 5 else f"/ {highest:g}")
 
     def _about(self) -> list[dict]:
         """Offer gender, age and occupation, as far as the model knows them."""

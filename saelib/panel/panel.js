@@ -118,7 +118,9 @@ function render({ model, el }) {
   const result = (film) => {
     const add = _("Add"); // Babel finds no text within a template
     const name = { "aria-label": `${add}: ${film.name}` };
-    return h("li", {}, button(film.name, () => put("add", film), name));
+    const row = h("li", {}, button(film.name, () => put("add", film), name), span("stars"));
+    row.show = (now) => fill(row, now, "stars");
+    return row;
   };
 
   // -- A film to watch ----------------------------------------------------------------------------
