@@ -8,6 +8,7 @@ FOLDER is build/book where it is not given.
 from __future__ import annotations
 
 import ast
+import os
 import re
 import shutil
 import sys
@@ -107,6 +108,8 @@ def linked(page: Path, text: str, source: Path) -> str:
 
     def follow(link: re.Match) -> str:
         target = (page.parent / link[1]).resolve()
+        if target == ROOT / "README.md":  # the first page of the site
+            return f"]({Path(os.path.relpath(ROOT, page.parent), 'index.md').as_posix()})"
         if target.is_dir():
             return f"]({link[1]}/index.md)"
         if target.is_file() and target.suffix not in (".md", ".ipynb"):
