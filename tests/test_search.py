@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,7 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from saelib.errors import SaelibError
+from saelib.recommend import catalogue as catalogues
 from saelib.recommend.catalogue import Catalogue, label
+from saelib.recommend.matching import Matcher
 from saelib.recommend.search import names, plain
 
 FILMS = [  # title, year, number of ratings
@@ -24,11 +29,15 @@ FILMS = [  # title, year, number of ratings
 ]  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def catalogue() -> Catalogue:
-    films = pd.DataFrame(FILMS, columns=["title", "year", "n_ratings"])
+def catalogue_of(rows: list[tuple[str, int, int]]) -> Catalogue:
+    films = pd.DataFrame(rows, columns=["title", "year", "n_ratings"])
     films = films.astype({"year": "Int64"}).assign(genres="")
     return Catalogue(films.assign(movie_id=range(1, len(films) + 1)), "own")
+
+
+@pytest.fixture(scope="module")
+def catalogue() -> Catalogue:
+    return catalogue_of(FILMS)
 
 
 MEANT = {  # film: what is typed
@@ -103,6 +112,46 @@ def test_names_in_a_title():
         "(1984)": [""],
     }.items():  # fmt: skip
         assert names(title) == named
+
+
+SPANISH = {  # title, year: its Spanish title
+    ("Godfather, The", 1972): "El padrino",
+    ("Jurassic Park", 1993): "Parque Jurásico",
+    ("The Lion King (Lejonkungen)", 1994): "El rey león",  # however a release writes it
+    ("Star Wars", 1977): "La guerra de las galaxias",
+    ("Silence of the Lambs, The", 1991): "El silencio de los corderos",
+    ("Sound of Music, The", 1965): "Sonrisas y lágrimas",
+}
+
+
+def test_famous_films_are_found_and_imported_by_their_spanish_titles():
+    others = [film for film in FILMS if film[:2] not in SPANISH]
+    catalogue = catalogue_of([*others, *((*film, 1) for film in SPANISH)])
+    row = dict.fromkeys(["movie_id", "imdb_id", "tmdb_id", "kind", "original"], "")
+    for (title, year), alias in SPANISH.items():
+        for typed in (alias, alias.upper(), plain(alias)[:-1]):
+            assert catalogue.labels[catalogue.find(typed, 1)] == [label(title, year)]
+        movie_id, _ = Matcher(catalogue).find({**row, "title": alias, "year": year})
+        assert catalogue.label(movie_id) == label(title, year)
+
+
+def test_a_wrong_alias_names_no_film_twice(monkeypatch):
+    wrong = ["star wars", "stargate", "the godfather", "star wars", "x men"]
+    monkeypatch.setattr(catalogues, "aliases", lambda: {("star wars", "(1977)"): wrong})
+    catalogue = catalogue_of(FILMS)
+    for spellings in catalogue.index.values():
+        assert all(len({*films}) == len(films) for films in spellings.values())
+    for typed in wrong:
+        assert len({*catalogue.find(typed)}) == len(catalogue.find(typed))
+    assert catalogue.label("Stargate") == "Stargate (1994)", "a title names a film, no alias does"
+
+
+def test_each_alias_is_there_once_and_another_name_than_the_title():
+    table = pd.read_csv(Path(catalogues.__file__).with_name("aliases.csv"))
+    assert list(table) == ["title", "alias"] and not table.duplicated().any()
+    for title, alias in table.itertuples(index=False):
+        assert re.search(r"\S \((19|20)\d\d\)$", title) and alias == alias.strip()
+        assert plain(alias) not in names(title)
 
 
 def test_a_film_is_named_by_id_or_by_title(catalogue):

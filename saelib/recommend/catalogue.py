@@ -5,7 +5,8 @@ from __future__ import annotations
 import reprlib
 from collections import defaultdict
 from collections.abc import Collection, Iterable
-from functools import cached_property
+from functools import cache, cached_property
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -32,6 +33,18 @@ def label(title: str, year: int | None) -> str:
     return title if pd.isna(year) else f"{title} ({year})"
 
 
+@cache
+def aliases() -> dict[tuple[str, str], list[str]]:
+    """Other names of famous films, plain, such as 'el padrino'; see `as_aliased`."""
+    table = pd.read_csv(Path(__file__).with_name("aliases.csv"), dtype=str)
+    return table["alias"].map(plain).groupby(table["title"].map(as_aliased)).agg(list).to_dict()
+
+
+def as_aliased(label: str) -> tuple[str, str]:
+    """A film in `aliases`: its main name, plain, and its year, however a release writes it."""
+    return names(label)[0], label[-6:]
+
+
 class Catalogue:
     """All films of a model, in the order of its columns.
 
@@ -55,16 +68,17 @@ class Catalogue:
 
     @cached_property
     def index(self) -> dict[str, dict[str, list[int]]]:
-        """Positions of films by each spelling of theirs, made when first asked for.
+        """Positions of films by each spelling of theirs, aliases too, made when first asked for.
 
         spelled: by each name and the label, plain. named: by the `key` of each name. partly: by
         that of each part of a title.
         """
         index = {kind: defaultdict[str, list[int]](list) for kind in ("spelled", "named", "partly")}
         for position, (title, shown) in enumerate(zip(self.films["title"], self.labels)):
-            for name in {*names(title), plain(title), plain(shown)}:
+            named = [*names(title), *aliases().get(as_aliased(shown), [])]
+            for name in {*named, plain(title), plain(shown)}:
                 index["spelled"][name].append(position)
-            for name in {*map(key, names(title))}:
+            for name in {*map(key, named)}:
                 index["named"][name].append(position)
             for name in {*map(key, parts(title))}:
                 index["partly"][name].append(position)
