@@ -123,7 +123,7 @@ class: $(VENV)/.ready
 
 # For authors: run all notebooks anew, solutions included, and make the exercises from these.
 notebooks: data
-	$(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False --ExecutePreprocessor.store_widget_state=False notebooks/*.ipynb notebooks/solutions/*.ipynb
+	$(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False --ExecutePreprocessor.store_widget_state=False notebooks/*.ipynb notebooks/es/*.ipynb notebooks/solutions/*.ipynb
 	$(BIN)/python notebooks/make_exercises.py
 
 # For authors: the Spanish texts. What is new or has changed stands in the .po, to be translated.
