@@ -1,4 +1,4 @@
-"""Draw the picture of the whole winner in notebook 08: python notebooks/figures/winner.py
+"""Draw the picture of the whole recommender in notebook 08: python notebooks/figures/winner.py
 
 Prints the text that stands for the picture there; the picture carries it, too.
 """
@@ -28,22 +28,15 @@ BOXES = {
     "facts": (1.1, 3.5, 1.9, 0.6, "genres, decade · 28", GREY),
     "encoder": (3.2, 4.25, 1.3, 0.9, "encoder,\ntanh", BLUE),
     "code": (5.0, 4.25, 1.6, 0.9, "code · 1,000\n(dropout ½)", BLUE),
-    "times": (6.6, 4.25, 0.5, 0.5, "×", GREY),
-    "plus": (7.6, 4.25, 0.5, 0.5, "+", GREY),
-    "score": (8.8, 4.25, 1.0, 0.6, "score", BLUE),
-    "thresholds": (10.5, 4.25, 1.5, 0.9, "four\nthresholds", BLUE),
-    "vector": (6.6, 5.9, 2.3, 0.9, "vector of a person:\nown + M · description", BLUE),
-    "description": (
-        10.3,
-        5.9,
-        3.2,
-        0.9,
-        "description: fingerprint · 100,\nwho they are · 30",
-        GREY,
-    ),
-    "biases": (7.6, 2.9, 2.4, 0.9, "slope · (film's bias +\nperson's bias)", BLUE),
+    "times": (6.4, 4.25, 0.5, 0.5, "×", GREY),
+    "plus": (8.1, 4.25, 0.5, 0.5, "+", GREY),
+    "score": (9.25, 4.25, 0.9, 0.6, "score", BLUE),
+    "thresholds": (10.7, 4.25, 1.4, 0.9, "four\nthresholds", BLUE),
+    "vector": (6.4, 5.9, 2.6, 0.9, "vector of a person: own\n+ learned map · description", BLUE),
+    "description": (3.1, 5.9, 3.1, 0.9, "description: fingerprint · 100,\nwho they are · 30", GREY),
+    "biases": (9.2, 5.9, 2.4, 0.9, "slope · (film's bias +\nperson's bias)", BLUE),
     "shown": (1.4, 7.4, 2.5, 0.8, "ratings shown of\na new person", GREY),
-    "fold-in": (6.6, 7.4, 3.2, 0.8, "fold-in: the top of\nprior × likelihood", ORANGE),
+    "fold-in": (7.8, 7.4, 3.4, 0.8, "fold-in: the top of\nprior × likelihood", ORANGE),
     "seen": (1.4, 1.2, 2.5, 0.8, "films seen, a 1,\nwho they are", GREY),
     "ease": (5.0, 1.2, 1.6, 0.8, "EASE", GREEN),
     "list": (10.3, 1.2, 3.6, 0.8, "the list is sorted by\nP(see) × P(like)$^{0.7}$", GREEN),
@@ -59,10 +52,8 @@ ARROWS = [
     ("plus", "score", "right left", "", False),
     ("score", "thresholds", "right left", "", False),
     ("vector", "times", "bottom top", "", False),
-    ("description", "vector", "left right", "", False),
-    ("biases", "plus", "top bottom", "", False),
+    ("description", "vector", "right left", "", False),
     ("shown", "fold-in", "right left", "", True),
-    ("fold-in", "vector", "bottom top", "", True),
     ("seen", "ease", "right left", "", False),
     ("ease", "list", "right left", "P(see)", False),
 ]
@@ -95,8 +86,10 @@ for start, end, sides, label, dashed in ARROWS:
     (x, y), there = side(start, leave), side(end, enter)
     arrow(ax, (x, y), there, dashed)
     ax.text((x + there[0]) / 2, y + 0.12, label, ha="center")
-arrow(ax, (8.08, 7.0), (8.08, 3.35), dashed=True)  # the bias is folded in as well
-ax.text(1.1, 5.5, "a film's row", ha="center", weight="bold")
+for x in (6.4, 9.2):  # the vector and the bias are folded in
+    arrow(ax, (x, 7.0), (x, 6.35), dashed=True)
+arrow(ax, (8.1, 5.45), side("plus", "top"))
+ax.text(1.1, 2.95, "a film's row", ha="center", va="center", weight="bold")
 for level, height in enumerate((0.1, 0.2, 0.6, 1.0, 0.5)):
     ax.add_patch(plt.Rectangle((11.9 + 0.3 * level, 3.9), 0.24, height, color=BLUE))
     ax.text(12.02 + 0.3 * level, 3.6, f"{level + 1}", ha="center")
