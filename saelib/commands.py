@@ -160,7 +160,7 @@ def _load(dataset: str, ratings: Path | None, keep_last: bool, **told: Any) -> D
     """The data set that was named, or ratings of one's own."""
     if ratings is None:
         for option, value in (told | {"keep_last": keep_last}).items():
-            if value:
+            if value is not None and value is not False:
                 raise SaelibError(f"--{option.replace('_', '-')} goes with --ratings FILE.")
         return load(dataset)
     if told["scale"] is None:

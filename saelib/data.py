@@ -53,9 +53,13 @@ class Scale:
         """Make a scale of (lowest, highest[, step]); a `Scale` stays itself."""
         if isinstance(scale, Scale):
             return scale
-        if len(scale) not in (2, 3):
+        try:
+            numbers = [float(number) for number in scale]
+        except (TypeError, ValueError):
+            numbers = []
+        if isinstance(scale, str) or len(numbers) not in (2, 3):
             raise SaelibError(f"{scale!r} is no scale. Expected (lowest, highest[, step]).")
-        return cls(*map(float, scale))
+        return cls(*numbers)
 
     def __str__(self) -> str:
         return f"{self.lowest:g} to {self.highest:g} in steps of {self.step:g}"
@@ -276,6 +280,7 @@ def _seconds(times: pd.Series) -> pd.Series:
     """Seconds since 1970, of texts such as '2005-04-02 23:53:47' or '1112486027'."""
     dates = times.where(times.str.contains(r"\d-\d"))
     dates = pd.to_datetime(dates, format="ISO8601", utc=True, errors="coerce")
+    dates = dates.where(dates.dt.year.between(1700, 2200))  # beyond, pandas counts no seconds
     seconds = ((dates - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1)).astype(str)
     texts = times.replace("", "missing").where(dates.isna(), seconds)
     told = "seconds since 1970, or a time such as 2005-04-02 23:53:47"

@@ -141,7 +141,10 @@ def _short(array: np.ndarray) -> np.ndarray:
 
 
 def _digest(text: str, arrays: dict[str, np.ndarray]) -> str:
-    content = (name.encode() + array.tobytes() for name, array in sorted(arrays.items()))
+    content = (
+        f"{name} {array.dtype} {array.shape}".encode() + array.tobytes()
+        for name, array in sorted(arrays.items())
+    )
     return hashlib.sha256(b"".join([text.encode(), *content])).hexdigest()
 
 

@@ -73,7 +73,11 @@ def fit(
     n_ratings = np.diff(ratings.indptr)
     rated = np.flatnonzero(n_ratings)  # other rows have nothing to tell
     n_batches = max(min(config.n_batches, len(rated) // n_processes), 1)
-    network.to(device).zero_grad()
+    try:
+        network.to(device).zero_grad()
+    except (RuntimeError, AssertionError) as failure:
+        problem = str(failure).splitlines()[0]
+        raise SaelibError(f"--device {device} cannot be used: {problem}. Try cpu.") from failure
     parameters = list(network.parameters())
     groups: list[dict[str, Any]] = [
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": config.decay},
@@ -113,9 +117,9 @@ def fit(
                     schedule.step()
                     error += _squared_error(network, scores, cells) * share / n_batches
             _add_up([error], n_processes)
-            history.train_loss.append(error.item())
             if validation is not None:
                 losses.append(network_loss(network, ratings, validation, features))
+            history.train_loss.append(error.item())
             if not math.isfinite(error.item() + sum(losses[-1:])):
                 raise SaelibError(
                     f"The error is no number after epoch {epoch + 1}: the training has diverged. "
@@ -129,8 +133,14 @@ def fit(
             if checkpoint is not None and rank == 0:
                 state = {name: part.state_dict() for name, part in parts.items()}
                 state |= training | {"history": asdict(history), "best": best}
-                torch.save(state, f"{checkpoint}.part")
-                os.replace(f"{checkpoint}.part", checkpoint)  # whole or not at all
+                try:
+                    torch.save(state, f"{checkpoint}.part")
+                    os.replace(f"{checkpoint}.part", checkpoint)  # whole or not at all
+                except (OSError, RuntimeError) as problem:
+                    said = (
+                        f"{checkpoint} cannot be written: {problem}. Free space, or go elsewhere."
+                    )
+                    raise SaelibError(said) from problem
     except KeyboardInterrupt:
         if not (keep and history.best_epoch):
             raise

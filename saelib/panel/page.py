@@ -192,7 +192,11 @@ def serve(
     Raises SaelibError where nothing can be served there.
     """
     logging.getLogger("tornado").setLevel(logging.CRITICAL)  # who is refused is no trouble
-    token, address = secrets.token_urlsafe(), urlsplit(host if "//" in host else f"//{host}")
+    try:
+        address = urlsplit(host if "//" in host else f"//{host}")
+    except ValueError as error:
+        raise SaelibError(f"--host {host!r:.100} is no address: {error}.") from error
+    token = secrets.token_urlsafe()
     name, everywhere = address.hostname or "", ip == "0.0.0.0"
     start = f"http://{name or (own_address() if everywhere else ip)}:{port}"
     start = host.rstrip("/") if address.scheme else start

@@ -50,7 +50,9 @@ class Room:
         """Return lines of user, item, rating, title: a table for `from_frame`."""
         ratings = self.table(self.told()).T.stack().dropna().rename_axis(["user", "item"])
         lines = ratings.rename("rating").reset_index()
-        return lines.assign(title=[*map(self.catalogue.label, lines["item"])]).to_csv(index=False)
+        titles = lines["item"].map(self.catalogue.label)
+        formulas = titles.str.match(r"[=+@\t-]")  # a spreadsheet would execute them
+        return lines.assign(title=titles.mask(formulas, "'" + titles)).to_csv(index=False)
 
     def view(self) -> dict:
         """Return what the projector shows: films, their ratings, and what can be said of them."""

@@ -26,7 +26,10 @@ from saelib.recommend.profile import Profile
 from saelib.recommend.recommender import check_stars
 from saelib.recommend.search import YEAR
 
-MAX_FILE = 20_000_000  # bytes; 100,000 films of Letterboxd are 7 million
+MAX_FILE = (
+    20_000_000  # bytes, of all files in an archive; 100,000 films of Letterboxd are 7 million
+)
+MAX_LINES = 150_000  # which take some ten seconds
 HALF_STARS = Scale(0.5, 5, 0.5)
 LIST = "list"  # of one's own
 # Columns that tell a service's file from others; the scale of its stars; whether a film without
@@ -142,6 +145,8 @@ def _unpacked(name: str, content: bytes) -> Files:
         if not tables:
             raise ValueError(_("an archive or a spreadsheet without a CSV file"))
         wanted = [part for part in ARCHIVED if part in tables] or tables
+        if sum(archive.getinfo(tables[part]).file_size for part in wanted) > MAX_FILE:
+            raise ValueError(_("longer than {n} bytes").format(n=number(MAX_FILE)))
         return [(part, archive.open(tables[part]).read(MAX_FILE + 1)) for part in wanted]
 
 
@@ -201,6 +206,8 @@ def _decoded(content: bytes) -> str:
     if text.startswith(("[", "{")):
         raise ValueError(_("JSON; such services also export CSV"))
     text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if text.count("\n") > MAX_LINES:
+        raise ValueError(_("longer than {n} lines").format(n=number(MAX_LINES)))
     return text.partition("\n")[2] if text[:4].casefold() == "sep=" else text
 
 
