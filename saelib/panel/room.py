@@ -50,7 +50,7 @@ class Room:
         """Return lines of user, item, rating, title: a table for `from_frame`."""
         ratings = self.table(self.told()).T.stack().dropna().rename_axis(["user", "item"])
         lines = ratings.rename("rating").reset_index()
-        titles = lines["item"].map(self.catalogue.label)
+        titles = lines["item"].map(self.catalogue.label).astype(str)
         formulas = titles.str.match(r"[=+@\t-]")  # a spreadsheet would execute them
         return lines.assign(title=titles.mask(formulas, "'" + titles)).to_csv(index=False)
 
