@@ -50,7 +50,7 @@ def test_what_is_no_scale_is_refused_with_an_example():
         say = "no scale of ratings.*such as 1 to 10.*Round finer.*--scale.*Counts.*no ratings"
         with pytest.raises(SaelibError, match=say):
             Scale.of(faulty)
-    for faulty in [(), (1,), (1, 2, 3, 4)]:
+    for faulty in [(), (1,), (1, 2, 3, 4), 5, None, "15", ("a", "b"), (1, None)]:
         with pytest.raises(SaelibError, match=r"Expected \(lowest, highest\[, step\]\)"):
             Scale.of(faulty)
 
@@ -148,6 +148,7 @@ OFF = r"is not on the scale of 1 to 10 in steps of 1\. Correct it, or the scale;
         ("ratings", {"rating": [3, "good", 1]}, "Row 2: the rating is 'good'. Expected a number"),
         ("ratings", {"rating": [0, 99, 0]}, "Rows like that: 3"),
         ("ratings", {"time": [1, None, 3]}, "Row 2: the timestamp is 'missing'. Expected sec"),
+        ("ratings", {"time": [1, 2, "9999-12-31"]}, "Row 3: the timestamp is '9999-12-31'"),
         ("ratings", {"time": [1, 2, "noon"]}, "Row 3: the timestamp is 'noon'. .* such as 2005-"),
         ("ratings", {"User": 1}, "ratings has the columns user, item, rating, User.*Expected one"),
         ("ratings", TINY[:0], "people who rated: 0, films rated: 0. Expected two or more of both"),

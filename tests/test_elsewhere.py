@@ -246,9 +246,11 @@ def test_encodings_that_can_be_told_are_read():
         (zipped(**{"xl/workbook.xml": "<x/>"}), "an archive or a spreadsheet without a CSV file"),
         (zipped(**{"ratings.csv": LETTERBOXD})[:90], "cannot be read"),
         (zipped(**{"ratings.csv": "0" * (MAX_FILE + 2)}), "longer than 20,000,000 bytes. Expected"),
+        (zipped(**{f"{n}.csv": "0" * (MAX_FILE // 2) for n in "xyz"}), "longer than 20,000,000"),
+        (b"title,stars\n" + b"Fargo,4\n" * 150_001, "longer than 150,000 lines"),
         (b'[{"rating":9,"movie":{"title":"Fargo"}}]', "JSON; such services also export CSV"),
     ],
-    ids=range(9),
+    ids=range(11),
 )
 def test_a_file_that_cannot_be_read_is_explained_in_one_line(content, message):
     with pytest.raises(SaelibError, match=message) as refused:

@@ -98,6 +98,7 @@ DAMAGES = {
     "a text": lambda content: content.replace(b"Space Odyssey", b"Spice Odyssey"),
     "a setting": lambda content: content.replace(b"raters", b"ratexs"),
     "a number in words": lambda c: c.replace(b'highest\\": 5', b'highest\\": 9'),
+    "a type of numbers": lambda content: content.replace(b'"F16"', b'"I16"'),
     "another format": lambda content: content.replace(b"saelib model ", b"saelib modem "),
     "a pickle": lambda content: b"cbuiltins\nexec\n(S'raise SystemExit'\ntR.",
     "others' numbers": lambda content: safetensors({"a": np.ones(2)}),

@@ -73,6 +73,13 @@ def test_little_or_nothing_is_no_trouble(recommender):
     assert len(room.view()["said"]) == 1, "nothing is said of fewer than three"
 
 
+def test_no_title_of_ones_own_is_a_formula_in_the_download(recommender, monkeypatch):
+    room = Room(recommender)
+    room.hear(1, Profile({"10": 4, "20": 3}))
+    monkeypatch.setattr(recommender.catalogue, "label", lambda film: {"10": "=1+1"}.get(film, "x"))
+    assert [line.split(",")[3] for line in room.csv().split()[1:]] == ["'=1+1", "x"]
+
+
 def test_a_projector_shows_the_most_rated_films_only(recommender):
     room, films = Room(recommender), recommender.catalogue.films["movie_id"].astype(str)
     room.hear(1, Profile(dict.fromkeys(films, 3)))
