@@ -26,9 +26,7 @@ from saelib.recommend.profile import Profile
 from saelib.recommend.recommender import check_stars
 from saelib.recommend.search import YEAR
 
-MAX_FILE = (
-    20_000_000  # bytes, of all files in an archive; 100,000 films of Letterboxd are 7 million
-)
+MAX_FILE = 20_000_000  # bytes, also of a whole archive; 100,000 films of Letterboxd are 7 million
 MAX_LINES = 150_000  # which take some ten seconds
 HALF_STARS = Scale(0.5, 5, 0.5)
 LIST = "list"  # of one's own
