@@ -6,6 +6,7 @@ answer, so that no later cell needs what a blank has left empty.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import partial
 from numbers import Real
@@ -16,6 +17,12 @@ import torch
 from torch import Tensor, nn
 
 NARROW, WIDE = range(1, 21), range(100, 301)
+HINTS = {  # of what Python or torch say of an error
+    r"name '(encoder|decoder)'": "Write self. before its name.",
+    r"not Linear|and .Linear|.Linear. and": "A layer is called like a function: self.encoder(residuals).",
+    r"name '(m|predicted_ui|residual)'": "The names are predicted, residuals and rated.",
+    r"(sum|mean)\(\)": "Write (…).sum() in place of np.sum(…) or np.mean(…).",
+}
 EMPTY = "it returns nothing. Write your code below the line '# Your code here.', with a return."
 
 
@@ -23,20 +30,23 @@ def check(name: str, names: dict) -> None:
     """Look at the try called `name` in a notebook's `globals()`, and replace a wrong one."""
     find_wrong, answer = BLANKS[name]
     attempt, n_films = names.get(name), names["n_films"]
-    if attempt is None or hasattr(attempt, "is_given"):
+    if attempt is None:
         wrong = "it is not there. Run the cell above, once it has no error."
+    elif hasattr(attempt, "instead_of"):  # the cell was not run again: nor has its mistake gone
+        wrong = attempt.instead_of
     else:
         try:
             wrong = find_wrong(attempt, n_films)
         except Exception as error:
             told = " ".join(str(error).split()).rstrip(".")
-            wrong = f"it stops with {type(error).__name__}: {told:.150}."
+            hints = [hint for pattern, hint in HINTS.items() if re.search(pattern, told)]
+            wrong = " ".join([f"it stops with {type(error).__name__}: {told:.150}.", *hints])
     if not wrong:
         print(f"{name}: right.")
         return
     print(f"{name}: {wrong} The notebook goes on with a given answer.")
     names[name] = partial(answer, n_films) if answer is Autoencoder else partial(answer)
-    names[name].is_given = True
+    names[name].instead_of = wrong
 
 
 def missing(returned: object) -> bool:
