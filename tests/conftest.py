@@ -8,10 +8,8 @@ import os
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import re
-import resource
 import shutil
 from collections import defaultdict
-from contextlib import contextmanager
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -33,6 +31,7 @@ install()
 # The book has packages of its own, which `make book` installs.
 collect_ignore = [] if find_spec("sphinx") else ["test_book.py"]
 
+ROOT = Path(__file__).resolve().parent.parent
 # Examples of each property; `make fuzz` asks for more.
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", 500))
 
@@ -45,17 +44,6 @@ def fuzz(test):
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
     )
     return pytest.mark.fuzz(patient(test))
-
-
-@contextmanager
-def files_of_at_most(n: int):
-    """As on a full disk: writing beyond n bytes of a file fails."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (n, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 TITLES = [
@@ -145,15 +133,7 @@ def ml_100k() -> Dataset:
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+FLAGS = ["--disable-gpu", "--disable-quic"]
 
 
 @pytest.fixture(scope="module")
@@ -257,19 +237,6 @@ PRINTED_MINUTES = r"(\d+) minutes? to run on two cores"
 PATIENCE = 3  # times the printed minutes
 
 
-def too_slow(seconds: dict[str, float]) -> list[str]:
-    """A line for each notebook of the series that took far longer than it says."""
-    lines = []
-    for name, measured in seconds.items():
-        path = Path(__file__).parent.parent / name
-        if path.parent.name == "notebooks":
-            minutes = int(re.search(PRINTED_MINUTES, path.read_text(encoding="utf-8"))[1])
-            if measured > PATIENCE * 60 * minutes:
-                say = f"{minutes} minute{'s' * (minutes > 1)} to run"
-                lines.append(f"{path.name} says {say}; it took {measured:.0f} s")
-    return lines
-
-
 class RunningTimes:
     """Adds up how long each notebook takes, prints it, and fails the run if one is too slow."""
 
@@ -278,20 +245,26 @@ class RunningTimes:
 
     def pytest_runtest_logreport(self, report):
         name = report.nodeid.split("::")[0]
-        if name.endswith(".ipynb"):
+        if re.fullmatch(r"notebooks/\w+\.ipynb", name):
             self.seconds[name] += report.duration
 
+    def lines(self) -> list[str]:
+        """A line for each notebook, which says if it took far longer than it says itself."""
+        lines = []
+        for name, measured in self.seconds.items():
+            minutes = int(re.search(PRINTED_MINUTES, (ROOT / name).read_text(encoding="utf-8"))[1])
+            slow = f"TOO SLOW for {minutes} minutes" if measured > PATIENCE * 60 * minutes else ""
+            lines.append(f"{measured:6.1f}  {name}  {slow}")
+        return lines
+
     def pytest_sessionfinish(self, session):
-        if too_slow(self.seconds) and session.exitstatus == pytest.ExitCode.OK:
+        if "TOO SLOW" in str(self.lines()) and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter):
         if self.seconds:
             terminalreporter.section("seconds a notebook")
-        for name, measured in self.seconds.items():
-            terminalreporter.line(f"{measured:6.1f}  {name}")
-        for line in too_slow(self.seconds):
-            terminalreporter.line(f"TOO SLOW: {line}", red=True)
+            terminalreporter.write("\n".join([*self.lines(), ""]))
 
 
 def pytest_configure(config):
