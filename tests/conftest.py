@@ -7,12 +7,9 @@ import os
 # Before numpy is imported: many small products, on which threads only wait for each other.
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
-import re
 import shutil
-from collections import defaultdict
 from dataclasses import replace
 from importlib.util import find_spec
-from pathlib import Path
 from urllib.parse import urlparse
 
 import numpy as np
@@ -31,7 +28,6 @@ install()
 # The book has packages of its own, which `make book` installs.
 collect_ignore = [] if find_spec("sphinx") else ["test_book.py"]
 
-ROOT = Path(__file__).resolve().parent.parent
 # Examples of each property; `make fuzz` asks for more.
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", 500))
 
@@ -229,44 +225,3 @@ def write_release(folder, layout: str, **changed: bytes | None):
         if content is not None:
             (folder / name).write_bytes(content)
     return folder
-
-
-# What the notebooks say of their running time is held against what nbval measures, generously:
-# machines differ and may be busy.
-PRINTED_MINUTES = r"(\d+) minutes? to run on two cores"
-PATIENCE = 3  # times the printed minutes
-
-
-class RunningTimes:
-    """Adds up how long each notebook takes, prints it, and fails the run if one is too slow."""
-
-    def __init__(self):
-        self.seconds: dict[str, float] = defaultdict(float)
-
-    def pytest_runtest_logreport(self, report):
-        name = report.nodeid.split("::")[0]
-        if re.fullmatch(r"notebooks/\w+\.ipynb", name):
-            self.seconds[name] += report.duration
-
-    def lines(self) -> list[str]:
-        """A line for each notebook, which says if it took far longer than it says itself."""
-        lines = []
-        for name, measured in self.seconds.items():
-            minutes = int(re.search(PRINTED_MINUTES, (ROOT / name).read_text(encoding="utf-8"))[1])
-            slow = f"TOO SLOW for {minutes} minutes" if measured > PATIENCE * 60 * minutes else ""
-            lines.append(f"{measured:6.1f}  {name}  {slow}")
-        return lines
-
-    def pytest_sessionfinish(self, session):
-        if "TOO SLOW" in str(self.lines()) and session.exitstatus == pytest.ExitCode.OK:
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
-    def pytest_terminal_summary(self, terminalreporter):
-        if self.seconds:
-            terminalreporter.section("seconds a notebook")
-            terminalreporter.write("\n".join([*self.lines(), ""]))
-
-
-def pytest_configure(config):
-    # Hooks of this file itself are not called for what stands outside of its folder.
-    config.pluginmanager.register(RunningTimes())
