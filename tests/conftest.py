@@ -7,14 +7,9 @@ import os
 # Before numpy is imported: many small products, on which threads only wait for each other.
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
-import re
-import resource
 import shutil
-from collections import defaultdict
-from contextlib import contextmanager
 from dataclasses import replace
 from importlib.util import find_spec
-from pathlib import Path
 from urllib.parse import urlparse
 
 import numpy as np
@@ -45,17 +40,6 @@ def fuzz(test):
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
     )
     return pytest.mark.fuzz(patient(test))
-
-
-@contextmanager
-def files_of_at_most(n: int):
-    """As on a full disk: writing beyond n bytes of a file fails."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (n, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 TITLES = [
@@ -145,15 +129,7 @@ def ml_100k() -> Dataset:
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+FLAGS = ["--disable-gpu", "--disable-quic"]
 
 
 @pytest.fixture(scope="module")
@@ -249,51 +225,3 @@ def write_release(folder, layout: str, **changed: bytes | None):
         if content is not None:
             (folder / name).write_bytes(content)
     return folder
-
-
-# What the notebooks say of their running time is held against what nbval measures, generously:
-# machines differ and may be busy.
-PRINTED_MINUTES = r"(\d+) minutes? to run on two cores"
-PATIENCE = 3  # times the printed minutes
-
-
-def too_slow(seconds: dict[str, float]) -> list[str]:
-    """A line for each notebook of the series that took far longer than it says."""
-    lines = []
-    for name, measured in seconds.items():
-        path = Path(__file__).parent.parent / name
-        if path.parent.name == "notebooks":
-            minutes = int(re.search(PRINTED_MINUTES, path.read_text(encoding="utf-8"))[1])
-            if measured > PATIENCE * 60 * minutes:
-                say = f"{minutes} minute{'s' * (minutes > 1)} to run"
-                lines.append(f"{path.name} says {say}; it took {measured:.0f} s")
-    return lines
-
-
-class RunningTimes:
-    """Adds up how long each notebook takes, prints it, and fails the run if one is too slow."""
-
-    def __init__(self):
-        self.seconds: dict[str, float] = defaultdict(float)
-
-    def pytest_runtest_logreport(self, report):
-        name = report.nodeid.split("::")[0]
-        if name.endswith(".ipynb"):
-            self.seconds[name] += report.duration
-
-    def pytest_sessionfinish(self, session):
-        if too_slow(self.seconds) and session.exitstatus == pytest.ExitCode.OK:
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
-    def pytest_terminal_summary(self, terminalreporter):
-        if self.seconds:
-            terminalreporter.section("seconds a notebook")
-        for name, measured in self.seconds.items():
-            terminalreporter.line(f"{measured:6.1f}  {name}")
-        for line in too_slow(self.seconds):
-            terminalreporter.line(f"TOO SLOW: {line}", red=True)
-
-
-def pytest_configure(config):
-    # Hooks of this file itself are not called for what stands outside of its folder.
-    config.pluginmanager.register(RunningTimes())

@@ -42,10 +42,7 @@ def as_committed(found, wanted, share: float = 0.0):
     if isinstance(found, str) and isinstance(wanted, str):
         return wanted if same_text(found, wanted, share) else found
     if isinstance(found, Mapping) and isinstance(wanted, Mapping):
-        made = {
-            key: as_committed(value, wanted[key], share) if key in wanted else value
-            for key, value in found.items()
-        }
+        made = {key: as_committed(value, wanted.get(key), share) for key, value in found.items()}
         return type(found)(made)
     if isinstance(found, list) and isinstance(wanted, list) and len(found) == len(wanted):
         return [as_committed(a, b, share) for a, b in zip(found, wanted)]

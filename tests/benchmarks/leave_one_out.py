@@ -1,17 +1,16 @@
-"""Which rung could be dropped? `default` with one of its settings put back, five seeds.
+"""Which rung could be dropped? `default` with one of its settings put back.
 
-    python tests/benchmarks/leave_one_out.py >> notebooks/ladder.jsonl
+    python tests/benchmarks/leave_one_out.py --seeds 0 1 2 3 4 >> notebooks/ladder.jsonl
 
 Test ratings report this and choose nothing. `residuals` cannot be put back: all stands on them.
 Without ordered stars nobody folds in; compare `ordered` with `fold-in`, learned vectors both.
 """
 
-import time
 from dataclasses import replace
 
-from saelib import RECIPES, build, fit, load
-from saelib.commands import LINES
-from saelib.evaluation import evaluate
+from rivals import measure
+
+from saelib import RECIPES, build, fit
 from saelib.model import autoencoder
 from saelib.training import known_stars
 
@@ -47,14 +46,9 @@ def learned(config):
 
 
 if __name__ == "__main__":
-    data, default = load("ml-100k"), RECIPES["default"]
+    default = RECIPES["default"]
     models = {"fold-in": learned(default), "ordered": learned(replace(default, head="squared"))}
     for rung, change in PUT_BACK.items():
         RECIPES[rung] = replace(default, **change)  # `autoencoder` finds recipes by name
         models[rung] = autoencoder(rung, progress=False)
-    for seed in range(5):
-        for rung, learn in models.items():
-            began = time.process_time()
-            table = evaluate(data, "ratings", {f"default-without-{rung}": learn}, seed)
-            seconds = round(time.process_time() - began, 1)
-            print(table.assign(seconds=seconds).to_json(**LINES), end="", flush=True)
+    measure({f"default-without-{rung}": learn for rung, learn in models.items()})
