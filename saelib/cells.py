@@ -9,8 +9,8 @@ from scipy.sparse import csr_array
 from torch import Tensor
 from torch.nn.functional import embedding_bag
 
-# A reader of a notebook need not know that torch's sparse tensors may still change.
-warnings.filterwarnings("ignore", "Sparse CSR tensor support")
+with warnings.catch_warnings(action="ignore"):  # torch says once that these may still change
+    torch.zeros(1, 1).to_sparse_csr()
 bag = partial(embedding_bag, mode="sum")  # sums over the spans that begin at given places
 
 
