@@ -1,20 +1,17 @@
 """The stacked autoencoder: from the known ratings of a row, a person or a film, to all scores."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
 from scipy.sparse import csr_array
 from torch import Tensor, nn
 
-from saelib.baseline import BiasBaseline, fingerprints
 from saelib.cells import Add, Cells, Score
 from saelib.heads import HEADS
-from saelib.matrix import ALL, Films, People, RatingMatrix, unit_masks
+from saelib.matrix import ALL, Films, People, RatingMatrix
 from saelib.recipes import Config
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -30,19 +27,19 @@ Features = np.ndarray | None  # (n_rows, n): what is known of rows beside their 
 def lay_out(config: Config, matrix: RatingMatrix) -> tuple[csr_array, Features]:
     """The ratings (n_rows, n_columns) as the network reads them, and what is known of rows."""
     if config.rows == "people":
-        return matrix.csr, matrix.about if config.demographics else None
-    return csr_array(matrix.csr.T), matrix.facts if config.facts else None
+        return matrix.csr, matrix.about
+    return csr_array(matrix.csr.T), matrix.facts
 
 
 class StackedAutoencoder(nn.Module):
     """Encoder and decoder as stacks of layers, mirrored around the code.
 
-    n_levels: of the scale. Row features are a further input, such as who the person is; a column's
-    vector in the decoder is one of its own plus a linear map of the column's features.
+    Row features are a further input, such as who the person is; a column's vector in the decoder
+    is one of its own plus a linear map of the column's features. n_levels: of the scale.
     """
 
     head: Any  # one of HEADS
-    directions: np.ndarray  # of the fingerprints, the first of the column features
+    directions: np.ndarray  # of the fingerprints, which are the first of the column features
 
     def __init__(
         self,
@@ -77,35 +74,6 @@ class StackedAutoencoder(nn.Module):
         if n_column_features:
             self.column_features = nn.Buffer(torch.zeros(n_columns, n_column_features))
             self.column_map = nn.Parameter(torch.zeros(n_column_features, width))
-
-    @classmethod
-    def start(cls, config: Config, matrix: RatingMatrix, seed: int = 0) -> Self:
-        """A network with fresh weights from `seed`, and with the biases of its training ratings."""
-        config = config.for_ratings(matrix.csr.nnz)
-        ratings, row_features = lay_out(config, matrix)
-        known: Features = matrix.facts
-        seen, weight = matrix.seen, config.facts
-        if config.rows == "films":
-            seen, weight, known = csr_array(seen.T), config.demographics, matrix.about
-        directions = fingerprints(seen) if config.raters else np.zeros((seen.shape[0], 0), "f4")
-        features = [config.raters * (unit_masks(csr_array(seen.T)) @ directions)]
-        if weight and known is not None:
-            features.append(weight * known)
-        column_features = torch.from_numpy(np.hstack(features))
-        n_row_features = 0 if row_features is None else row_features.shape[1]
-        sizes = ratings.shape[1], matrix.scale.n_levels, n_row_features, column_features.shape[1]
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            network = cls(config, *sizes)
-        if column_features.shape[1]:
-            network.column_features.copy_(column_features)
-        baseline = BiasBaseline.fit(ratings, config.shrinkage)
-        network.mean.fill_(baseline.mean)
-        network.column_bias.copy_(torch.from_numpy(baseline.column_bias))
-        if config.head == "ordered":
-            network.head.start_from(ratings.data)
-        network.directions = directions
-        return network
 
     def read(self, ratings: csr_array, features: Features, rows: Films) -> tuple:
         """Some rows of ratings, and of what is known of rows, as `encode` and `loss` take them."""
@@ -167,12 +135,13 @@ class StackedAutoencoder(nn.Module):
         """A network that reads residuals corrects the bias baseline; one of stars says it all."""
         if self.config.inputs == "stars":
             return self.activation(scores)
-        return scores + self.head.offset(self.mean, biases)
+        if self.config.head == "ordered":
+            return scores + self.head.slope * biases  # the thresholds stand in for the mean
+        return scores + (self.mean + biases)
 
-    def forward(self, ratings: Tensor | Cells, row_features: Tensor | None = None) -> Tensor:
-        """(n_rows, n_columns) scores, of `Cells` or of what makes some; see `head.stars`."""
-        cells = ratings if isinstance(ratings, Cells) else Cells(ratings, self.mean.device)
-        bias, code = self.encode(cells, row_features)
+    def forward(self, ratings: Tensor, row_features: Tensor | None = None) -> Tensor:
+        """(n_rows, n_columns) scores, of ratings in which 0 is 'not rated'; see `head.stars`."""
+        bias, code = self.encode(Cells(ratings, self.mean.device), row_features)
         return self.score(bias, self.last_layer(self.dropout(code)))
 
     def loss(self, cells: Cells, row_features: Tensor | None = None) -> tuple[Tensor, Tensor]:

@@ -1,8 +1,7 @@
 """What is known without a network: means and biases, who rated what, what is seen with what."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 import scipy.linalg
@@ -21,8 +20,7 @@ MAX_FILMS = 10_000  # the most seen ones; EASE's weights for them fill 400 MB
 class BiasBaseline:
     """rating ~ mean + row bias + column bias, each bias the mean of what is left, shrunk towards 0.
 
-    (Koren, Bell and Volinsky 2009, equation 1, solved by alternation.) A row's bias is a function
-    of its ratings, so that a new row has a bias without any training.
+    (Koren, Bell and Volinsky 2009, equation 1.) A new row's bias needs no training.
     """
 
     mean: float  # stars
@@ -30,7 +28,7 @@ class BiasBaseline:
     shrinkage: float = 5.0  # as if so many ratings more were just as expected
 
     @classmethod
-    def fit(cls, csr: csr_array, shrinkage: float = 5.0, alternations: int = 10) -> BiasBaseline:
+    def fit(cls, csr: csr_array, shrinkage: float = 5.0, alternations: int = 10) -> Self:
         """Fit to ratings (n_rows, n_columns)."""
         rows = np.repeat(np.arange(csr.shape[0]), np.diff(csr.indptr))
         n = np.bincount(csr.indices, minlength=csr.shape[1])
@@ -56,7 +54,7 @@ class BiasBaseline:
 def fingerprints(csr: csr_array, n: int = 100) -> np.ndarray:
     """(n_rows, n) directions: `unit_masks(columns) @ them` says in n numbers who rated a column.
 
-    They are what SVD++ calls the implicit ratings (Koren 2008). csr: (n_rows, n_columns).
+    It is what SVD++ calls implicit ratings (Koren 2008). csr: (n_rows, n_columns).
     """
     masks = unit_masks(csr_array(csr.T))
     with BLAS.limit(limits=1, user_api="blas"):
@@ -87,7 +85,7 @@ class Ease:
         dropout: float = 0.5,  # p adds p / (1 - p) of the Gram matrix's diagonal (Steck 2020)
         tempering: float = 0.5,  # who saw n films weighs n^-tempering: few saw nearly everything
         told: bool = True,  # False: EASE as published, which reads films seen and nothing else
-    ) -> Ease:
+    ) -> Self:
         """From what people have seen, whatever their stars."""
         n_seen = np.bincount(people.seen.indices, minlength=people.seen.shape[1])
         films = np.sort(np.argsort(-n_seen, kind="stable")[:MAX_FILMS])
@@ -96,7 +94,13 @@ class Ease:
         n_told = 1 + (0 if people.about is None else people.about.shape[1]) if told else 0
         n = np.diff(people.seen.indptr).clip(min=1)
         rows = diags_array((n / n.mean()) ** -tempering) @ _inputs(people, films, n_told)
-        weights = ease_weights((rows.T @ rows).toarray().astype(np.float64), ridge, dropout)
+        # Of all B with a diagonal of zeros, I - P / diag(P) has the least |X - XB|² + ridge |B|²,
+        # where P is the inverse of X'X + ridge (equation 8).
+        gram = (rows.T @ rows).toarray().astype(np.float64)
+        gram[np.diag_indices_from(gram)] += ridge + dropout / (1 - dropout) * np.diag(gram)
+        weights = scipy.linalg.inv(gram, overwrite_a=True, check_finite=False, assume_a="pos")
+        weights /= -np.diag(weights)
+        np.fill_diagonal(weights, 0)
         return cls(places, half(weights[:, : len(films)]))
 
     def scores(self, people: People, films: Films = ALL) -> np.ndarray:
@@ -113,18 +117,6 @@ class Ease:
         """(n_seen, n_films): what having seen a film adds to the scores of others; positions."""
         seen, films = self.places[seen], self.places[films]
         return self.weights[np.ix_(seen, films)] * np.outer(seen >= 0, films >= 0)
-
-
-def ease_weights(gram: np.ndarray, ridge: float, dropout: float = 0.0) -> np.ndarray:
-    """B that minimises |X - XB|² + ridge |B|² with a diagonal of zeros: I - P / diag(P).
-
-    gram: X'X, (n, n) float64, overwritten. P: the inverse of X'X + ridge (Steck 2019, equation 8).
-    """
-    gram[np.diag_indices_from(gram)] += ridge + dropout / (1 - dropout) * np.diag(gram)
-    inverse = scipy.linalg.inv(gram, overwrite_a=True, check_finite=False, assume_a="pos")
-    inverse /= -np.diag(inverse)
-    np.fill_diagonal(inverse, 0)
-    return inverse
 
 
 def _inputs(people: People, films: np.ndarray, n_told: int) -> csr_array:

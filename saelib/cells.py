@@ -1,7 +1,5 @@
 """A first layer's sums and a last layer's scores, at the cost of the rated cells alone."""
 
-from __future__ import annotations
-
 import warnings
 from functools import partial
 
@@ -11,18 +9,16 @@ from scipy.sparse import csr_array
 from torch import Tensor
 from torch.nn.functional import embedding_bag
 
-# torch says once that its sparse tensors may still change; a reader of a notebook need not know.
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
+with warnings.catch_warnings(action="ignore"):  # torch says once that these may still change
     torch.zeros(1, 1).to_sparse_csr()
+bag = partial(embedding_bag, mode="sum")  # sums over the spans that begin at given places
 
 
 class Cells:
     """The n rated cells of a batch of rows, row by row, and where they stand column by column.
 
-    stars, rows, columns: (n,), of each cell. ends: (n_rows + 1,), where a row's cells begin and
-    end. turn: (n,), the cells in the order of their columns; turned_rows, turned_starts: their rows
-    in that order, and where each column begins in it.
+    stars, rows, columns: (n,). ends: (n_rows + 1,), where rows begin and end. turn: (n,), the cells
+    in the order of columns; turned_rows, turned_starts: their rows, and where each column begins.
     """
 
     def __init__(self, ratings: csr_array | Tensor, device: torch.device | str = "cpu"):
@@ -39,20 +35,16 @@ class Cells:
 
     def by_row(self, values: Tensor, vectors: Tensor) -> Tensor:
         """(n_rows, width): of each row, the sum of value * vector of the column."""
-        return bag(values, vectors, self.columns, self.ends[:-1])
+        return bag(self.columns, vectors, self.ends[:-1], per_sample_weights=values)
 
     def by_column(self, values: Tensor, vectors: Tensor) -> Tensor:
         """(n_columns, width): of each column, the sum of value * vector of the row."""
-        return bag(values[self.turn], vectors, self.turned_rows, self.turned_starts)
+        turned, at, starts = values[self.turn], self.turned_rows, self.turned_starts
+        return bag(at, vectors, starts, per_sample_weights=turned)
 
     def sum_by_row(self, values: Tensor) -> Tensor:
         """(n_rows,): of each row, the sum of one value for each cell."""
         return values.new_zeros(self.shape[0]).index_add_(0, self.rows, values)
-
-
-def bag(values: Tensor, vectors: Tensor, at: Tensor, starts: Tensor) -> Tensor:
-    """Sums of value * vectors[at] over the spans that begin at `starts`."""
-    return embedding_bag(at, vectors, starts, mode="sum", per_sample_weights=values)
 
 
 class Add(torch.autograd.Function):

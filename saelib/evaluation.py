@@ -1,7 +1,5 @@
 """Honest errors: four protocols, each of which measures only what a model was not shown."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
@@ -28,7 +26,6 @@ class History:
     train_loss: list[float] = field(default_factory=list)  # with dropout on
     validation_loss: list[float] = field(default_factory=list)  # if there are validation ratings
     best_epoch: int = 0  # counted from 1: whose weights were kept
-    interrupted: bool = False  # Ctrl-C ended the training early
 
 
 def global_mean(matrix: RatingMatrix, seed: int) -> Predict:
@@ -73,7 +70,7 @@ def rmse(predicted: np.ndarray, actual: np.ndarray) -> float:
 def ndcg(ranked: np.ndarray, relevant: np.ndarray, k: int = 10) -> float:
     """Normalised discounted cumulative gain of the first k films (Järvelin and Kekäläinen 2002).
 
-    ranked: films, the best first. relevant: at least one. A hit at rank r counts 1 / log2(r + 1).
+    ranked: the best first. relevant: at least one. A hit at rank r counts 1 / log2(r + 1).
     """
     discount = 1 / np.log2(np.arange(2, k + 2))
     hits = np.isin(ranked[:k], relevant)
@@ -95,23 +92,21 @@ def evaluate_ratings(
     return _table(models, known, seed, [({}, known.people, test.csr)])
 
 
-def evaluate_new_users(
-    data: Dataset, models: Models, seed: int, n_shown: Iterable[int | None] = N_SHOWN
-) -> pd.DataFrame:
-    """New people, a tenth of the users: half of their ratings is predicted from n_shown others."""
+def evaluate_new_users(data: Dataset, models: Models, seed: int) -> pd.DataFrame:
+    """New people, a tenth of the users: half of their ratings is predicted from N_SHOWN others."""
     known, shown, targets = _new_people(data, seed, 0.5)
     groups = []
-    for n in n_shown:
+    for n in N_SHOWN:
         few = shown if n is None else People.who_rated(first(shown.stars, n), shown.about)
         groups.append(({"n_inputs": "all" if n is None else n}, few, targets))
     return _table(models, known, seed, groups)
 
 
 def evaluate_ranking(data: Dataset, models: Models, seed: int) -> pd.DataFrame:
-    """New people: find the films that they liked among all that were not shown.
+    """New people, with four fifths of their ratings shown: find the other films that they liked.
 
-    80 % of each one's ratings are shown. Returns a row a model: ndcg@10 and recall@20, means over
-    the people with a film to find, and coverage, the share of all films in anybody's first ten.
+    Returns ndcg@10 and recall@20, means over the people with a film to find, and coverage, the
+    share of all films in anybody's first ten.
     """
     known, shown, targets = _new_people(data, seed, 0.2)
     liked = entries(targets, targets.data >= LIKED)
@@ -134,10 +129,9 @@ def evaluate_ranking(data: Dataset, models: Models, seed: int) -> pd.DataFrame:
 
 
 def evaluate_future(data: Dataset, models: Models, seed: int) -> pd.DataFrame:
-    """Ratings that were given later: the last tenth by time is hidden and predicted.
+    """The last tenth of the ratings by time is predicted. Raises SaelibError without timestamps.
 
-    Returns a row a model and group of people: 'known' ones have earlier ratings, 'new' ones have
-    none, 'all' are both; with n_people, rmse and rmse_seen. Raises SaelibError without timestamps.
+    Returns rows of all people, of 'known' ones, who have earlier ratings, and of 'new' ones.
     """
     if "timestamp" not in data.ratings:
         raise SaelibError(f"{data.name} has no timestamps, so there is no past to learn from.")
@@ -171,7 +165,7 @@ def _table(models: Models, known: RatingMatrix, seed: int, groups: list) -> pd.D
 
 
 def _errors(predict: Predict, people: People, test: csr_array, scale: Scale) -> dict[str, float]:
-    """rmse of test ratings (n, n_items); rmse_seen of those shown says nothing of new ones."""
+    """rmse of test ratings (n, n_items); rmse_seen of those shown says nothing of these."""
     asked = {"rmse": test, "rmse_seen": people.stars}
     found: dict[str, list] = {name: [] for name in asked}
     for start in range(0, max(len(people), 1), BATCH):
@@ -192,8 +186,6 @@ PROTOCOLS: dict[str, Callable[..., pd.DataFrame]] = {
 
 def evaluate(data: Dataset, protocol: str, models: Models, seed: int, **options) -> pd.DataFrame:
     """The table of a protocol, with dataset, protocol and seed in each row. Raises SaelibError."""
-    if protocol not in PROTOCOLS:
-        raise SaelibError(f"Unknown protocol {protocol!r}; choose one of {', '.join(PROTOCOLS)}.")
     if protocol != "ranking":
         data.check_predictable()
     table = PROTOCOLS[protocol](data, models, seed, **options)

@@ -14,7 +14,6 @@ import numpy as np
 from scipy.special import expit, log_expit
 
 from saelib.baseline import BLAS, BiasBaseline, half
-from saelib.errors import SaelibError
 from saelib.matrix import ALL, Films, People, RatingMatrix, level, unit_masks
 
 if TYPE_CHECKING:
@@ -24,16 +23,6 @@ RANK = 200  # directions in which people differ that are kept
 SPREAD, BIAS_SPREAD = 1.5, 1.1  # trained vectors and biases, held back by decay, vary too little
 DOUBT = 20  # films seen after which a new person's fingerprint is half trusted
 BLOCK = 2**20  # numbers in the codes of people who are folded in together: they fit in a cache
-
-
-@dataclass(frozen=True)
-class Posterior:
-    """What is known of one person, and how surely."""
-
-    scores: np.ndarray  # (n_items,), the most probable ones
-    covariance: np.ndarray  # (rank + 1, rank + 1), of the person's vector
-    codes: np.ndarray  # (n_items, rank + 1): a score moves by code . what the vector moves
-    sharpness: np.ndarray  # (n_items,): how sharply the stars of a film would tell its score
 
 
 @dataclass(frozen=True)
@@ -51,23 +40,18 @@ class FoldIn:
     demographics: float  # weight of who one is
 
     @classmethod
-    def of(cls, network: StackedAutoencoder, matrix: RatingMatrix, spread: float = SPREAD) -> Self:
-        """From a network over films and what it was trained on; SaelibError for another head.
-
-        spread: by what the trained vectors' standard deviations are multiplied.
-        """
+    def of(cls, network: StackedAutoencoder, matrix: RatingMatrix) -> Self:
+        """From a network over films with ordered stars, and what it was trained on."""
         from saelib.autoencoder import lay_out  # torch, which only a training needs
 
         config = network.config
-        if config.head != "ordered":
-            raise SaelibError("Where rows are films, the head must be 'ordered': people fold in.")
         weights = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
         vectors = np.hstack([weights["outputs.weight"], weights["outputs.bias"][:, None]])
         usual = vectors.mean(axis=0, dtype=np.float64)
         vectors -= usual.astype(np.float32)
         covariance = vectors.T @ vectors / max(len(vectors) - 1, 1)
         variances, directions = np.linalg.eigh(covariance.astype(np.float64))  # ascending
-        basis = directions[:, -RANK:] * spread * np.sqrt(variances[-RANK:].clip(min=0))
+        basis = directions[:, -RANK:] * SPREAD * np.sqrt(variances[-RANK:].clip(min=0))
         basis = basis.astype(np.float32)
         ratings, facts = lay_out(config, matrix)
         last = network.last_layers(ratings, facts)[1].numpy()
@@ -125,14 +109,10 @@ class FoldIn:
             vectors[block] = most_probable(self.codes[films], below[at], above[at], expected)
         return vectors
 
-    def expected(self, people: People, films: Films = ALL) -> np.ndarray:
-        """(n, n_films) scores of people like these, before their stars are used."""
-        return self.average[films] + self._features(people) @ self.by_feature[films].T
-
     def scores(self, people: People, films: Films = ALL) -> np.ndarray:
         """(n, n_films) scores of films at these positions, by default of all."""
-        vectors = self.vectors(people).astype(np.float32)
-        return self.expected(people, films) + vectors @ self.codes[films].T
+        expected = self.average[films] + self._features(people) @ self.by_feature[films].T
+        return expected + self.vectors(people).astype(np.float32) @ self.codes[films].T
 
     def distribution(self, people: People, films: Films = ALL) -> np.ndarray:
         """(n, n_films, n_levels): how likely each level is."""
@@ -145,8 +125,9 @@ class FoldIn:
         exceeded = sum(expit(scores - threshold) for threshold in self.thresholds)
         return 1 + 4 / len(self.thresholds) * exceeded
 
-    def posterior(self, person: People) -> Posterior:
-        """What is known of one person, by Laplace's approximation."""
+    def posterior(self, person: People) -> tuple[np.ndarray, np.ndarray]:
+        """The covariance (rank + 1, rank + 1) of one person's vector, by Laplace's approximation,
+        and (n_items,) how sharply the stars of each film would tell its score."""
         scores, rated = self.scores(person)[0].astype(np.float64), person.stars.indices
         edges, levels = self._edges(person.stars.data)
         above = expit(scores[:, None] - edges)  # (n_items, n_levels + 1), from 1 down to 0
@@ -154,8 +135,7 @@ class FoldIn:
         sharp = slopes[:, :-1] + slopes[:, 1:]  # (n_items, n_levels): how each would tell the score
         codes = self.codes[rated].astype(np.float64)
         precision = np.eye(codes.shape[1]) + (codes.T * sharp[rated, levels]) @ codes
-        sharpness = (-np.diff(above, axis=1) * sharp).sum(axis=1)
-        return Posterior(scores, np.linalg.inv(precision), self.codes, sharpness)
+        return np.linalg.inv(precision), (-np.diff(above, axis=1) * sharp).sum(axis=1)
 
 
 def most_probable(

@@ -1,7 +1,5 @@
 """What the last layer's scores mean, and the loss that goes with it."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -22,10 +20,6 @@ class Squared(nn.Module):
     def __init__(self, n_levels: int):
         super().__init__()
 
-    def offset(self, mean: Tensor, bias: Tensor) -> Tensor:
-        """The scores of the bias baseline, from its mean and from row bias + column bias."""
-        return mean + bias
-
     def stars(self, scores: Tensor) -> Tensor:
         """Expected stars."""
         return scores
@@ -36,11 +30,7 @@ class Squared(nn.Module):
 
 
 class Ordered(nn.Module):
-    """A score, cut by ascending thresholds, is a distribution over the levels of the scale.
-
-    P(stars > level k) = sigmoid(score - threshold k): the cumulative link model (McCullagh 1980,
-    'Regression models for ordinal data').
-    """
+    """P(stars > level k) = sigmoid(score - threshold k): cumulative links (McCullagh 1980)."""
 
     def __init__(self, n_levels: int):
         super().__init__()
@@ -62,10 +52,6 @@ class Ordered(nn.Module):
     def thresholds(self) -> Tensor:
         """(n_levels - 1,) ascending."""
         return torch.cat([self.first, self.first + self.gaps.exp().cumsum(0)])
-
-    def offset(self, mean: Tensor, bias: Tensor) -> Tensor:
-        """The scores of the bias baseline; the thresholds stand in for the mean."""
-        return self.slope * bias
 
     def stars(self, scores: Tensor) -> Tensor:
         """Expected stars: 1, and an equal share of 4 for each level that is exceeded."""

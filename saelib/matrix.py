@@ -1,9 +1,7 @@
 """From tables to what a model reads: a sparse matrix of stars, who is behind it, and its splits."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -20,19 +18,8 @@ Films = slice | np.ndarray  # positions of films in the matrix
 ALL = slice(None)
 
 
-def groups_of(users: pd.DataFrame | None) -> dict[str, list]:
-    """The genders, age brackets (positions in AGES) and occupations there are; none of `None`."""
-    if users is None:
-        return {}
-    genders, occupations = (sorted(users[c].dropna().unique()) for c in ("gender", "occupation"))
-    return {"gender": genders, "age": list(range(len(AGES))), "occupation": occupations}
-
-
 def encode_people(users: pd.DataFrame, groups: dict[str, list]) -> np.ndarray:
-    """(n, width) one-hot of gender, age bracket and occupation; what is not told is all zeros.
-
-    users: gender, age (years), occupation. groups: the values that there are, see `groups_of`.
-    """
+    """(n, width) one-hot of gender, age (in years) and occupation; zeros for what is not told."""
     years = pd.to_numeric(users["age"], errors="coerce").fillna(0)
     told = users.assign(age=np.searchsorted(AGES, years, side="right") - 1)
     codes = [told[[name]].to_numpy(object) == np.array(v, object) for name, v in groups.items()]
@@ -56,16 +43,16 @@ class People:
     rows: np.ndarray | None = None  # (n,) in the training ratings; None: these are new people
 
     @classmethod
-    def who_rated(cls, stars: csr_array, about: np.ndarray | None = None) -> People:
+    def who_rated(cls, stars: csr_array, about: np.ndarray | None = None) -> Self:
         """New people who have seen what they rated, and told of no other film."""
         return cls(stars, mask(stars), about)
 
     def __len__(self) -> int:
         return self.stars.shape[0]
 
-    def __getitem__(self, chosen: slice | np.ndarray) -> People:
+    def __getitem__(self, chosen: slice | np.ndarray) -> Self:
         about, rows = (p if p is None else p[chosen] for p in (self.about, self.rows))
-        return People(self.stars[chosen], self.seen[chosen], about, rows)
+        return type(self)(self.stars[chosen], self.seen[chosen], about, rows)
 
 
 def mask(ratings: csr_array) -> csr_array:
@@ -97,10 +84,10 @@ class RatingMatrix:
     about: np.ndarray | None  # (n_users, width), see `encode_people`
     facts: np.ndarray  # (n_items, n_facts), see `encode_films`
     scale: Scale
-    groups: dict[str, list]  # see `groups_of`
+    groups: dict[str, list]  # genders, age brackets (positions in AGES), occupations; {}: unknown
 
     @classmethod
-    def from_dataset(cls, data: Dataset, ratings: pd.DataFrame | None = None) -> RatingMatrix:
+    def from_dataset(cls, data: Dataset, ratings: pd.DataFrame | None = None) -> Self:
         """The matrix of `ratings` (default: all), of all users and films, so that parts line up."""
         ratings = data.ratings if ratings is None else ratings
         unrated = data.ratings[:0] if data.seen is None else data.seen
@@ -114,10 +101,11 @@ class RatingMatrix:
 
         csr = matrix(ratings, data.scale.stars(ratings["rating"].to_numpy()).astype(np.float32))
         seen = mask(csr if unrated.empty else csr + matrix(unrated, np.ones(len(unrated))))
-        groups = groups_of(data.users)
-        about = None
-        if data.users is not None:
-            about = encode_people(data.users.set_index("user_id").loc[user_ids], groups)
+        about, groups, users = None, {}, data.users
+        if users is not None:
+            genders, work = (sorted(users[c].dropna().unique()) for c in ("gender", "occupation"))
+            groups = {"gender": genders, "age": list(range(len(AGES))), "occupation": work}
+            about = encode_people(users.set_index("user_id").loc[user_ids], groups)
         facts = encode_films(data.movies.set_index("movie_id").loc[item_ids])
         return cls(csr, seen, user_ids, item_ids, about, facts, data.scale, groups)
 
@@ -126,18 +114,14 @@ class RatingMatrix:
         """The rows, as a model reads them."""
         return People(self.csr, self.seen, self.about, np.arange(len(self.user_ids)))
 
-    def take(self, users: np.ndarray) -> RatingMatrix:
+    def take(self, users: np.ndarray) -> Self:
         """The same of some of the users, given by their rows."""
-        of = self.people[users]
-        ids = self.user_ids[users]
+        of, ids = self.people[users], self.user_ids[users]
         return replace(self, csr=of.stars, seen=of.seen, about=of.about, user_ids=ids)
 
 
 def split(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """(training, test) positions of n ratings or n users: the first tenth of a permutation tests.
-
-    Raises SaelibError where a tenth would be nothing.
-    """
+    """(training, test) positions of n ratings or users: a tenth tests. Raises SaelibError."""
     if n < 10:
         raise SaelibError(f"There are {n} to split, and a tenth of them would be none; take more.")
     order = np.random.default_rng(seed).permutation(n)
@@ -145,10 +129,9 @@ def split(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def split_rows(rows: csr_array, share: float, seed: int) -> tuple[csr_array, csr_array]:
-    """(shown, target): of each row with m ratings, floor(m * share) random ones are targets.
+    """(shown, target), each (n, n_items): of a row with m ratings floor(m * share) are targets.
 
-    rows: (n, n_items), and so are both parts. The ratings shown of a row are in random order, so
-    that its first k are a random choice of k, see `first`.
+    The ratings shown of a row are in random order: its first k are a random choice of k.
     """
     rng = np.random.default_rng(seed)
     n = np.diff(rows.indptr)
@@ -159,7 +142,7 @@ def split_rows(rows: csr_array, share: float, seed: int) -> tuple[csr_array, csr
 
 
 def first(rows: csr_array, k: int) -> csr_array:
-    """Of each row the first k stored ratings; after `split_rows`, k random ones."""
+    """Of each row the first k stored ratings."""
     return entries(rows, _places(rows) < k)
 
 

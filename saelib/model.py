@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,14 +20,14 @@ from saelib.data import Dataset, Scale
 from saelib.errors import SaelibError
 from saelib.evaluation import BASELINES, RANKERS, History, Learn, Models, Predict
 from saelib.fold_in import FoldIn
-from saelib.matrix import ALL, LIKED, Films, People, RatingMatrix, split
+from saelib.matrix import LIKED, People, RatingMatrix, split
 from saelib.recipes import Config, find
 
 if TYPE_CHECKING:  # a model with a FoldIn recommends without torch
     from saelib.autoencoder import StackedAutoencoder
 
 LIKING = 0.7  # what liking weighs beside seeing, whose score is no calibrated probability
-FORMAT = "saelib model 9"
+FORMAT = "saelib model 10"
 
 
 def like(distribution: np.ndarray) -> np.ndarray:
@@ -37,12 +36,12 @@ def like(distribution: np.ndarray) -> np.ndarray:
 
 
 def list_scores(
-    liking: FoldIn | StackedAutoencoder, ease: Ease | None, people: People, films: Films = ALL
+    liking: FoldIn | StackedAutoencoder, ease: Ease | None, people: People
 ) -> np.ndarray:
-    """(n, n_films) by which a list is sorted: P(see) x P(like)^LIKING; without `ease` the stars."""
+    """(n, n_items) by which a list is sorted: P(see) x P(like)^LIKING; without `ease` the stars."""
     if ease is None:
-        return liking.predict(people)[:, films]
-    return ease.scores(people, films) * like(liking.distribution(people, films)) ** LIKING
+        return liking.predict(people)
+    return ease.scores(people) * like(liking.distribution(people)) ** LIKING
 
 
 @dataclass
@@ -53,7 +52,7 @@ class Model:
     ease: Ease | None  # will you see it? None where liking has no distribution over stars
     films: pd.DataFrame  # of each column: movie_id, title, year, genres, n_ratings, spread (std)
     scale: Scale
-    groups: dict[str, list]  # of demographics, see `groups_of`
+    groups: dict[str, list]  # of demographics, see `RatingMatrix`
     dataset: str
     recipe: str
     seed: int
@@ -70,19 +69,19 @@ class Model:
         settings = self.liking if isinstance(self.liking, FoldIn) else self.liking.config
         return bool(self.groups) and settings.demographics > 0
 
-    def scores(self, people: People, films: Films = ALL) -> np.ndarray:
-        """(n, n_films) by which the list is sorted, see `list_scores`."""
-        return list_scores(self.liking, self.ease, people, films)
+    def scores(self, people: People) -> np.ndarray:
+        """(n, n_items) by which the list is sorted, see `list_scores`."""
+        return list_scores(self.liking, self.ease, people)
 
     def save(self, path: Path) -> None:
-        """Write one safetensors file, whole or not at all. Raises SaelibError."""
-        parts = {"liking": vars(self.liking), "ease": vars(self.ease) if self.ease else {}}
+        """Write one safetensors file, whole or not at all. Raises SaelibError, OSError."""
+        liking = vars(self.liking)
         if not isinstance(self.liking, FoldIn):
-            weights = {name: tensor.numpy() for name, tensor in self.liking.state_dict().items()}
-            parts["liking"] = weights | {"config": self.liking.config, "sizes": self.liking.sizes}
+            liking = {name: tensor.numpy() for name, tensor in self.liking.state_dict().items()}
+            liking |= {"config": self.liking.config, "sizes": self.liking.sizes}
         about, arrays = vars(self) | {"liking": {}, "ease": {}}, {}
         about["films"] = self.films.astype(object).where(self.films.notna(), None).to_dict("list")
-        for part, fields in parts.items():
+        for part, fields in ("liking", liking), ("ease", vars(self.ease) if self.ease else {}):
             for name, value in fields.items():
                 if isinstance(value, np.ndarray):
                     arrays[f"{part}.{name}"] = _short(value)
@@ -121,17 +120,11 @@ class Model:
 
 
 def write_whole(path: Path | str, data: bytes) -> None:
-    """Write a file so that it holds all of the bytes or is as it was. Raises SaelibError."""
+    """Write a file so that it holds all of the bytes or is as it was. Raises OSError."""
     part = Path(f"{path}.part")
-    try:
-        part.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(data)
-        os.replace(part, path)
-    except OSError as error:
-        with suppress(OSError):
-            part.unlink()
-        problem = f"{path} cannot be written: {error}. Free space, or go elsewhere."
-        raise SaelibError(problem) from error
+    part.parent.mkdir(parents=True, exist_ok=True)
+    part.write_bytes(data)
+    os.replace(part, path)
 
 
 def _short(array: np.ndarray) -> np.ndarray:
@@ -141,11 +134,10 @@ def _short(array: np.ndarray) -> np.ndarray:
 
 
 def _digest(text: str, arrays: dict[str, np.ndarray]) -> str:
-    content = (
-        f"{name} {array.dtype} {array.shape}".encode() + array.tobytes()
-        for name, array in sorted(arrays.items())
-    )
-    return hashlib.sha256(b"".join([text.encode(), *content])).hexdigest()
+    digest = hashlib.sha256(text.encode())
+    for name, array in sorted(arrays.items()):
+        digest.update(f"{name} {array.dtype} {array.shape}".encode() + array.tobytes())
+    return digest.hexdigest()
 
 
 def _network(config: dict, sizes: list[int], **weights: np.ndarray) -> StackedAutoencoder:
@@ -164,7 +156,7 @@ def train(
 ) -> Model:
     """Train a recipe on nine tenths of the ratings; the other tenth chooses the epoch.
 
-    options: checkpoint, resume, keep, progress and device, see `training.fit`. Raises SaelibError.
+    options: checkpoint, resume, progress and device, see `training.fit`. Raises SaelibError.
     """
     from saelib.training import build, fit
 

@@ -1,8 +1,7 @@
 """The recipes, by name: what is chosen before a network is trained."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
+from typing import Self
 
 from saelib.errors import SaelibError
 
@@ -31,7 +30,7 @@ class Config:
     raters: float = 0.0  # who rated what, see `fingerprints`
     caution: float = 0.0  # how much more is shrunk where ratings are few, see `for_ratings`
 
-    def for_ratings(self, n: int) -> Config:
+    def for_ratings(self, n: int) -> Self:
         """The settings for n ratings; those above are written for a million."""
         factor = (1e6 / n) ** self.caution
         more = {key: getattr(self, key) * factor for key in ("decay", "shrinkage", "facts")}
@@ -90,6 +89,4 @@ def find(name: str, epochs: int | None = None) -> Config:
     """The recipe of that name, with another number of epochs if given. Raises SaelibError."""
     if name not in RECIPES:
         raise SaelibError(f"Unknown recipe {name!r}; choose one of {', '.join(RECIPES)}.")
-    if epochs is not None and epochs < 1:
-        raise SaelibError(f"There must be at least 1 epoch; got {epochs}.")
     return RECIPES[name] if epochs is None else replace(RECIPES[name], epochs=epochs)

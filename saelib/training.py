@@ -1,7 +1,5 @@
 """Training: mini-batches of rows, the best epoch, and a training that can go on."""
 
-from __future__ import annotations
-
 import math
 import os
 import zlib
@@ -19,30 +17,48 @@ from torch.optim.lr_scheduler import ConstantLR, OneCycleLR
 from tqdm.auto import tqdm
 
 from saelib.autoencoder import BATCH, Features, StackedAutoencoder, lay_out
+from saelib.baseline import BiasBaseline, fingerprints
 from saelib.cells import Cells
 from saelib.errors import SaelibError
 from saelib.evaluation import History
 from saelib.family import MEMBERS
-from saelib.matrix import RatingMatrix
+from saelib.matrix import RatingMatrix, unit_masks
 from saelib.recipes import Config
-
-GIB = 2**30
 
 
 def build(config: Config, matrix: RatingMatrix, seed: int = 0) -> StackedAutoencoder:
-    """A fresh network for these ratings. Raises SaelibError where memory is too small for it."""
-    n_columns = matrix.csr.shape[config.rows == "people"]
+    """A fresh network, with the biases of its ratings. Raises SaelibError: too little memory."""
+    config = config.for_ratings(matrix.csr.nnz)
+    ratings, row_features = lay_out(config, matrix)
     tables = 3 if config.inputs == "residuals+mask" else 2  # one for each input, one in the decoder
     # Of each weight: itself, its gradient, two moments, and the best epoch's; and the ratings.
-    needed = 5 * 4 * tables * n_columns * config.hidden[0] + 40 * matrix.csr.nnz
-    free = psutil.virtual_memory().available
+    needed = (5 * 4 * tables * ratings.shape[1] * config.hidden[0] + 40 * ratings.nnz) / 2**30
+    free = psutil.virtual_memory().available / 2**30
     if needed > free:
-        raise SaelibError(
-            f"Training {config.hidden[0]} units on {matrix.csr.nnz:,} ratings takes about "
-            f"{needed / GIB:.1f} GiB of memory, and {free / GIB:.1f} are free. Take the recipe "
-            "`large`, or a narrower layer."
-        )
-    return MEMBERS[config.member].start(config, matrix, seed)
+        problem = f"This training takes about {needed:.1f} GiB of memory, and {free:.1f} are free."
+        raise SaelibError(f"{problem} Take the recipe `large`, or a narrower layer.")
+    known: Features = matrix.facts  # of columns
+    weights, seen = (config.demographics, config.facts), matrix.seen
+    if config.rows == "films":
+        weights, seen, known = weights[::-1], csr_array(seen.T), matrix.about
+    directions = fingerprints(seen) if config.raters else np.zeros((seen.shape[0], 0), "f4")
+    features = config.raters * (unit_masks(csr_array(seen.T)) @ directions)
+    if weights[1] and known is not None:
+        features = np.hstack([features, weights[1] * known])
+    n_row_features = 0 if row_features is None or not weights[0] else row_features.shape[1]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        member, n_levels = MEMBERS[config.member], matrix.scale.n_levels
+        network = member(config, ratings.shape[1], n_levels, n_row_features, features.shape[1])
+    if features.shape[1]:
+        network.column_features.copy_(torch.from_numpy(features))
+    baseline = BiasBaseline.fit(ratings, config.shrinkage)
+    network.mean.fill_(baseline.mean)
+    network.column_bias.copy_(torch.from_numpy(baseline.column_bias))
+    if config.head == "ordered":
+        network.head.start_from(ratings.data)
+    network.directions = directions
+    return network
 
 
 def fit(
@@ -53,7 +69,6 @@ def fit(
     seed: int = 0,
     checkpoint: Path | None = None,
     resume: bool = False,
-    keep: bool = False,
     progress: bool = True,
     device: str = "cpu",
 ) -> History:
@@ -62,8 +77,7 @@ def fit(
     validation: ratings (n_users, n_items) that are never shown; the epoch with the lowest error of
     these is kept. checkpoint: a file that is written after each epoch; `resume` goes on from it as
     if nothing had happened, since all that is random in an epoch is drawn from (seed, epoch).
-    keep: Ctrl-C ends the training and keeps the best epoch so far, if there is one. Raises
-    SaelibError: a checkpoint of no or of another training; an error that is no number.
+    Raises SaelibError: a checkpoint of no or of another training; an error that is no number.
     """
     config = network.config
     ratings, features = lay_out(config, matrix)
@@ -99,52 +113,42 @@ def fit(
         history, best = History(**state["history"]), state["best"]
     losses, to_do = history.validation_loss, range(len(history.train_loss), config.epochs)
     bar = tqdm(to_do, "epochs", disable=not progress or rank > 0)
-    try:
-        for epoch in bar:
-            rng, error = np.random.default_rng([seed, epoch]), torch.zeros((), device=device)
-            network.train()
-            with torch.random.fork_rng(devices=[device] if device.startswith("cuda") else []):
-                torch.manual_seed(int(rng.integers(2**62)) + rank)
-                for batch in np.array_split(rng.permutation(rated), n_batches):
-                    mine = np.array_split(batch, n_processes)[rank]
-                    share = n_ratings[mine].sum() / n_ratings[batch].sum()
-                    cells, known = network.read(ratings, features, mine)
-                    loss, scores = network.loss(cells, known)
-                    (loss * share).backward()
-                    _add_up((p.grad for p in parameters), n_processes)
-                    optimizer.step()
-                    optimizer.zero_grad()  # at once: the gradients are as large as the weights
-                    schedule.step()
-                    error += _squared_error(network, scores, cells) * share / n_batches
-            _add_up([error], n_processes)
-            if validation is not None:
-                losses.append(network_loss(network, ratings, validation, features))
-            history.train_loss.append(error.item())
-            if not math.isfinite(error.item() + sum(losses[-1:])):
-                raise SaelibError(
-                    f"The error is no number after epoch {epoch + 1}: the training has diverged. "
-                    f"Lower the learning rate ({config.learning_rate:g})."
-                )
-            if validation is None or losses[-1] == min(losses):
-                history.best_epoch = epoch + 1
-                for name, tensor in network.state_dict().items():
-                    best[name].copy_(tensor)
-            bar.set_postfix_str(" ".join(f"{e**0.5:.3f}" for e in [error.item(), *losses[-1:]]))
-            if checkpoint is not None and rank == 0:
-                state = {name: part.state_dict() for name, part in parts.items()}
-                state |= training | {"history": asdict(history), "best": best}
-                try:
-                    torch.save(state, f"{checkpoint}.part")
-                    os.replace(f"{checkpoint}.part", checkpoint)  # whole or not at all
-                except (OSError, RuntimeError) as problem:
-                    said = (
-                        f"{checkpoint} cannot be written: {problem}. Free space, or go elsewhere."
-                    )
-                    raise SaelibError(said) from problem
-    except KeyboardInterrupt:
-        if not (keep and history.best_epoch):
-            raise
-        history.interrupted = True
+    for epoch in bar:
+        rng, error = np.random.default_rng([seed, epoch]), torch.zeros((), device=device)
+        network.train()
+        with torch.random.fork_rng(devices=[device] if device.startswith("cuda") else []):
+            torch.manual_seed(int(rng.integers(2**62)) + rank)
+            for batch in np.array_split(rng.permutation(rated), n_batches):
+                mine = np.array_split(batch, n_processes)[rank]
+                share = n_ratings[mine].sum() / n_ratings[batch].sum()
+                cells, known = network.read(ratings, features, mine)
+                loss, scores = network.loss(cells, known)
+                (loss * share).backward()
+                _add_up((p.grad for p in parameters), n_processes)
+                optimizer.step()
+                optimizer.zero_grad()  # at once: the gradients are as large as the weights
+                schedule.step()
+                error += _squared_error(network, scores, cells) * share / n_batches
+        _add_up([error], n_processes)
+        if validation is not None:
+            losses.append(network_loss(network, ratings, validation, features))
+        history.train_loss.append(error.item())
+        if not math.isfinite(error.item() + sum(losses[-1:])):
+            problem = f"The error is no number after epoch {epoch + 1}: the training has diverged."
+            raise SaelibError(f"{problem} Lower the learning rate ({config.learning_rate:g}).")
+        if validation is None or losses[-1] == min(losses):
+            history.best_epoch = epoch + 1
+            for name, tensor in network.state_dict().items():
+                best[name].copy_(tensor)
+        bar.set_postfix_str(" ".join(f"{e**0.5:.3f}" for e in [error.item(), *losses[-1:]]))
+        if checkpoint is not None and rank == 0:
+            state = {name: part.state_dict() for name, part in parts.items()}
+            state |= training | {"history": asdict(history), "best": best}
+            try:
+                torch.save(state, f"{checkpoint}.part")
+            except RuntimeError as full:  # torch's only word for a disk that takes no more
+                raise SaelibError(f"{checkpoint} cannot be written. Is the disk full?") from full
+            os.replace(f"{checkpoint}.part", checkpoint)  # whole or not at all
     network.load_state_dict(best)
     network.cpu().eval()
     return history
@@ -178,27 +182,19 @@ def _read(checkpoint: Path | None, training: dict, device: str) -> dict:
     """What stands in a checkpoint; reading it executes nothing. Raises SaelibError."""
     try:
         state = torch.load(str(checkpoint), weights_only=True, map_location=device)
-        if {key: state[key] for key in training} == training:
-            return state
-        problem = f"{checkpoint} is of another training"
-    except FileNotFoundError:
-        problem = f"There is no checkpoint to go on from ({checkpoint})"
-    except Exception:  # whatever a damaged file leads to
-        problem = f"{checkpoint} is no checkpoint of a training"
-    raise SaelibError(f"{problem}; start afresh.")
+        of = {key: state[key] for key in training}
+    except Exception as error:  # whatever a damaged file leads to, or none
+        problem = f"There is no checkpoint to go on from in {checkpoint}; start afresh."
+        raise SaelibError(problem) from error
+    if of != training:
+        raise SaelibError(f"{checkpoint} is of another training; start afresh.")
+    return state
 
 
-def known_stars(
-    network: StackedAutoencoder, matrix: RatingMatrix
-) -> Callable[[np.ndarray], np.ndarray]:
+def known_stars(network: StackedAutoencoder, matrix: RatingMatrix) -> Callable:
     """Of a network over films: from rows (n,) of people it was trained on to (n, n_items) stars."""
     bias, last = network.last_layers(*lay_out(network.config, matrix))
-
-    @torch.no_grad()
-    def stars(rows: np.ndarray) -> np.ndarray:
-        return network.head.stars(network.score(bias, last, rows)).T.numpy()
-
-    return stars
+    return lambda rows: network.head.stars(network.score(bias, last, rows)).T.detach().numpy()
 
 
 def processes(device: str = "cpu") -> tuple[int, int]:
@@ -211,9 +207,5 @@ def processes(device: str = "cpu") -> tuple[int, int]:
 
 def _add_up(tensors: Iterable[Tensor | None], n_processes: int) -> None:
     """Make each tensor the sum of those of all processes, in place."""
-    if n_processes > 1:
-        try:
-            for tensor in tensors:
-                distributed.all_reduce(tensor)
-        except RuntimeError as error:  # nobody answers
-            raise SaelibError("Another process has ended, so this one ends, too.") from error
+    for tensor in tensors if n_processes > 1 else ():
+        distributed.all_reduce(tensor)

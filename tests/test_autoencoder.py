@@ -1,7 +1,5 @@
 """The network against matrices, linear layers and loops."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
@@ -16,16 +14,11 @@ from saelib.autoencoder import ACTIVATIONS, StackedAutoencoder, lay_out
 from saelib.baseline import BiasBaseline, fingerprints
 from saelib.cells import Cells
 from saelib.family import MEMBERS
-from saelib.matrix import RatingMatrix, unit_masks
+from saelib.matrix import unit_masks
 from saelib.recipes import RECIPES, Config
 from saelib.training import build, network_loss
 
 FILMS = replace(RECIPES["default"], hidden=(8,), caution=0.0)
-
-
-@pytest.fixture(scope="module")
-def matrix(data):
-    return RatingMatrix.from_dataset(data)
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +62,7 @@ def test_the_network_of_residuals_is_what_stands_on_the_board(matrix, rows, head
     if head == "ordered":
         scores += 0.7 * fitted.predict(ratings) - 1.7 * fitted.mean
     with torch.no_grad():
-        found = network(*network.read(ratings, of_rows, slice(None)))
+        found = network(ratings, torch.from_numpy(of_rows))
         np.testing.assert_allclose(found, scores, atol=1e-4)
         some = network.score(*network.last_layers(ratings, of_rows), np.array([5, 2]))
         np.testing.assert_allclose(some, found[:, [5, 2]], atol=1e-5)

@@ -1,10 +1,5 @@
 """What is computed for the rated cells alone equals what the whole matrix gives."""
 
-from __future__ import annotations
-
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import torch
@@ -48,12 +43,3 @@ def test_both_products_and_all_their_gradients_are_those_of_matrices(n_ratings):
     assert torch.autograd.gradcheck(lambda c, v: Score.apply(c, v, cells), (codes, vectors))
     told = vectors.detach()  # what is known of columns is not learned
     assert torch.autograd.gradcheck(lambda c: Score.apply(c, told, cells), codes)
-
-
-def test_torch_does_not_warn_of_its_sparse_tensors():
-    script = (
-        "import torch; from saelib.cells import Cells, Score\n"
-        "print(Score.apply(torch.ones(3, 2), torch.ones(3, 2), Cells(torch.eye(3))).tolist())"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert (done.stdout, done.stderr) == ("[2.0, 2.0, 2.0]\n", "")

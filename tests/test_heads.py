@@ -1,7 +1,5 @@
 """What scores mean: probabilities that are ones, and gradients against finite differences."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

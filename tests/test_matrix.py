@@ -1,7 +1,5 @@
 """People and films as numbers, the matrix, and its splits, each against a computation by hand."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np
@@ -19,17 +17,11 @@ SCALES = [(1, 5), (0.5, 5, 0.5), (0, 10), (-10, 10, 5), (0.2, 1, 0.2)]
 BRACKETS = {1: 1, 17: 1, 18: 18, 20: 18, 24: 18, 25: 25, 49: 45, 55: 50, 56: 56, 99: 56}
 
 
-@pytest.fixture(scope="module")
-def matrix(data):
-    return RatingMatrix.from_dataset(data)
-
-
 def test_people_and_films_are_a_one_for_each_fact_and_zeros_for_what_is_not_known():
     told = {"gender": ["M", "F", None], "age": [30, None, 99], "occupation": ["x", None, "a"]}
-    users, groups = pd.DataFrame(told), of.groups_of(pd.DataFrame(told))
-    assert groups == {"gender": ["F", "M"], "age": list(range(7)), "occupation": ["a", "x"]}
-    codes = [np.flatnonzero(code).tolist() for code in of.encode_people(users, groups)]
-    assert codes == [[1, 4, 10], [0], [8, 9]] and of.groups_of(None) == {}
+    groups = {"gender": ["F", "M"], "age": list(range(7)), "occupation": ["a", "x"]}
+    codes = [np.flatnonzero(c).tolist() for c in of.encode_people(pd.DataFrame(told), groups)]
+    assert codes == [[1, 4, 10], [0], [8, 9]]
     ages = pd.DataFrame({"gender": None, "age": list(BRACKETS), "occupation": None})
     brackets = of.encode_people(ages, groups).argmax(axis=1) - 2
     assert [of.AGES[i] for i in brackets] == list(BRACKETS.values())
@@ -58,7 +50,9 @@ def test_who_and_what_stand_in_the_rows_of_their_ids_whatever_the_order_of_table
     assert (other.about == matrix.about).all() and (other.facts == matrix.facts).all()
     who = data.users.query(f"user_id == {matrix.user_ids[7]}")
     np.testing.assert_array_equal(of.encode_people(who, matrix.groups)[0], matrix.about[7])
-    assert RatingMatrix.from_dataset(replace(data, users=None)).about is None
+    assert [*matrix.groups.values()] == [["F", "M"], [*range(7)], ["artist", "other", "writer"]]
+    nobody = RatingMatrix.from_dataset(replace(data, users=None))
+    assert (nobody.about, nobody.groups) == (None, {})
 
 
 def test_films_seen_without_stars_and_people_who_rated_nothing_are_in_it(data):

@@ -1,7 +1,5 @@
 """Two questions and one file: what it holds, what it refuses, and that it knows only stars."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from dataclasses import replace
@@ -9,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import files_of_at_most
 from safetensors.numpy import save as safetensors
 
 from saelib.data import Scale
@@ -93,10 +92,8 @@ def test_other_units_change_the_unit_and_nothing_else(data, people, name, a, b):
 DAMAGES = {
     "empty": lambda content: b"",
     "cut": lambda content: content[:-100],
-    "longer": lambda content: content + b"0",
     "a bit of a number": lambda content: content[:-9] + bytes([content[-9] ^ 1]) + content[-8:],
     "a text": lambda content: content.replace(b"Space Odyssey", b"Spice Odyssey"),
-    "a setting": lambda content: content.replace(b"raters", b"ratexs"),
     "a number in words": lambda c: c.replace(b'highest\\": 5', b'highest\\": 9'),
     "a type of numbers": lambda content: content.replace(b'"F16"', b'"I16"'),
     "another format": lambda content: content.replace(b"saelib model ", b"saelib modem "),
@@ -117,10 +114,19 @@ def test_a_damaged_or_foreign_file_is_refused_and_nothing_in_it_runs(trained, da
             Model.load(name)
 
 
-@pytest.mark.parametrize("number", [np.nan, np.inf])
-def test_a_model_with_a_number_that_is_none_is_not_saved(trained, number, tmp_path):
+def test_a_file_is_replaced_whole_or_not_at_all(trained, tmp_path):
+    path = tmp_path / "model.safetensors"
+    path.write_text("an older model")
+    with files_of_at_most(1000), pytest.raises(OSError, match="too large"):
+        trained.save(path)
+    assert path.read_text() == "an older model"
+    trained.save(path)
+    np.testing.assert_array_equal(Model.load(path).ease.weights, trained.ease.weights)
+
+
+def test_a_model_with_a_number_that_is_none_is_not_saved(trained, tmp_path):
     weights = trained.ease.weights.copy()
-    weights[3, 2] = number
+    weights[3, 2] = np.nan
     broken = replace(trained, ease=replace(trained.ease, weights=weights))
     with pytest.raises(SaelibError, match="numbers that are not finite"):
         broken.save(tmp_path / "model.safetensors")

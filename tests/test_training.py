@@ -1,7 +1,5 @@
 """A training that is exact, repeatable, resumable, and ends as it should."""
 
-from __future__ import annotations
-
 import math
 import os
 import pickle
@@ -15,7 +13,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from conftest import made_up
+from conftest import files_of_at_most, made_up
 
 from saelib import training
 from saelib.autoencoder import StackedAutoencoder, lay_out
@@ -23,7 +21,7 @@ from saelib.errors import SaelibError
 from saelib.matrix import RatingMatrix, split
 from saelib.model import Model
 from saelib.recipes import RECIPES
-from saelib.training import build, fit, known_stars, network_loss
+from saelib.training import build, fit, network_loss
 
 SMALL = replace(RECIPES["informed"], hidden=(8,), n_batches=5, epochs=6, hide=(0.1, 0.5), decay=1.0)
 CONSTANT = replace(SMALL, one_cycle=False)
@@ -118,18 +116,6 @@ def test_the_epoch_with_the_lowest_error_of_validation_ratings_is_kept(parts, co
     assert network_loss(network, ratings, asked, features) == pytest.approx(min(losses), rel=1e-6)
 
 
-def test_ctrl_c_is_raised_unless_the_best_epoch_so_far_is_to_be_kept(known):
-    for epoch, keep in ((4, False), (1, True)):
-        with ctrl_c(epoch), pytest.raises(KeyboardInterrupt):
-            fitted(known, CONSTANT, keep=keep)
-    with ctrl_c(4):
-        network, history = fitted(known, CONSTANT, keep=True)
-    assert history.interrupted and not network.training
-    assert history.best_epoch == len(history.train_loss) == 3
-    # At a constant rate three epochs of six are three epochs of three.
-    assert weights_of(network) == weights_of(fitted(known, replace(CONSTANT, epochs=3))[0])
-
-
 def test_decay_shrinks_matrices_and_leaves_biases_alone(known):
     loose, tight = (fitted(known, replace(CONSTANT, decay=d))[0] for d in (0.0, 20.0))
     assert tight.outputs.weight.norm() < 0.7 * loose.outputs.weight.norm()
@@ -155,12 +141,13 @@ def test_the_rate_of_one_cycle_rises_for_a_tenth_of_the_steps_and_falls_to_0(kno
     np.testing.assert_allclose([met[0], max(met), met[-1]], wanted, atol=1e-4)
 
 
-def test_what_a_network_over_films_learned_of_its_people_is_its_own_columns(known):
-    network, _ = fitted(known, FILMS)
-    whole = network.head.stars(network(*network.read(*lay_out(FILMS, known), slice(None)))).T
-    rows = np.array([7, 0, 59])
-    found = known_stars(network, known)(rows)
-    np.testing.assert_allclose(found, whole[rows].detach(), atol=1e-5)
+def test_a_full_disk_is_one_message_and_the_last_checkpoint_stays(known, tmp_path):
+    path = tmp_path / "training"
+    fitted(known, checkpoint=path)
+    before = path.read_bytes()
+    with files_of_at_most(1000), pytest.raises(SaelibError, match="training cannot be written"):
+        fitted(known, seed=1, checkpoint=path)
+    assert path.read_bytes() == before
 
 
 class Evil:
@@ -178,9 +165,9 @@ def as_many_ratings(known):
     ("damage", "other", "message"),
     [
         (lambda path: path.unlink(), {}, "no checkpoint to go on from"),
-        (lambda path: path.write_bytes(path.read_bytes()[:-100]), {}, "is no checkpoint"),
-        (lambda path: torch.save({"weights": torch.ones(3)}, path), {}, "is no checkpoint"),
-        (lambda path: path.write_bytes(pickle.dumps(Evil(), 2)), {}, "is no checkpoint"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-100]), {}, "no checkpoint to go on"),
+        (lambda path: torch.save({"weights": torch.ones(3)}, path), {}, "no checkpoint to go on"),
+        (lambda path: path.write_bytes(pickle.dumps(Evil(), 2)), {}, "no checkpoint to go on"),
         (None, {"seed": lambda _: 1}, "is of another training"),
         (None, {"config": lambda _: replace(SMALL, dropout=0.1)}, "is of another training"),
         (None, {"known": as_many_ratings}, "is of another training"),
@@ -221,31 +208,14 @@ def test_what_does_not_fit_into_memory_is_refused(known, monkeypatch, changes, t
     monkeypatch.setattr(training.psutil, "virtual_memory", lambda: free)
     build(replace(SMALL, **changes), known)
     free.available -= 1
-    with pytest.raises(SaelibError, match=r"Training 8 units on .* Take the recipe `large`"):
+    with pytest.raises(SaelibError, match=r"0\.0 GiB of memory.* Take the recipe `large`"):
         build(replace(SMALL, **changes), known)
 
 
-# What one of two processes does: it ends in the second epoch, as if it had been killed.
-ENDS = """
-import os, sys
-from itertools import count
-from saelib.autoencoder import StackedAutoencoder
-from saelib.cli import main
-steps, loss = count(), StackedAutoencoder.loss
-def end(*of):
-    if os.environ["RANK"] == "1" and next(steps) == 75:
-        os._exit(9)
-    return loss(*of)
-StackedAutoencoder.loss = end
-sys.exit(main())
-"""
-
-
 @pytest.mark.slow
-def test_two_processes_end_where_one_does_and_one_that_ends_takes_the_other_along(tmp_path):
+def test_two_processes_end_where_one_does(tmp_path):
     """The recipe draws nothing, and there are people enough for as many batches in an epoch."""
     made_up(130, 40).ratings.to_csv(tmp_path / "mine.csv", index=False)
-    (tmp_path / "ends.py").write_text(ENDS)
 
     def trained(name: str, start: str) -> subprocess.CompletedProcess:
         said = f"{start} train --ratings mine.csv --scale 1 5 --recipe bare --output {name}"
@@ -259,7 +229,3 @@ def test_two_processes_end_where_one_does_and_one_that_ends_takes_the_other_alon
     assert both.stdout.count("RMSE of validation ratings") == 1, "only the first one speaks"
     alone, shared = (Model.load(tmp_path / f"{name}.safetensors") for name in ("one", "two"))
     assert shared.validation_rmse == pytest.approx(alone.validation_rmse, abs=1e-4)
-    ended = trained("ended.safetensors", f"{two} ends.py")
-    assert ended.returncode != 0
-    assert ended.stderr.count("Error: Another process has ended, so this one ends, too.") == 1
-    assert [path.name for path in tmp_path.glob("ended.*")] == ["ended.checkpoint"]
