@@ -207,5 +207,8 @@ def processes(device: str = "cpu") -> tuple[int, int]:
 
 def _add_up(tensors: Iterable[Tensor | None], n_processes: int) -> None:
     """Make each tensor the sum of those of all processes, in place."""
-    for tensor in tensors if n_processes > 1 else ():
-        distributed.all_reduce(tensor)
+    try:
+        for tensor in tensors if n_processes > 1 else ():
+            distributed.all_reduce(tensor)
+    except RuntimeError as error:  # nobody answers
+        raise SaelibError("Another process has ended, so this one ends, too.") from error

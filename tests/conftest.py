@@ -20,6 +20,7 @@ from hypothesis import HealthCheck, settings
 from tolerance import install
 
 from saelib.data import Dataset, Scale
+from saelib.matrix import RatingMatrix
 from saelib.model import Model, train
 
 torch.set_num_threads(1)
@@ -104,6 +105,11 @@ def on_scale(data: Dataset, scale: Scale) -> Dataset:
 @pytest.fixture(scope="session")
 def data() -> Dataset:
     return made_up()
+
+
+@pytest.fixture(scope="session")
+def matrix(data) -> RatingMatrix:
+    return RatingMatrix.from_dataset(data)
 
 
 @pytest.fixture(scope="session")

@@ -139,14 +139,13 @@ def test_each_question_takes_most_uncertainty_away(recommender, n_seen, draw):
     films = rng.permutation(np.arange(10, 401, 10)).astype(str).tolist()
     profile = Profile(dict(zip(films[:3], [5, 1, 4])), seen=films[10 : 10 + n_seen])
     person = asking.encode(profile)
-    posterior = fold_in.posterior(person)
-    codes, covariance = fold_in.codes.astype(float), posterior.covariance
+    codes, (covariance, sharpness) = fold_in.codes.astype(float), fold_in.posterior(person)
     see = np.where(asking.catalogue.films["n_ratings"] == 0, 0, model.ease.scores(person)[0])
     at = [asking.catalogue.position(film) for film in films]
     seen, open_ = np.isin(np.arange(40), at[10 : 10 + n_seen]), ~np.isin(np.arange(40), at[:3])
 
     def after(i: int) -> np.ndarray:
-        told = posterior.sharpness[i] * np.outer(codes[i], codes[i])
+        told = sharpness[i] * np.outer(codes[i], codes[i])
         return np.linalg.inv(np.linalg.inv(covariance) + told)
 
     expected = []

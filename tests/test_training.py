@@ -212,10 +212,26 @@ def test_what_does_not_fit_into_memory_is_refused(known, monkeypatch, changes, t
         build(replace(SMALL, **changes), known)
 
 
+ENDS = """
+import os, sys
+from itertools import count
+from saelib.autoencoder import StackedAutoencoder
+from saelib.cli import main
+steps, loss = count(), StackedAutoencoder.loss
+def end(*of):
+    if os.environ["RANK"] == "1" and next(steps) == 75:
+        os._exit(9)
+    return loss(*of)
+StackedAutoencoder.loss = end
+sys.exit(main())
+"""
+
+
 @pytest.mark.slow
-def test_two_processes_end_where_one_does(tmp_path):
+def test_two_processes_end_where_one_does_and_one_that_ends_takes_the_other_along(tmp_path):
     """The recipe draws nothing, and there are people enough for as many batches in an epoch."""
     made_up(130, 40).ratings.to_csv(tmp_path / "mine.csv", index=False)
+    (tmp_path / "ends.py").write_text(ENDS)
 
     def trained(name: str, start: str) -> subprocess.CompletedProcess:
         said = f"{start} train --ratings mine.csv --scale 1 5 --recipe bare --output {name}"
@@ -229,3 +245,7 @@ def test_two_processes_end_where_one_does(tmp_path):
     assert both.stdout.count("RMSE of validation ratings") == 1, "only the first one speaks"
     alone, shared = (Model.load(tmp_path / f"{name}.safetensors") for name in ("one", "two"))
     assert shared.validation_rmse == pytest.approx(alone.validation_rmse, abs=1e-4)
+    ended = trained("ended.safetensors", f"{two} ends.py")
+    assert ended.returncode != 0
+    assert ended.stderr.count("Error: Another process has ended, so this one ends, too.") == 1
+    assert [path.name for path in tmp_path.glob("ended.*")] == ["ended.checkpoint"]

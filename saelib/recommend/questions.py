@@ -57,9 +57,9 @@ def next_films(
     see = np.where(n_ratings > 0, model.ease.scores(person)[0], 0)
     told_of = {catalogue.label(film) for film in closed}
     open_ = np.array([label not in told_of for label in catalogue.labels])
-    posterior = model.liking.posterior(person)
-    codes, noise = posterior.codes.astype(np.float64), 1 / posterior.sharpness
-    told = codes @ posterior.covariance  # (n_items, rank): how film j's score moves the vector
+    covariance, sharpness = model.liking.posterior(person)
+    codes, noise = model.liking.codes.astype(np.float64), 1 / sharpness
+    told = codes @ covariance  # (n_items, rank): how film j's score moves the vector
     variance = (told * codes).sum(axis=1)
     chosen: list[int] = []
     for weight in (seen * open_, see):
