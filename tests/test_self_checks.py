@@ -11,6 +11,8 @@ import matplotlib.pyplot as plt
 import nbformat
 import pytest
 
+import saelib
+
 SOLUTIONS = Path(__file__).resolve().parent.parent / "notebooks" / "solutions"
 ANSWERS = tomllib.loads((Path(__file__).parent / "answers.toml").read_text(encoding="utf-8"))
 
@@ -41,6 +43,19 @@ def refusal(check: str, names: dict) -> str:
     return ""
 
 
+def once(train):
+    """`saelib.train`, which does not repeat a training of the same data, recipe and options."""
+    trained = {}
+
+    def remembers(data, *recipe, **options):
+        key = id(data), recipe, *sorted(options.items())
+        if key not in trained:
+            trained[key] = train(data, *recipe, **options)
+        return trained[key]
+
+    return remembers
+
+
 def test_every_exercise_has_a_check_that_says_why_it_refuses_and_answers_to_try():
     assert [path.name[:2] for path in sorted(SOLUTIONS.glob("*.ipynb"))] == sorted(ANSWERS)
     for number, tried in ANSWERS.items():
@@ -57,6 +72,7 @@ def test_every_exercise_has_a_check_that_says_why_it_refuses_and_answers_to_try(
 def test_a_self_check_refuses_what_is_wrong_and_accepts_what_is_right(number, monkeypatch):
     monkeypatch.setattr(plt, "show", plt.close)
     monkeypatch.chdir(SOLUTIONS)
+    monkeypatch.setattr(saelib, "train", once(saelib.train))
     (setup, _, _), *asked = exercises(number)
     names: dict = {"__name__": "__main__"}
     exec("\n".join(setup), names)
