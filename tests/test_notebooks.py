@@ -169,11 +169,13 @@ def test_what_follows_a_solution_is_part_of_it(path):
 
 
 @pytest.mark.parametrize("path", EXERCISES, ids=lambda p: p.stem)
-def test_each_exercise_has_a_hint_that_opens_on_click(path):
+def test_hints_and_the_answer_to_the_exercise_on_paper_open_on_click(path):
     asked = [c.source for c in read(path).cells if c.source.startswith("## Exercise")]
     assert len(asked) >= 3
     for source in asked:
         assert re.search(r"\n\n<details><summary>Hint</summary>\n\n[^<]+\n\n</details>$", source)
+    [paper] = [c.source for c in read(path).cells if c.source.startswith("## On paper\n\n")]
+    assert re.search(r"\n\n<details><summary>Answer</summary>\n\n[^<]+\n\n</details>$", paper)
 
 
 def test_the_schedule_written_out_in_notebook_07_is_that_of_the_training():
