@@ -21,7 +21,7 @@ from playwright.sync_api import expect
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
 SERIES = sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))
-OTHERS = [NOTEBOOKS / "one_class.ipynb"]
+OTHERS = [NOTEBOOKS / "one_class.ipynb", NOTEBOOKS / "es" / "una_clase.ipynb"]
 OTHERS += sorted(NOTEBOOKS.glob("exercises/*.ipynb")) + sorted(NOTEBOOKS.glob("solutions/*.ipynb"))
 WIDGET = "application/vnd.jupyter.widget-view+json"
 

@@ -82,10 +82,13 @@ def test_the_notebook_goes_on_whatever_a_blank_is_filled_with(filled, capsys, mo
 
 def test_plan_slides_and_notebook_have_the_same_minutes():
     parts = re.findall(r"^## (\d+–\d+) · (.+)$", "\n".join(c.source for c in WHOLE), re.MULTILINE)
-    plan, slides = (NOTEBOOKS / "README.md", make_class.HERE / "slides.md")
-    assert all(f"| {minutes} | {title} |" in plan.read_text("utf-8") for minutes, title in parts)
-    told = re.findall(r"\nMinutes (\S+–\d+)", slides.read_text("utf-8"))
-    assert told == [minutes for minutes, _ in parts]
+    plan = make_class.source("README.md")
+    assert all(f"| {minutes} | {title} |" in plan for minutes, title in parts)
+    english, spanish = map(make_class.source, ("class/slides.md", "es/diapositivas.md"))
+    for text, word in ((english, "Minutes"), (spanish, "Minutos")):
+        told = re.findall(rf"\n{word} (\S+–\d+)", text)
+        assert told == [minutes for minutes, _ in parts]
+    assert spanish.count("\n---\n") == english.count("\n---\n"), "slide by slide"
 
 
 def test_what_would_spoil_a_vote_is_folded_and_each_blank_has_an_answer():
@@ -99,7 +102,7 @@ def test_what_would_spoil_a_vote_is_folded_and_each_blank_has_an_answer():
 
 def test_what_a_teacher_prints_asks_nothing_of_another_host(tmp_path):
     make_class.main(tmp_path)
-    for name in ("assignment", "quiz", "sheet", "slides"):
+    for name in ("assignment", "quiz", "sheet", "slides", "hoja", "diapositivas"):
         text = (tmp_path / f"{name}.html").read_text("utf-8")
         assert not re.search(r"(?:src|href)=.(?!data:)|url\(|@import|<link", text), name
     clear = [nbformat.read(p, as_version=4) for p in (tmp_path / "clear").glob("*.ipynb")]

@@ -225,6 +225,8 @@ def test_an_exercise_has_a_hint_and_invites_an_answer_that_it_does_not_show(path
     assert len(asked) >= 3
     for source in asked:  # the hint opens on click
         assert re.search(r"\n\n<details><summary>Hint</summary>\n\n[^<]+\n\n</details>$", source)
+    [paper] = [c.source for c in read(path).cells if c.source.startswith("## On paper\n\n")]
+    assert re.search(r"\n\n<details><summary>Answer</summary>\n\n[^<]+\n\n</details>$", paper)
     exercise = "\n".join(cell.source for cell in read(path).cells)
     assert "# Your code here." in exercise
     assert "widgets" not in read(path).metadata

@@ -26,8 +26,17 @@ PAGES = [
     "notebooks/README.md",
     "notebooks/glossary.md",
     "notebooks/class/assignment.md",
+    "notebooks/es/guia.md",
+    "notebooks/es/hoja.md",
+    "notebooks/es/glosario.md",
 ]
-NOTEBOOKS = ["[0-9]*.ipynb", "one_class.ipynb", "exercises/*.ipynb", "solutions/*.ipynb"]
+NOTEBOOKS = [
+    "[0-9]*.ipynb",
+    "one_class.ipynb",
+    "exercises/*.ipynb",
+    "solutions/*.ipynb",
+    "es/*.ipynb",
+]
 WIDGET = "A control that needs a running kernel: open this notebook with <code>make lab</code>."
 
 CONTENTS = """
@@ -49,6 +58,16 @@ notebooks/one_class
 notebooks/README
 notebooks/class/assignment
 notebooks/glossary
+```
+
+```{toctree}
+:caption: En español
+:hidden:
+
+notebooks/es/una_clase
+notebooks/es/guia
+notebooks/es/hoja
+notebooks/es/glosario
 ```
 
 ```{toctree}

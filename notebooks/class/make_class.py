@@ -4,6 +4,7 @@
     sheet.html       one page for students: the table, room for guesses, the objectives
     assignment.html  what the room's ratings are good for, and what earns the 20 points
     quiz.html        forty questions as a page; quiz.gift: the same for Moodle
+    diapositivas.html, hoja.html   slides and sheet in Spanish
     clear/           the lessons without what their cells print, so that a guess comes first
 
 Everything stands in these files: pictures are in them, and nothing is asked of another host.
@@ -27,10 +28,16 @@ PAGE = (HERE / "page.html").read_text(encoding="utf-8")
 markdown = mistune.create_markdown(escape=False, plugins=["table"])
 
 
-def page(title: str, body: str, kind: str) -> str:
+def page(title: str, body: str, kind: str, language: str = "en") -> str:
     """A whole page; kind: 'slides', 'sheet' or 'quiz', which page.html lays out."""
     body = re.sub(r'src="([^":]+)"', lambda found: f'src="{embedded(found[1])}"', body)
-    return PAGE.replace("{title}", escape(title)).replace("{kind}", kind).replace("{body}", body)
+    made = PAGE.replace("{language}", language).replace("{title}", escape(title))
+    return made.replace("{kind}", kind).replace("{body}", body)
+
+
+def source(name: str) -> str:
+    """The text of a file in notebooks/."""
+    return (NOTEBOOKS / name).read_text(encoding="utf-8")
 
 
 def embedded(path: str) -> str:
@@ -110,19 +117,17 @@ def clear(path: Path) -> str:
 
 def main(target: Path = TARGET) -> None:
     (target / "clear").mkdir(parents=True, exist_ok=True)
-    found = questions((HERE / "quiz.md").read_text(encoding="utf-8"))
+    found = questions(source("class/quiz.md"))
     made = {
-        "slides.html": page(
-            "One class of 90 minutes", slides((HERE / "slides.md").read_text("utf-8")), "slides"
-        ),
-        "sheet.html": page(
-            "Sheet for students", markdown((HERE / "sheet.md").read_text("utf-8")), "sheet"
-        ),
-        "assignment.html": page(
-            "Assignment", markdown((HERE / "assignment.md").read_text("utf-8")), "sheet"
-        ),
+        "slides.html": page("One class of 90 minutes", slides(source("class/slides.md")), "slides"),
+        "sheet.html": page("Sheet for students", markdown(source("class/sheet.md")), "sheet"),
+        "assignment.html": page("Assignment", markdown(source("class/assignment.md")), "sheet"),
         "quiz.html": page("Forty questions", quiz(found), "quiz"),
         "quiz.gift": gift(found),
+        "diapositivas.html": page(
+            "Una clase de 90 minutos", slides(source("es/diapositivas.md")), "slides", "es"
+        ),
+        "hoja.html": page("Hoja para la clase", markdown(source("es/hoja.md")), "sheet", "es"),
     }
     made |= {f"clear/{path.name}": clear(path) for path in NOTEBOOKS.glob("[0-9]*.ipynb")}
     for name, text in made.items():
