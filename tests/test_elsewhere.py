@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from saelib.data import Scale
 from saelib.errors import SaelibError
-from saelib.recommend import matching
+from saelib.recommend import elsewhere
 from saelib.recommend.catalogue import Catalogue
-from saelib.recommend.elsewhere import MAX_FILE, import_files, read_profile
-from saelib.recommend.profile import Profile
+from saelib.recommend.elsewhere import import_files, read_profile
+from saelib.recommend.profile import MAX_BYTES, Profile
 
 WHOLE, HALVES = Scale(1, 5), Scale(0.5, 5, 0.5)
 # The first lines as the services write them.
@@ -125,7 +125,7 @@ TAKEN = [
 def test_what_is_taken_of_a_file(text, ratings, said):
     found = took(text)
     assert found.profile.ratings == ratings
-    assert said in found.report()
+    assert said in found.report(20)
 
 
 def test_of_letterboxd_s_archive_the_ratings_the_films_seen_and_the_watchlist_are_read():
@@ -215,7 +215,7 @@ def test_spellings_of_one_film():
 def test_ids_find_a_film_whatever_its_title_and_kind(monkeypatch):
     links = pd.DataFrame({"movie_id": [18, 16], "imdb_id": ["tt0116282", "tt0118308"]})
     links["tmdb_id"] = pd.array([275, None], dtype="Int64")
-    monkeypatch.setattr(matching, "links_at_hand", lambda name: links)
+    monkeypatch.setattr(elsewhere, "links_at_hand", lambda name: links)
     later = of("ml-20m")
     for text, ratings in (
         ("title,rating,imdb_id\nFargo - Blutiger Schnee,4,tt0116282\n", {"18": 4}),
@@ -245,8 +245,8 @@ def test_encodings_that_can_be_told_are_read():
         (b"PK\x03\x04anything", "cannot be read"),
         (zipped(**{"xl/workbook.xml": "<x/>"}), "an archive or a spreadsheet without a CSV file"),
         (zipped(**{"ratings.csv": LETTERBOXD})[:90], "cannot be read"),
-        (zipped(**{"ratings.csv": "0" * (MAX_FILE + 2)}), "longer than 20,000,000 bytes. Expected"),
-        (zipped(**{f"{n}.csv": "0" * (MAX_FILE // 2) for n in "xyz"}), "longer than 20,000,000"),
+        (zipped(**{"ratings.csv": "0" * (MAX_BYTES + 2)}), "longer than 5,000,000 bytes. Expected"),
+        (zipped(**{f"{n}.csv": "0" * (MAX_BYTES // 2) for n in "xyz"}), "longer than 5,000,000"),
         (b"title,stars\n" + b"Fargo,4\n" * 150_001, "longer than 150,000 lines"),
         (b'[{"rating":9,"movie":{"title":"Fargo"}}]', "JSON; such services also export CSV"),
     ],
@@ -273,7 +273,7 @@ def test_a_hundred_thousand_lines_with_formulas_and_tags():
     found = took(LETTERBOXD + "".join(lines) + odd + LINE + ",4\n")
     assert found.profile.ratings == {"18": 4}
     assert len(found.report(5).splitlines()) < 10
-    assert "\x1b" not in found.report()
+    assert "\x1b" not in found.report(20)
 
 
 @fuzz

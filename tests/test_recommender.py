@@ -16,8 +16,8 @@ from saelib.data import Scale
 from saelib.errors import SaelibError
 from saelib.matrix import People
 from saelib.model import train
-from saelib.recommend.changes import in_short, mark, moves
 from saelib.recommend.profile import Profile
+from saelib.recommend.reasons import in_short, mark, moves
 from saelib.recommend.recommender import Recommender
 
 RATINGS = {"80": 5, "90": 4, "100": 1}

@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 
 from saelib.errors import SaelibError
 from saelib.recommend import catalogue as catalogues
-from saelib.recommend.catalogue import Catalogue, label
-from saelib.recommend.matching import Matcher
-from saelib.recommend.search import names, plain
+from saelib.recommend.catalogue import Catalogue, label, names, plain
+from saelib.recommend.elsewhere import Matcher
 
 FILMS = [  # title, year, number of ratings
     ("Shawshank Redemption, The", 1994, 283), ("Twelve Monkeys (a.k.a. 12 Monkeys)", 1995, 392),
