@@ -89,18 +89,6 @@ def test_what_cannot_be_is_explained(recommender, profile, wishes, message):
     assert len(str(refused.value)) < 400
 
 
-def test_taste_and_demographics_change_the_list(recommender):
-    everybody = [
-        Profile({"80": 5, "90": 1, "110": 5}),
-        Profile({"80": 1, "90": 5, "110": 1}),
-        Profile(gender="F", age=20),
-        Profile(gender="M", age=60, occupation="writer"),
-        Profile(seen=["80", "90"]),
-    ]
-    found = {tuple(ids(recommender.recommend(profile, n=20))) for profile in everybody}
-    assert len(found) == len(everybody)
-
-
 def test_a_film_under_two_ids_counts_as_one(data):
     movies = data.movies.copy()
     movies.loc[[20, 21], ["title", "year"]] = ["Twin", 1990]
@@ -165,14 +153,16 @@ def test_a_file_that_is_no_profile_is_refused_in_one_line(text, problem, tmp_pat
 
 
 VALUES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
-NAMES = st.sampled_from(["80", "90", "Toy Story", "Sabrina", "nobody"]) | st.text()
-ENTRIES = {
-    "ratings": st.dictionaries(NAMES, st.integers(0, 6) | VALUES, max_size=4),
-    "seen": st.lists(NAMES | st.integers(0, 100), max_size=4),
-    "gender": st.sampled_from(["F", "M", "x"]),
-    "age": st.integers(-1, 200) | st.just(10**400),
-}
-TOLD = st.fixed_dictionaries({}, optional={k: v | VALUES for k, v in ENTRIES.items()})
+NAMES = st.sampled_from(["80", "90", "Toy Story", "Sabrina"]) | VALUES
+TOLD = st.fixed_dictionaries(
+    {},
+    optional={
+        "ratings": st.dictionaries(st.sampled_from(["80", "Sabrina"]), st.integers(0, 6) | VALUES),
+        "seen": st.lists(NAMES, max_size=4) | VALUES,
+        "gender": st.sampled_from(["F", "x"]) | VALUES,
+        "age": st.integers(-1, 200) | st.just(10**400) | VALUES,
+    },
+)
 
 
 @fuzz

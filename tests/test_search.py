@@ -69,26 +69,20 @@ def test_the_film_that_is_meant_stands_first(catalogue, typed, film):
 
 
 def test_one_wrong_letter_hides_few_films(ml_100k):
-    """A letter of the longest word changed, left out, doubled or swapped with the next."""
+    """A letter in the midst of the longest word is left out or changed."""
     films = ml_100k.movies.reset_index(drop=True)
     counts = films["movie_id"].map(ml_100k.ratings["movie_id"].value_counts()).fillna(0)
     catalogue, rng = Catalogue(films.assign(n_ratings=counts), "ml-100k"), np.random.default_rng(0)
-    tried = found = 0
+    found = []
     for position in rng.permutation(len(films))[:150]:
-        words = plain(films["title"][position]).split()
-        word = max(words, key=len)
-        if len(word) < 5:
-            continue
-        at = int(rng.integers(1, len(word) - 1))
-        letter, after = word[at], word[at + 1 :]
-        instead = ["qxz"[rng.integers(3)] + after, after, 2 * letter + after,
-                   after[:1] + letter + after[1:]]  # fmt: skip
-        wrong = word[:at] + instead[rng.integers(4)]
-        typed = " ".join(wrong if other == word else other for other in words)
-        labels = catalogue.labels[catalogue.find(typed, 3)]
-        tried, found = tried + 1, found + (catalogue.labels[position] in labels)
-    assert tried > 100
-    assert found >= 0.97 * tried
+        title = plain(films["title"][position])
+        word = max(title.split(), key=len)
+        if len(word) >= 5:
+            at = int(rng.integers(1, len(word) - 1))
+            wrong = word[:at] + ["", "q", "x"][rng.integers(3)] + word[at + 1 :]
+            labels = catalogue.labels[catalogue.find(title.replace(word, wrong), 3)]
+            found.append(catalogue.labels[position] in labels)
+    assert len(found) > 100 and np.mean(found) >= 0.97
 
 
 @fuzz
