@@ -75,7 +75,7 @@ def _article_first(name: str) -> str:
 
 @cache
 def aliases() -> dict[tuple[str, str], list[str]]:
-    """Other names of famous films, plain, such as 'el padrino'; see `as_aliased`."""
+    """Other names of famous films, plain, in Spanish above all: 'el padrino'; see `as_aliased`."""
     table = pd.read_csv(Path(__file__).with_name("aliases.csv"), dtype=str)
     return table["alias"].map(plain).groupby(table["title"].map(as_aliased)).agg(list).to_dict()
 

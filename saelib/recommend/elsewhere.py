@@ -178,22 +178,17 @@ def _read(name: str, content: bytes, own: Scale | None, wanted: Scale) -> Iterat
         film = dict.fromkeys(COLUMNS, "") | told
         year = YEAR_OF.search(film["year"] + "".join(YEAR.findall(film["title"])))
         film |= {"title": YEAR.sub("", film["title"]), "year": int(year[0]) if year else None}
-        shelf, shown = film["shelf"].casefold(), "".join(filter(str.isprintable, film["title"]))
-        shown = (
-            label(shown[:100], film["year"])
-            if shown
-            else _("{file}, line {n}").format(file=name, n=n)
-        )
+        shelf, where = film["shelf"].casefold(), _("{file}, line {n}").format(file=name, n=n)
+        shown = "".join(filter(str.isprintable, film["title"][:100]))
+        shown = label(shown, film["year"]) if shown else where
         to_see = bool(TO_SEE.search(f"{name} {shelf}"))
         rated = text != "" and not (stars == 0 < scale.lowest)
         on_scale, why = scale.lowest <= stars <= scale.highest, ""
         if not told:
             why = _("Lines that cannot be read")
         elif rated and not on_scale:
-            why, shown = (
-                _("Stars that are not {scale}").format(scale=scale),
-                f"{shown}, {text!r:.99}",
-            )
+            why = _("Stars that are not {scale}").format(scale=scale)
+            shown += f", {short(text)}"
         elif not (rated or to_see or (unrated_is_seen and shelf in SEEN)):
             why = _("Without stars, and not known to be seen")
         film["stars"] = _converted(stars, scale, wanted) if rated and on_scale else None
