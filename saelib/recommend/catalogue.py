@@ -1,11 +1,12 @@
-"""The films of a model: their names, how they are found, and which fit a wish."""
+"""The films of a model: their names, however they are spelled, and which fit a wish."""
 
 from __future__ import annotations
 
-import reprlib
+import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Collection, Iterable
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,15 @@ from rapidfuzz import fuzz, process
 
 from saelib.errors import SaelibError
 from saelib.language import _
-from saelib.recommend.search import key, names, parts, plain
 
+ARTICLES = frozenset(
+    "the a an le la les l un une der die das ein eine el los las lo il gli i o os as".split()
+)
+LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe"})
+YEAR = re.compile(r"\s*\(\d{4}\)\s*$")
+BRACKETS = re.compile(r"(?<=\s)\(([^()]{3,})\)")
+AKA = re.compile(r"\s*\ba\.?k\.?a\.?\b:?\s*", re.IGNORECASE)
+LAST_ARTICLE = re.compile(r"^(.*),\s*([^\W\d]{1,3})['’]?$")
 MAX_TEXT = 100  # characters of what is shown in a message
 ALIKE = 75  # of 100: below this, what is typed is another title
 BONUS = 20  # for a title that begins so, and again for one that is typed in full
@@ -23,9 +31,7 @@ BONUS = 20  # for a title that begins so, and again for one that is typed in ful
 
 def short(value: object) -> str:
     """As `repr`, but no longer than fits in a message."""
-    shown = reprlib.Repr()
-    shown.maxstring = shown.maxlong = shown.maxother = MAX_TEXT
-    return shown.repr(value)
+    return repr(value)[:MAX_TEXT]
 
 
 def label(title: str, year: int | None) -> str:
@@ -33,9 +39,43 @@ def label(title: str, year: int | None) -> str:
     return title if pd.isna(year) else f"{title} ({year})"
 
 
+@lru_cache(maxsize=100_000)
+def plain(text: str) -> str:
+    """Words without case, accents and punctuation: 'Amélie & I!' becomes 'amelie and i'."""
+    text = text.casefold()
+    if not text.isascii():
+        text = unicodedata.normalize("NFKD", text).translate(LETTERS)
+        text = "".join(c for c in text if not unicodedata.combining(c))
+    return " ".join(re.findall(r"\w+", re.sub(r"['’`´]", "", text).replace("&", " and ")))
+
+
+def key(words: str) -> str:
+    """What two spellings have in common: no first article, no gaps."""
+    first, *rest = words.split() or [""]
+    return "".join(rest if rest and first in ARTICLES else [first, *rest])
+
+
+def names(title: str) -> list[str]:
+    """Every name in a title, plain, its article in front, the main one first.
+
+    'Crimson Rivers, The (Rivières pourpres, Les)' has 'the crimson rivers' and 'les rivieres
+    pourpres'. Other names stand in brackets, some after 'a.k.a.'.
+    """
+    title = YEAR.sub("", title)
+    found = [BRACKETS.sub(" ", title), *BRACKETS.findall(title)]
+    forms = [_article_first(part) for name in found for part in AKA.split(name)]
+    return [form for form in dict.fromkeys(forms) if form] or [plain(title)]
+
+
+def _article_first(name: str) -> str:
+    found = LAST_ARTICLE.match(name.strip())
+    is_article = found and plain(found[2]) in ARTICLES
+    return plain(f"{found[2]} {found[1]}" if found and is_article else name)
+
+
 @cache
 def aliases() -> dict[tuple[str, str], list[str]]:
-    """Other names of famous films, plain, such as 'el padrino'; see `as_aliased`."""
+    """Other names of famous films, plain, in Spanish above all: 'el padrino'; see `as_aliased`."""
     table = pd.read_csv(Path(__file__).with_name("aliases.csv"), dtype=str)
     return table["alias"].map(plain).groupby(table["title"].map(as_aliased)).agg(list).to_dict()
 
@@ -67,34 +107,26 @@ class Catalogue:
         return len(self.films)
 
     @cached_property
-    def index(self) -> dict[str, dict[str, list[int]]]:
-        """Positions of films by each spelling of theirs, aliases too, made when first asked for.
-
-        spelled: by each name and the label, plain. named: by the `key` of each name. partly: by
-        that of each part of a title.
-        """
-        index = {kind: defaultdict[str, list[int]](list) for kind in ("spelled", "named", "partly")}
+    def index(self) -> tuple[dict[str, list[int]], dict[str, list[int]]]:
+        """Positions of films by each spelling, plain, and by the `key` of each name or alias."""
+        spelled, named = defaultdict[str, list[int]](list), defaultdict[str, list[int]](list)
         for position, (title, shown) in enumerate(zip(self.films["title"], self.labels)):
-            named = [*names(title), *aliases().get(as_aliased(shown), [])]
-            for name in {*named, plain(title), plain(shown)}:
-                index["spelled"][name].append(position)
-            for name in {*map(key, named)}:
-                index["named"][name].append(position)
-            for name in {*map(key, parts(title))}:
-                index["partly"][name].append(position)
-        return {kind: dict(of) for kind, of in index.items()}
+            of_film = [*names(title), *aliases().get(as_aliased(shown), [])]
+            for name in {*of_film, plain(title), plain(shown)}:
+                spelled[name].append(position)
+            for name in {*map(key, of_film)}:
+                named[name].append(position)
+        return spelled, named
 
     def position(self, film: str | int) -> int:
-        """The column of a film named by movie_id, or else by title with or without year.
+        """The column of a film named by movie_id, or else by a title of its, with or without year.
 
         Raises SaelibError where no film has this name, or several have.
         """
         name = str(film).strip() if isinstance(film, (str, int, np.integer)) else ""
         if name in self._position:
             return self._position[name]
-        typed, titles = plain(name[:MAX_TEXT]), self.films["title"]
-        alike = self.index["spelled"].get(typed, [])
-        found = [i for i in alike if typed in (plain(titles[i]), plain(self.labels[i]))]
+        found = self.index[0].get(plain(name[:MAX_TEXT]), [])
         if len(found) == 1:
             return found[0]
         if found:
@@ -124,8 +156,8 @@ class Catalogue:
         A title typed in full is best, then one that begins so, then whatever is spelled alike;
         among equals, the most rated.
         """
-        typed, spelled = plain(text[:MAX_TEXT]), self.index["spelled"]
-        best = dict.fromkeys(self.index["named"].get(key(typed), []), 100 + 1.5 * BONUS)
+        typed, (spelled, named) = plain(text[:MAX_TEXT]), self.index
+        best = dict.fromkeys(named.get(key(typed), []), 100 + 1.5 * BONUS)
         for name, alike, _row in process.extract(
             typed, spelled.keys(), scorer=fuzz.WRatio, score_cutoff=ALIKE, limit=None
         ):
@@ -140,12 +172,12 @@ class Catalogue:
 
         None given: all. Raises SaelibError for one that no film has.
         """
-        for some, known in ((genres, self.genres), (decades, self.decades)):
-            for wanted in some:
-                if wanted not in known:
-                    message = _("No film of {dataset} is {unknown}; expected some of {known}.")
-                    shown = {"unknown": short(wanted), "known": ", ".join(map(str, known))}
-                    raise SaelibError(message.format(dataset=self.dataset, **shown))
+        known = [*self.genres, *self.decades]
+        for wanted in [*genres, *decades]:
+            if wanted not in known:
+                message = _("No film of {dataset} is {unknown}; expected some of {known}.")
+                shown = {"unknown": short(wanted), "known": ", ".join(map(str, known))}
+                raise SaelibError(message.format(dataset=self.dataset, **shown))
         in_genre = [not genres or not of_film.isdisjoint(genres) for of_film in self._genres]
         return np.array(in_genre) & (np.isin(self._decades, list(decades)) if decades else True)
 

@@ -11,8 +11,10 @@ import re
 import zipfile
 import zlib
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from operator import itemgetter
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,13 +22,11 @@ import pandas as pd
 from saelib.data import Scale
 from saelib.errors import SaelibError
 from saelib.language import _, number
-from saelib.recommend.catalogue import Catalogue, label, short
-from saelib.recommend.matching import Matcher, squashed
-from saelib.recommend.profile import Profile
+from saelib.movielens import links_at_hand
+from saelib.recommend.catalogue import YEAR, Catalogue, key, label, names, plain, short
+from saelib.recommend.profile import MAX_BYTES, Profile
 from saelib.recommend.recommender import check_stars
-from saelib.recommend.search import YEAR
 
-MAX_FILE = 20_000_000  # bytes, also of a whole archive; 100,000 films of Letterboxd are 7 million
 MAX_LINES = 150_000  # which take some ten seconds
 HALF_STARS = Scale(0.5, 5, 0.5)
 LIST = "list"  # of one's own
@@ -46,8 +46,6 @@ COLUMNS = {  # what each may be called, the surest name first
     "year": "year releaseyear yearpublished releasedate",
     "stars": "rating10 yourrating yourated myrating stars rating",
     "imdb_id": "const imdbid imdb imdburl url",
-    "tmdb_id": "tmdbid tmdb",
-    "movie_id": "movieid",
     "kind": "titletype type",
     "date": "watcheddate daterated date",
     "shelf": "exclusiveshelf shelf status",
@@ -58,10 +56,15 @@ LIKE_STARS = re.compile(
 )
 SEEN = ("", "read", "watched", "seen", "completed", "finished", "rated")
 TO_SEE = re.compile("(?:watch|wish).?list|to.(?:read|watch|see)", re.IGNORECASE)
-ARCHIVED = ("ratings.csv", "watched.csv", "watchlist.csv")  # what is read of Letterboxd's archive
+FILM_KINDS = (  # as TMDB says it, and IMDb in several languages
+    " movie film tvmovie tvspecial short tvshort video feature featurefilm shortfilm documentary "
+    "pelicula peliculadetv cortometraje filme filmeparatv curtametragem fernsehfilm kurzfilm "
+    "telefilm courtmetrage filmtv cortometraggio"
+).split(" ")
+ARCHIVED = {"ratings.csv", "watched.csv", "watchlist.csv"}  # what is read of Letterboxd's archive
 NOT_READ = {"deleted", "orphaned", "__MACOSX"}
-YEAR_OF = r"\b((?:18|19|20)\d\d)\b"
-STARS = re.compile(r"(-?\d*\.?\d+)(?:/([1-9]\d*))?")
+YEAR_OF = re.compile(r"\b(?:18|19|20)\d\d\b")
+IMDB_ID = re.compile(r"\btt0*(\d+)|^0*(\d+)(?:\.0)?$")  # it may stand in a link
 # RuntimeError: an encrypted archive, or one that zipfile cannot read.
 UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError)
 Files = Iterable[tuple[str, bytes]]  # name and content
@@ -77,16 +80,16 @@ class Imported:
 
     def summary(self) -> str:
         """In one line: how much was taken, and how much was not."""
-        said = _("Films rated: {rated}, seen: {seen}, to see: {to_see}, left out: {left}.")
         told, left = self.profile, sum(map(len, self.left.values()))
-        counts = {"rated": len(told.ratings), "seen": len(told.seen), "to_see": len(told.watchlist)}
-        return said.format(**counts, left=left)
+        rated, seen, to_see = len(told.ratings), len(told.seen), len(told.watchlist)
+        said = _("Films rated: {rated}, seen: {seen}, to see: {to_see}, left out: {left}.")
+        return said.format(rated=rated, seen=seen, to_see=to_see, left=left)
 
-    def report(self, most: int | None = None) -> str:
+    def report(self, most: int) -> str:
         """The summary and, under each reason, at most so many of the films that were left out."""
         lines = [self.summary()]
         for why, films in self.left.items():
-            more = ["…"] if most is not None and len(films) > most else []
+            more = ["…"] * (len(films) > most)
             lines += [f"{why} ({len(films)})", *(f"  {film}" for film in films[:most] + more)]
         return "\n".join(lines)
 
@@ -104,13 +107,14 @@ def import_files(
     """Exports of one person, or archives of them, as one profile.
 
     catalogue, scale: of the data set that the profile is for. own_scale: of the stars in a list of
-    one's own. Of a film that is rated several times the latest stars count, or those that stand
-    last. Raises SaelibError: what cannot be read as a whole; of single lines, see `Imported.left`.
+    one's own. Of a film that is rated several times the latest stars count, or the last ones.
+    Raises SaelibError: what cannot be read as a whole; of single lines, see `Imported.left`.
     """
-    tables = list[pd.DataFrame]()
+    lines = list[dict[str, Any]]()
     for name, content in files:
         try:
-            tables += [_read(*part, own_scale) for part in _unpacked(name, content)]
+            for part in _unpacked(name, content):
+                lines += _read(*part, own_scale, scale)
         except UNREADABLE as error:
             message = _(
                 "{file} cannot be read: {problem}. Expected a CSV file of Letterboxd, IMDb, "
@@ -119,14 +123,14 @@ def import_files(
             raise SaelibError(message.format(file=name, problem=error)) from error
     profile, matcher = Profile(dataset=catalogue.dataset), Matcher(catalogue)
     seen, to_see, left = dict[str, None](), dict[str, None](), defaultdict[str, dict](dict)
-    for row in pd.concat(tables).sort_values("date", kind="stable").to_dict("records"):
-        film, why = ("", row["why"]) if row["why"] else matcher.find(row)
+    for line in sorted(lines, key=itemgetter("date")):
+        film, why = ("", line["why"]) if line["why"] else matcher.find(line)
         if why:
-            left[why][row["shown"]] = None
-        elif not np.isnan(row["part"]):
-            profile.ratings[film] = check_stars(film, _on(scale, row["part"]), scale)
+            left[why][line["shown"]] = None
+        elif line["stars"] is not None:
+            profile.ratings[film] = check_stars(film, line["stars"], scale)
         else:
-            (to_see if row["to_see"] else seen)[film] = None
+            (to_see if line["to_see"] else seen)[film] = None
     profile.seen = [film for film in seen if film not in profile.ratings]
     profile.watchlist = [film for film in to_see if film not in profile.ratings | seen]
     return Imported(profile, {why: [*films] for why, films in left.items()})
@@ -142,80 +146,70 @@ def _unpacked(name: str, content: bytes) -> Files:
         tables = {path.split("/")[-1]: path for path in paths}
         if not tables:
             raise ValueError(_("an archive or a spreadsheet without a CSV file"))
-        wanted = [part for part in ARCHIVED if part in tables] or tables
-        if sum(archive.getinfo(tables[part]).file_size for part in wanted) > MAX_FILE:
-            raise ValueError(_("longer than {n} bytes").format(n=number(MAX_FILE)))
-        return [(part, archive.open(tables[part]).read(MAX_FILE + 1)) for part in wanted]
+        wanted = ARCHIVED & tables.keys() or tables
+        if sum(archive.getinfo(tables[part]).file_size for part in wanted) > MAX_BYTES:
+            raise ValueError(_("longer than {n} bytes").format(n=number(MAX_BYTES)))
+        return [(part, archive.read(tables[part])) for part in wanted]
 
 
-def _read(name: str, content: bytes, own: Scale | None) -> pd.DataFrame:
-    """A row for each line of a file: what stands under each of COLUMNS, the year as a number, and
+def _read(name: str, content: bytes, own: Scale | None, wanted: Scale) -> Iterator[dict[str, Any]]:
+    """Of each line of a file what stands under each of COLUMNS, and what follows from it:
 
-    part: the stars as a part of the highest, NaN where not rated; to_see; shown: the film on one
-    line; why: what is wrong with this line, or ''. Raises ValueError.
+    stars: on the wanted scale, or None; year: a number, or None; to_see; shown: the film on one
+    line; why: what is wrong, or ''. Raises ValueError.
     """
-    header, lines = _lines(_decoded(content))
-    columns, there = _columns(header), {squashed(column) for column in header}
-    if "userid" in there or not columns.keys() & {"title", "imdb_id", "tmdb_id", "movie_id"}:
+    header, lines = _lines(content)
+    columns, there = _columns(header), {*map(squashed, header)}
+    if columns.keys().isdisjoint(("title", "imdb_id")):
         raise ValueError(_("its columns are {columns}").format(columns=short(", ".join(header))))
     _needs, service, scale, unrated_is_seen = next(row for row in SERVICES if row[0] <= there)
-    cells = [
-        [line[at].strip() if at < len(line) else "" for at in columns.values()]
-        for line in lines.values()
+    films: list[dict[str, Any]] = [
+        {column: cells[at].strip() for column, at in columns.items() if at < len(cells)}
+        for cells in lines.values()
     ]
-    films = pd.DataFrame(cells, columns=[*columns], dtype=str)
-    films = films.reindex(columns=[*COLUMNS], fill_value="")
+    texts = pd.Series([film.get("stars", "") for film in films], dtype=str)
+    numbers = pd.to_numeric(texts.str.replace(",", "."), errors="coerce")
     if service == LIST:
-        scale = _own_scale(header[columns["stars"]] if "stars" in columns else "", films, own)
+        scale = _own_scale(header[columns["stars"]] if "stars" in columns else "", numbers, own)
     elif own is not None:
         of = _("its stars are {service}'s, {scale}")
         raise ValueError(of.format(service=service, scale=scale))
-    after_title = films["title"].str.extract(r"(\(\d{4}\))$", expand=False).fillna("")
-    films["year"] = (films["year"] + after_title).str.extract(YEAR_OF, expand=False).astype(float)
-    films["title"] = films["title"].str.replace(YEAR, "", regex=True)
-    parts = {stars: _part(stars, scale) for stars in films["stars"].unique()}
-    films["part"] = films["stars"].map(parts).astype(float)
-    shelf, rated = films["shelf"].str.casefold(), films["part"].notna()
-    films["to_see"] = ~rated & (shelf.str.contains(TO_SEE) | bool(TO_SEE.search(name)))
-    seen = rated | films["to_see"] | (shelf.isin(SEEN) & unrated_is_seen)
-    wrong = films["stars"].isin([stars for stars, part in parts.items() if part is None])
-    where = [_("{file}, line {n}").format(file=name, n=n) for n in lines]
-    shown = ["".join(filter(str.isprintable, title[:100])) for title in films["title"]]
-    films["shown"] = [label(*film) for film in zip(shown, films["year"].astype("Int64"))]
-    films["shown"] = films["shown"].where(films["title"] != "", where)
-    films.loc[wrong, "shown"] += ", " + films["stars"].map(short)
-    why = {
-        _("Lines that cannot be read"): np.array([not line for line in lines.values()], dtype=bool),
-        _("Stars that are not {scale}").format(scale=scale): wrong,
-        _("Without stars, and not known to be seen"): ~seen,
-    }
-    return films.assign(why=np.select([*why.values()], [*why], ""))
+    for n, told, text, stars in zip(lines, films, texts, numbers):
+        film = dict.fromkeys(COLUMNS, "") | told
+        year = YEAR_OF.search(film["year"] + "".join(YEAR.findall(film["title"])))
+        film |= {"title": YEAR.sub("", film["title"]), "year": int(year[0]) if year else None}
+        shelf, where = film["shelf"].casefold(), _("{file}, line {n}").format(file=name, n=n)
+        shown = "".join(filter(str.isprintable, film["title"][:100]))
+        shown = label(shown, film["year"]) if shown else where
+        to_see = bool(TO_SEE.search(f"{name} {shelf}"))
+        rated = text != "" and not (stars == 0 < scale.lowest)
+        on_scale, why = scale.lowest <= stars <= scale.highest, ""
+        if not told:
+            why = _("Lines that cannot be read")
+        elif rated and not on_scale:
+            why = _("Stars that are not {scale}").format(scale=scale)
+            shown += f", {short(text)}"
+        elif not (rated or to_see or (unrated_is_seen and shelf in SEEN)):
+            why = _("Without stars, and not known to be seen")
+        film["stars"] = _converted(stars, scale, wanted) if rated and on_scale else None
+        yield film | {"to_see": to_see, "shown": shown, "why": why}
 
 
-def _decoded(content: bytes) -> str:
-    """The text of a file, without the line that spreadsheets write for themselves."""
-    if len(content) > MAX_FILE:
-        raise ValueError(_("longer than {n} bytes").format(n=number(MAX_FILE)))
+def _lines(content: bytes) -> tuple[list[str], dict[int, list[str]]]:
+    """The fields of the first line and, by number, of the others that are not blank.
+
+    There are none where a line cannot be read. A field in quotes may go over several lines; one
+    whose quotes never end spoils its line alone. Raises ValueError.
+    """
     try:
-        wide = content.startswith((b"\xff\xfe", b"\xfe\xff"))
-        text = content.decode("utf-16" if wide else "utf-8-sig").lstrip()
+        text = content.decode("utf-8-sig").lstrip()
     except UnicodeDecodeError:
         text = content.decode("cp1252", errors="replace").lstrip()
     if text.startswith(("[", "{")):
         raise ValueError(_("JSON; such services also export CSV"))
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    if text.count("\n") > MAX_LINES:
+    lines, at, found = text.splitlines() or [""], 0, dict[int, list[str]]()
+    if len(lines) > MAX_LINES:
         raise ValueError(_("longer than {n} lines").format(n=number(MAX_LINES)))
-    return text.partition("\n")[2] if text[:4].casefold() == "sep=" else text
-
-
-def _lines(text: str) -> tuple[list[str], dict[int, list[str]]]:
-    """The fields of the first line and, by number, of the others that are not blank.
-
-    There are none where a line cannot be read. A field in quotes may go over several lines; one
-    whose quotes never end spoils its line alone.
-    """
-    lines, at, found = text.split("\n"), 0, dict[int, list[str]]()
     between = max(",;\t|", key=lambda sign: len(_columns(lines[0].split(sign))))
     while at < len(lines):
         reader = csv.reader(lines[at : at + 50], delimiter=between, strict=True)
@@ -230,6 +224,11 @@ def _lines(text: str) -> tuple[list[str], dict[int, list[str]]]:
     return header, {n: [] if any(cells[len(header) :]) else cells for n, cells in found.items()}
 
 
+def squashed(text: str) -> str:
+    """Without case, blanks and signs: 'Title Type' and 'title_type' are one."""
+    return plain(text).replace(" ", "").replace("_", "")
+
+
 def _columns(header: list[str]) -> dict[str, int]:
     """Where each of COLUMNS stands, of those that there are."""
     there = [squashed(column) for column in header]
@@ -238,37 +237,59 @@ def _columns(header: list[str]) -> dict[str, int]:
     return {role: there.index(found[0]) for role, found in known.items() if found}
 
 
-def _own_scale(column: str, films: pd.DataFrame, own: Scale | None) -> Scale:
+def _own_scale(column: str, stars: pd.Series, own: Scale | None) -> Scale:
     """The scale of a list of one's own. column: the name of its stars. Raises ValueError."""
     if own is not None and not column:
         raise ValueError(_("a scale was given, but there is no column of stars"))
-    numbers = pd.to_numeric(films["stars"].str.replace(",", "."), errors="coerce")
-    many = (numbers > HALF_STARS.highest).sum() > max(1, numbers.count() / 4)
-    if own is None and (many or squashed(column) not in ["", *COLUMNS["stars"].split()]):
+    known = squashed(column) in ["", *COLUMNS["stars"].split()]
+    if own is None and not (known and (stars.dropna() <= HALF_STARS.highest).all()):
         message = _("say of which scale {column} is, as in python -m saelib import --scale 0 100")
         raise ValueError(message.format(column=short(column)))
     return own or HALF_STARS
 
 
-def _part(text: str, scale: Scale) -> float | None:
-    """Stars as a part of the highest: '4', '4,5', '★★★★½', '8/10', '80%'.
-
-    NaN: not rated. None: no number, or off the scale.
-    """
-    text = text.replace(",", ".").replace("½", ".5").replace("%", "/100").replace(" ", "")
-    text = re.sub(r"^([★⭐]+)(\.5)?$", lambda found: f"{len(found[1])}{found[2] or ''}/5", text)
-    found = STARS.fullmatch(text)
-    if not text or (found and float(found[1]) == 0 < scale.lowest):
-        return np.nan
-    lowest, highest = (0, int(found[2])) if found and found[2] else (scale.lowest, scale.highest)
-    if not (found and lowest <= float(found[1]) <= highest):
-        return None
-    zero = min(lowest, 0)
-    return (float(found[1]) - zero) / (highest - zero)
+def _converted(stars: float, told: Scale, wanted: Scale) -> float:
+    """The level nearest to stars of another scale, the lowest being the lowest; halfway, up."""
+    steps = (wanted.ratings(told.stars(stars)) - wanted.lowest) / wanted.step
+    return float(wanted.levels[int(steps + 0.5 + 1e-9)])
 
 
-def _on(scale: Scale, part: float) -> float:
-    """A part of the highest stars at the nearest level of a scale; halfway, at the higher one."""
-    zero = min(scale.lowest, 0)
-    steps = (zero + part * (scale.highest - zero) - scale.lowest) / scale.step
-    return float(scale.levels[max(0, int(steps + 0.5 + 1e-9))])
+class Matcher:
+    """Which film of a catalogue is it? By its number at IMDb, or else by title and year."""
+
+    def __init__(self, catalogue: Catalogue):
+        self._catalogue, films = catalogue, catalogue.films
+        self._years = films["year"].to_numpy(float, na_value=np.nan)
+        self._n_ratings = films["n_ratings"].to_numpy()
+        positions = {film: position for position, film in enumerate(catalogue.ids)}
+        links = links_at_hand(catalogue.dataset)
+        numbers = () if links is None else links[["imdb_id", "movie_id"]].to_numpy(str)
+        self._at = {number: [positions[film]] for number, film in numbers if film in positions}
+
+    def find(self, line: dict[str, Any]) -> tuple[str, str]:
+        """The movie_id of a film as text, and ''; or '', and why it is not taken."""
+        number, is_film = IMDB_ID.search(line["imdb_id"]), squashed(line["kind"]) in FILM_KINDS
+        if number and self._at:  # links have the number of every film
+            fits = self._at.get(number[1] or number[2], [])
+        else:
+            fits = self._named(line) if is_film else []
+        labels = sorted({*self._catalogue.labels[fits]})
+        if len(labels) == 1:  # perhaps under two ids: the one with more ratings
+            return self._catalogue.ids[max(fits, key=self._n_ratings.__getitem__)], ""
+        if labels:
+            return "", _("Could be several: {films}").format(films="; ".join(labels))
+        if not is_film:
+            return "", _("Not known to be a film")
+        return "", _("Not in {dataset}").format(dataset=self._catalogue.dataset)
+
+    def _named(self, line: dict[str, Any]) -> list[int]:
+        """Positions of films of this title: of the year, or else of one apart, or of none known."""
+        titles = [title for title in (line["title"], line["original"]) if title]
+        keys = {key(name) for title in titles for name in names(title)} - {""}
+        index = self._catalogue.index[1]
+        films = np.array([*{film for name in keys for film in index.get(name, [])}], dtype=int)
+        apart = abs(self._years[films] - (line["year"] or np.nan))
+        for near in (apart == 0, apart == 1, np.isnan(apart)):
+            if near.any():
+                return films[near].tolist()
+        return []

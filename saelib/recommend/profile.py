@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from saelib.errors import SaelibError
-from saelib.language import _, number
+from saelib.language import _
 from saelib.model import write_whole
 from saelib.recommend.catalogue import short
 
-MAX_BYTES = 5_000_000  # all ratings of a person are far fewer
+MAX_BYTES = 5_000_000  # of a file that is loaded; all ratings of a person are far fewer
 EXAMPLE = '{"dataset": "ml-100k", "ratings": {"50": 5}, "seen": ["96"], "age": 30}'
 FILMS, ABOUT = ("seen", "rejected", "watchlist"), ("gender", "age", "occupation")
 TYPES: dict[str, Any] = {"ratings": dict, "age": int | float | None}
@@ -36,9 +36,7 @@ class Profile:
     def from_json(cls, text: str | bytes, source: str | None = None) -> Profile:
         """Read what `to_json` writes. source: its name in a message. Raises SaelibError."""
         try:
-            if len(text) > MAX_BYTES:
-                raise ValueError(_("longer than {n} bytes").format(n=number(MAX_BYTES)))
-            told = json.loads(text, object_pairs_hook=_once)
+            told = json.loads(text)
             for entry, value in told.items() if isinstance(told, dict) else [("profile", told)]:
                 if not isinstance(value, TYPES.get(entry, ())):
                     problem = _("it has {entry}: {value}")
@@ -51,12 +49,8 @@ class Profile:
 
     @classmethod
     def load(cls, path: Path) -> Profile:
-        """Read a profile file. Raises SaelibError, also where it cannot be read."""
-        try:
-            with open(path, "rb") as file:
-                return cls.from_json(file.read(MAX_BYTES + 1), str(path))
-        except OSError as error:
-            raise SaelibError(_("Cannot read the profile: {error}.").format(error=error)) from error
+        """Read a profile file. Raises SaelibError, and OSError where there is none."""
+        return cls.from_json(Path(path).read_bytes(), str(path))
 
     def to_json(self) -> str:
         """The profile as JSON, without what was not told."""
@@ -66,13 +60,3 @@ class Profile:
     def save(self, path: Path) -> None:
         """Write the profile as JSON, whole or not at all. Raises SaelibError."""
         write_whole(path, self.to_json().encode())
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of JSON. Raises ValueError where an entry stands in it twice."""
-    told = dict[str, Any]()
-    for entry, value in pairs:
-        if entry in told:
-            raise ValueError(_("{entry} stands in it twice").format(entry=short(entry)))
-        told[entry] = value
-    return told

@@ -43,7 +43,7 @@ def next_films(
     First come films that the person has seen, and the variance of their scores is what counts: they
     are most like those that this person watches. Then each film is worth P(see) x the variance that
     it takes away, and the variance of each counts by P(see), too. A model that does not say how
-    sure it is asks about films seen, then where many rated and few agree.
+    sure it is asks about films seen, then about those that most have rated.
 
     Returns movie_id, title, year, genres, name. Raises SaelibError.
     """
@@ -51,7 +51,7 @@ def next_films(
     n_ratings, seen = catalogue.films["n_ratings"].to_numpy(), np.zeros(len(catalogue))
     seen[[catalogue.position(film) for film in profile.seen]] = 1
     if model.ease is None or not isinstance(model.liking, FoldIn):
-        order = np.lexsort([-n_ratings * catalogue.films["spread"] ** 2, -seen])
+        order = np.lexsort([-n_ratings, -seen])
         return catalogue.rows(catalogue.first(order, n, closed))
     person = recommender.encode(profile, empty=True)
     see = np.where(n_ratings > 0, model.ease.scores(person)[0], 0)

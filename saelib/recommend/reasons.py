@@ -1,4 +1,4 @@
-"""Why a film stands in the list, told apart: would you come across it, and would you like it?"""
+"""What is said of a list: why each film is in it, which may please little, and what moved."""
 
 from __future__ import annotations
 
@@ -97,20 +97,37 @@ def middle(scale: Scale) -> float:
 
 
 def caution(films: pd.DataFrame, scale: Scale) -> str:
-    """What must be said of a list in which films are expected to please little; '' else.
-
-    films: as of `Recommender.recommend`.
-    """
-    least = middle(scale)
-    low = int((films["stars"] < least).sum())
-    if low and low == len(films):
-        return _(
-            "You may like none of these: all are expected below {stars:g} stars. Rate some films "
-            "that you liked, and the list can follow them."
-        ).format(stars=least)
+    """What must be said of a list in which films are expected to please little; '' else."""
+    low = int((films["stars"] < middle(scale)).sum())
     said = ngettext(
         "One of these is expected below {stars:g} stars: likely to be seen rather than liked.",
         "{n} of these are expected below {stars:g} stars: likely to be seen rather than liked.",
         low,
     )
-    return said.format(stars=least, n=low) if low else ""
+    return said.format(stars=middle(scale), n=low) if low else ""
+
+
+def moves(before: pd.DataFrame, after: pd.DataFrame) -> list[int | None]:
+    """Of each film of a list, by how many places it went up; below 0: down; None: it is new."""
+    places = {film: place for place, film in enumerate(before["movie_id"])}
+    films = enumerate(after["movie_id"])
+    return [places[film] - place if film in places else None for place, film in films]
+
+
+def mark(move: int | None) -> str:
+    """'▲3', '▼2', 'NEW', or '' where it stayed."""
+    if move is None:
+        return _("NEW")
+    return f"{'▲' if move > 0 else '▼'}{abs(move)}" if move else ""
+
+
+def in_short(moved: list[int | None]) -> str:
+    """How many films are new, went up and went down: '2 new, 3 up'; '' where none did."""
+    new, n_up = moved.count(None), sum((move or 0) > 0 for move in moved)
+    n_down = len(moved) - moved.count(0) - new - n_up
+    said = (
+        (new, ngettext("{n} new", "{n} new", new)),
+        (n_up, ngettext("{n} up", "{n} up", n_up)),
+        (n_down, ngettext("{n} down", "{n} down", n_down)),
+    )
+    return ", ".join(words.format(n=n) for n, words in said if n)

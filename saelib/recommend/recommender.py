@@ -95,11 +95,7 @@ class Recommender:
                 shown = {"value": short(about[key]), "known": ", ".join(known[key])}
                 raise SaelibError(message.format(**shown))
         if not (empty or self.can_use(profile)):
-            raise SaelibError(
-                _("The profile is empty: rate a film, or tell gender, age or occupation.")
-                if self.knows_people
-                else _("The profile is empty: rate a film.")
-            )
+            raise SaelibError(_("The profile is empty: rate a film."))
         rows = np.zeros((2, len(catalogue)), dtype=np.float32)
         rows[0, list(stars)], rows[1, list(seen)] = list(stars.values()), 1
         told = encode_people(pd.DataFrame([about]), self.groups) if self.groups else None
@@ -120,19 +116,18 @@ class Recommender:
         profile: Profile,
         n: int = 10,
         *,
-        without: Collection[str | int] = (),
         genres: Collection[str] = (),
         decades: Collection[int] = (),
         only: Collection[str | int] | None = None,
     ) -> pd.DataFrame:
         """The n best films, none of them rated, seen or rejected; fewer where fewer are left.
 
-        without: films that the person does not want. genres, decades (1990): only films with one of
-        these; none given: all. only: films to choose from, such as a watchlist; None: all.
+        genres, decades (1990): only films with one of these; none given: all. only: films to choose
+        from, such as a watchlist; None: all. A film under two ids counts as one.
 
         Returns movie_id, title, year, genres, name, stars (expected), score (by which they are
-        sorted) and, where the model has it, distribution: P(stars) for each level of the scale. A
-        film that stands in the release under two ids counts as one. Raises SaelibError.
+        sorted) and, where the model has it, distribution: P(stars) for each level of the scale.
+        Raises SaelibError.
         """
         if not isinstance(n, (int, np.integer)) or n < 1:
             message = _("The number of recommendations must be at least 1; got {n}.")
@@ -143,7 +138,7 @@ class Recommender:
             wanted &= np.isin(catalogue.labels, [catalogue.label(film) for film in only])
         answers = self.answers(self.encode(profile))
         order = np.argsort(-answers.score[0], kind="stable")
-        told = [*profile.ratings, *profile.seen, *profile.rejected, *without]
+        told = [*profile.ratings, *profile.seen, *profile.rejected]
         best = catalogue.first(order[wanted[order]], n, told)
         found = {"stars": answers.stars[0, best], "score": answers.score[0, best]}
         if answers.levels is not None:

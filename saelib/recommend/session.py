@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -16,8 +15,6 @@ from saelib.recommend.questions import likely_seen, next_films
 from saelib.recommend.reasons import Reasons, reasons
 from saelib.recommend.recommender import Recommender, check_stars
 
-# Seconds: keys pressed one after the other come sooner; who looks at the list in between, later.
-PAUSE = 1.0
 STATE = ("profile", "table", "ticks", "_asked", "_offered")  # what `undo` brings back
 
 
@@ -25,16 +22,14 @@ class Session:
     """A sitting with a recommender: tick, rate, tell, reject, undo. No widgets in it.
 
     Films are named by movie_id or title and come back as movie_id in text. A change that is refused
-    with a SaelibError changes nothing. To be read only: profile, what was told; table, the films to
-    rate in the order in which they came, the rated and the open ones; ticks, those of which the
-    person can say that they have seen them, ticked or not.
+    with a SaelibError changes nothing. To be read: profile; table, the films to rate, rated or not,
+    in the order in which they came; ticks, those to say of whether they were seen.
     """
 
-    def __init__(self, recommender: Recommender, clock: Callable[[], float] = time.monotonic):
-        """clock: tells the seconds that part one change of a film's stars from the next."""
-        self.recommender, self._clock = recommender, clock
+    def __init__(self, recommender: Recommender):
+        self.recommender = recommender
         self._past: list[list[Any]] = []
-        self._last = ("", 0.0)  # the film whose stars were the last change, and when that was
+        self._last = ""  # the film whose stars were the last change
         self._begin(Profile(dataset=recommender.dataset))
 
     def _begin(self, profile: Profile, added: Iterable[str] = ()) -> None:
@@ -55,21 +50,20 @@ class Session:
     def rate(self, film: str | int, stars: float | None) -> None:
         """Give a film stars; None takes them back.
 
-        Changes of one film's stars, each within PAUSE of the one before, are one for `undo`; where
-        they end as they began, they are none.
+        Changes of one film's stars with nothing between are one for `undo`; where they end as they
+        began, they are none.
         """
-        name, now, (last, before) = self._id(film), self._clock(), self._last
+        name, last = self._id(film), self._last
         ratings = self._ratings_without(name)
         if stars is not None:
             ratings[name] = check_stars(film, stars, self.recommender.scale)
         if self._tell(ratings=ratings):
-            self.table = _joined(self.table, [name])
-            if last == name and now - before < PAUSE:
+            self.table, self._last = _joined(self.table, [name]), name
+            if last == name:
                 self._past.pop()
             if self._past[-1][0] == self.profile:
                 self._past.pop()
-            else:
-                self._last = (name, now)
+                self._last = ""
 
     def tick(self, film: str | int, seen: bool = True) -> None:
         """Say that a film was seen, or that it was not: then its stars go, too."""
@@ -132,7 +126,7 @@ class Session:
             raise SaelibError(_("There is nothing to undo."))
         for name, value in zip(STATE, self._past.pop()):
             setattr(self, name, value)
-        self._last = ("", 0.0)
+        self._last = ""
 
     def questions(self, n: int = 5) -> pd.DataFrame:
         """The next n films to ask about, see `next_films`; each is asked about once.
@@ -147,10 +141,7 @@ class Session:
         return films
 
     def ask(self, n: int = 5) -> None:
-        """Put questions at the end of the table, until n films there have no stars.
-
-        They belong to the last change: `undo` takes them back with it.
-        """
+        """Put questions on the table until n films have no stars; part of the last change."""
         n_open = len(set(self.table).difference(self.profile.ratings))
         if n_open < n:
             self.table = self.table + _ids(self.questions(n - n_open))
@@ -158,8 +149,7 @@ class Session:
     def more(self, n: int = 5) -> None:
         """Put the next n questions on the table; those not answered go, as rated and added do not.
 
-        As with `offer`, the first ones of a sitting, and those after a restart or a load, belong to
-        it: `undo` does not take them back alone.
+        As with `offer`, `undo` does not take back the first ones of a sitting.
         """
         if self._asked:
             self._change()
@@ -182,11 +172,9 @@ class Session:
 
         watchlist: only films of the profile's. wishes: genres, decades. Raises SaelibError.
         """
-        only = self.profile.watchlist if watchlist else None
-        if watchlist and not only:
-            raise SaelibError(_("There is no watchlist yet: load a file that lists films to see."))
         if not self.recommender.can_use(self.profile):
             return self.recommender.catalogue.rows([]).assign(stars=0.0, score=0.0)
+        only = self.profile.watchlist if watchlist else None
         return self.recommender.recommend(self.profile, n, only=only, **wishes)
 
     def why_empty(self, watchlist: bool = False, **wishes: Collection) -> str:
@@ -206,7 +194,7 @@ class Session:
     def _change(self) -> None:
         """Remember what `undo` leads back to."""
         self._past.append([getattr(self, name) for name in STATE])
-        self._last = ("", 0.0)
+        self._last = ""
 
     def _tell(self, **told: Any) -> bool:
         """Change the profile, if it is a change; whether it was one."""
