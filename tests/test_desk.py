@@ -69,7 +69,7 @@ def test_a_sitting_begins_with_films_to_rate_and_to_tick(desk):
 def test_a_star_gives_a_list_with_reasons_and_further_films_to_rate(desk):
     view = rated(desk, 5, 1)
     assert view["status"].startswith("2 rated, 0 more seen.")
-    assert [film["at"] for film in view["table"]] == [5, 1, 0, 0, 0]
+    assert [film["at"] for film in view["table"]] == [5, 1] + N_OPEN * [0]
     assert len(view["list"]) == N_LISTED
     assert not {*ids(view["table"][:2])} & {*ids(view["list"])}
     for film in view["list"]:
@@ -79,7 +79,6 @@ def test_a_star_gives_a_list_with_reasons_and_further_films_to_rate(desk):
     assert any(first in film["see"] + film["like"] for film in view["list"])
     assert any("Near what you have seen: " in film["see"] for film in view["list"])
     assert told(view).ratings == dict(zip(ids(view["table"]), [5, 1]))
-    assert len(do(desk, "rate", film=view["table"][2]["id"], stars=3)["table"]) == N_OPEN + 3
 
 
 def test_marks_say_what_moved_until_the_list_changes_again(desk):
@@ -112,8 +111,6 @@ def test_a_film_of_the_list_is_rejected_or_goes_to_those_to_rate(desk):
     view = do(desk, "saw", film=seen)
     assert seen in ids(view["table"])
     assert seen not in ids(view["list"])
-    said = " is among the films to rate: give it stars, or leave it as seen."
-    assert view["status"] == desk.catalogue.label(seen) + said
     assert (told(view).rejected, told(view).seen) == ([rejected], [seen])
 
 
@@ -121,8 +118,8 @@ def test_a_film_is_found_by_its_title_and_goes_to_those_to_rate(desk):
     view = do(desk, "search", text=" les mis")
     found = names(view["found"])
     assert "Misérables, Les (1995)" in found
-    assert view["status"] == f"Found: {len(found)} film{'s' * (len(found) != 1)}."
-    assert {film["stars"] for film in view["found"]} == {""}, "nothing was told"
+    assert view["status"] == f"Films found: {len(found)}."
+    assert not any("stars" in film for film in view["found"]), "nothing was told"
     rated = do(desk, "rate", film="10", stars=5)["found"][0]
     people = desk.session.recommender.encode(desk.session.profile)
     position = desk.catalogue.position(rated["id"])
@@ -131,8 +128,8 @@ def test_a_film_is_found_by_its_title_and_goes_to_those_to_rate(desk):
     view = do(desk, "add", film=view["found"][0]["id"])
     assert view["found"] == []
     assert view["table"][-1]["name"] == found[0]
-    assert found[0] in view["status"]
     assert found[0] in names(do(desk, "more")["table"]), "it stays"
+    assert do(desk, "search", text="")["found"] == []
 
 
 def test_wishes_filter_the_list(desk):
@@ -202,8 +199,8 @@ def test_ratings_made_elsewhere_are_added_with_a_report(desk):
     assert view["status"].startswith("ratings.csv: ")
     assert "No Such Film" in view["report"]
     assert len(told(view).ratings) == 2
-    view = do(desk, "undo")
-    assert (view["report"], len(told(view).ratings)) == ("", 1)
+    assert len(told(do(desk, "undo")).ratings) == 1
+    assert do(desk, "restart")["report"] == ""
 
 
 STARS = [6, -1, 2.5, "5", True, [5], float("nan"), float("inf"), 1e300]
@@ -236,27 +233,25 @@ def test_a_message_that_no_panel_sends_is_one_line_and_changes_nothing(desk, mes
 
 
 @pytest.mark.parametrize(
-    ("scale", "n_marks", "given", "at", "shown"),
+    ("scale", "given", "at"),
     [
-        (Scale(1, 5), 5, 4, 4, "★★★★"),
-        (Scale(0.5, 5, 0.5), 10, 3.5, 7, "★★★½"),
-        (Scale(0, 10), 11, 0, 1, "0"),
-        (Scale(0, 100, 5), 5, 50, 11, "50"),
+        (Scale(1, 5), 4, 4),
+        (Scale(0.5, 5, 0.5), 3.5, 7),
+        (Scale(0, 10), 0, 1),
+        (Scale(0, 1, 0.1), 0.3, 4),
     ],
     ids=str,
 )
-def test_any_scale_has_its_own_levels_and_few_marks(data, scale, n_marks, given, at, shown):
+def test_any_scale_has_its_own_levels(data, scale, given, at):
     desk = Desk(Recommender(train(on_scale(data, scale), epochs=1, progress=False)))
-    words, marks = desk.words(), desk.words()["marks"]
-    assert len(words["levels"]) == len(words["spoken"]) == len(words["shown"]) == scale.n_levels + 1
-    assert (words["levels"][at], words["shown"][at]) == (given, shown)
-    assert (len(marks), marks[-1]) == (n_marks, scale.n_levels)
+    words = desk.words()
+    assert len(words["levels"]) == len(words["spoken"]) == scale.n_levels + 1
+    assert words["levels"][at] == given
     view = rated(desk, given)
     assert view["table"][0]["at"] == at
     [expected, unit] = view["list"][0]["stars"].split(maxsplit=1)
     assert scale.lowest <= float(expected) <= scale.highest
     assert unit == ("★" if scale.highest == 5 else f"/ {scale.highest:g}")
-    assert bool(view["list"][0]["bars"]) == (scale.n_levels <= 11)
 
 
 def test_a_desk_speaks_the_language_it_was_given(recommender):

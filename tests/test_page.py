@@ -102,7 +102,7 @@ async def test_the_page_asks_no_other_host_and_stands_behind_any_path(site):
     [
         *((f"/{link}", {}, 403) for link in ("", "?1", "?token=", "?token=wrong", "?token=%C3%A4")),
         *((path, {}, 403) for path in ("/?token=THE-TOKEN", "/visit", "/visit?token=the-token2")),
-        *((f"/{p}?token=the-token", {}, 403) for p in ("room", "room.json", "room.csv")),
+        *((f"/{path}?token=the-token", {}, 403) for path in ("room", "room.json")),
         *((path, {}, 403) for path in ("/room", "/?token=the-room", "/visit?token=the-room")),
         *((path, {}, 400) for path in ("/?token=%ff", VISIT)),
         *((path, {}, 404) for path in ("/lab", "/page.py", "/../desk.py", "/panel.js/x")),
@@ -186,8 +186,8 @@ async def test_a_place_is_given_back_whatever_happens(site, monkeypatch):
 
 async def test_the_table_of_the_room_has_the_rows_of_those_who_let_it(site):
     async def rows() -> list[list[float]]:
-        _, text, _ = await site.get("/room.json?token=the-room")
-        return [film["ratings"] for film in json.loads(text)["films"]]
+        shown = json.loads((await site.get("/room.json?token=the-room"))[1])
+        return [film["ratings"] for film in shown["films"]]
 
     first, second = [await site.visit() for _ in range(2)]
     assert first.words["room"] and await rows() == []
@@ -199,11 +199,8 @@ async def test_the_table_of_the_room_has_the_rows_of_those_who_let_it(site):
     await ask(first, do="leave out", row=True)
     await ask(first, do="rate", film="20", stars=3)
     assert await rows() == [[2]]
-    _, text, headers = await site.get("/room.csv?token=the-room")
-    assert text.splitlines()[1:] == ["1,10,2.0,Toy Story (1995)"]
-    assert headers["Content-Type"].startswith("text/csv")
     await ask(first, do="leave out", row=False)
-    assert await rows() == [[2, 5], [None, 3]]
+    assert await rows() == [[5, 2], [3, None]], "in the order in which they came"
     second.close()
     await site.until(1)
     assert await rows() == [[5], [3]]
@@ -260,7 +257,7 @@ async def test_a_thousand_messages_a_second_disturb_nobody_else(site):
     assert longest < 1
     while (time.monotonic() - began) < 3 and await hasty.read_message():
         heard += 1
-    assert 10 < heard < page.BURST + 4 / page.PAUSE
+    assert 10 < heard < 4 / page.PAUSE
 
 
 @pytest.mark.parametrize(
@@ -323,8 +320,9 @@ def test_the_link_is_printed_and_for_a_class_as_a_picture_for_telephones(served,
 def test_what_cannot_be_served_is_said(served):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        for options in ({"port": port, "ip": "127.0.0.1"}, {"port": 70_000}, {"ip": "203.0.113.9"}):
-            with pytest.raises(SaelibError, match="There is no page at --ip"):
+        refused = [{"port": port, "ip": "127.0.0.1"}, {"port": 70_000}, {"ip": "203.0.113.9"}]
+        for options in (*refused, {"host": "http://[::1"}):
+            with pytest.raises(SaelibError, match="There is no page at http"):
                 served(**options)
     with pytest.raises(SaelibError, match="klingon"):
         served(language="klingon")
