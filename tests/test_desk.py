@@ -203,22 +203,21 @@ def test_ratings_made_elsewhere_are_added_with_a_report(desk):
     assert do(desk, "restart")["report"] == ""
 
 
-STARS = [6, -1, 2.5, "5", True, [5], float("nan"), float("inf"), 1e300]
-FILMS = ["nowhere", "", "-1", "10" * 100_000, "../etc/passwd", {"a": []}, None]
-WHO = [{"gender": "X"}, {"age": "old"}, {"age": -3}, {"age": 10**30}, {"occupation": {"a": 1}}]
-WISHES = [{"genres": ["Nonsense"]}, {"decades": [1066]}, {"genres": "Drama"}, {"decades": 5}]
-FILES = ["%%%", "", None, "e30" * 3_000_000, [1]]
-BYTES = [b"\xff{", b"PK\3\4nothing", b'{"ratings": {"10": 99}}']
-FILES += [base64.b64encode(content).decode() for content in BYTES]
+STARS = [6, -1, 2.5, "5", True, [5], float("nan"), 1e300]
+FILMS = ["nowhere", "", "10" * 100_000, "../etc/passwd", {"a": []}, None]
+BYTES = [b"", b"\xff{", b"PK\3\4nothing", b'{"ratings": {"10": 99}}', b"{[" * 1_000_000]
+FILES = ["%%%", None, [1], *(base64.b64encode(content).decode() for content in BYTES)]
 HOSTILE = [
     *(None, [], "look", {}, {"do": None}, {"do": ["rate"]}, {"do": "words"}, {"do": "rate"}),
-    *({"do": "hear", "message": {}}, {"do": "__init__", "recommender": 1}, {"do": "search"}),
+    *({"do": "hear", "message": {}}, {"do": "__init__"}, {"do": "leave out", "row": "yes"}),
     *({"do": "rate", "film": "10", "stars": stars} for stars in STARS),
     *({"do": act, "film": film} for act in ("saw", "add", "reject") for film in FILMS),
-    *({"do": "tell"} | about for about in WHO),
-    *({"do": "wish"} | wishes for wishes in WISHES),
+    *({"do": "tell", "age": age} for age in ("old", -3, 10**30)),
+    *({"do": "tell", "gender": "X"}, {"do": "tell", "occupation": {"a": 1}}),
+    *({"do": "wish", "genres": genres} for genres in (["Nonsense"], "Drama")),
+    *({"do": "wish", "decades": decades} for decades in ([1066], 5)),
     *({"do": "load", "name": "a.json", "data": data} for data in FILES),
-    {"do": "search", "text": 5},
+    *({"do": "search"}, {"do": "search", "text": 5}),
 ]
 
 
