@@ -277,10 +277,6 @@ def test_answers_survive_a_reload_where_they_are_wanted(site, page):
     back.click()
     expect(said(page)).to_contain_text("2 rated")
     assert cards(page) == before
-    other = page.context.new_page()  # another tab is another visitor
-    other.goto(site.link)
-    expect(sliders(other).first).to_be_visible()
-    expect(other.get_by_role("button", name="Bring them back")).to_be_hidden()
     page.reload()
     forget.click()
     page.reload()

