@@ -43,8 +43,8 @@ def free_port() -> int:
 class Site:
     """The page, served in a thread of this process; it can be stopped and begun anew."""
 
-    def __init__(self, recommender: Recommender, **options):
-        self.recommender, self.port, self.options = recommender, free_port(), options
+    def __init__(self, recommender: Recommender, room_token: str = ""):
+        self.recommender, self.room_token, self.port = recommender, room_token, free_port()
         self.link = f"http://localhost:{self.port}/?token=t"
 
     def __enter__(self) -> Site:
@@ -56,7 +56,7 @@ class Site:
 
     async def serve(self) -> None:
         self.stopped, self.loop = asyncio.Event(), asyncio.get_running_loop()
-        app = application(self.recommender, "t", **self.options)
+        app = application(self.recommender, "t", self.room_token, "", "", 40)
         server = app.listen(self.port, "localhost")
         self.ready.set()
         await self.stopped.wait()
@@ -139,8 +139,11 @@ def in_sight(page, *parts) -> bool:
         return left >= 0 && top >= 0 && right <= innerWidth && bottom <= innerHeight
             && top < bottom && (element.contains(found) || found?.contains(element));
     }"""
-    page.wait_for_timeout(300)
-    return all(part.evaluate(look) for part in parts)
+    for _ in range(20):
+        if all(part.evaluate(look) for part in parts):
+            return True
+        page.wait_for_timeout(200)
+    return False
 
 
 def test_a_sitting_with_the_keyboard_alone(site, page):
@@ -409,7 +412,7 @@ def test_a_person_with_a_keyboard_in_jupyterlab(lab, page):
 
 
 def test_the_table_of_the_room_follows_on_the_projector(page, recommender):
-    with Site(recommender, room_token="r") as site:
+    with Site(recommender, "r") as site:
         projector = page.context.new_page()
         projector.set_viewport_size({"width": 1920, "height": 1080})
         projector.goto(f"http://localhost:{site.port}/room?token=r")

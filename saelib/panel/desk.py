@@ -1,7 +1,6 @@
 """One person at the panel: whatever they do is a message, whatever they see is one dictionary.
 
-There are no widgets and no sockets here: widget.py shows the dictionary in Jupyter, page.py in a
-browser, and panel.js draws it in both.
+widget.py shows the dictionary in Jupyter, page.py in a browser; panel.js draws it in both.
 """
 
 from __future__ import annotations
@@ -25,7 +24,6 @@ from saelib.recommend.recommender import Recommender
 from saelib.recommend.session import Session
 
 N_LISTED, N_OPEN, N_TICKS, N_FOUND, N_REPORTED = 10, 5, 10, 20, 100
-LONGEST = 200  # letters of an error
 TEXTS = re.findall(r'\b_\("(.+?)"\)', Path(__file__).with_name("panel.js").read_text("utf-8"))
 
 
@@ -59,7 +57,7 @@ class Desk:
             except SaelibError as error:
                 alert = " ".join(str(error).split())
             except Exception as error:  # what a message has of a wrong type ends no sitting
-                alert = f"{type(error).__name__}: {error}"[:LONGEST]
+                alert = f"{type(error).__name__}: {error}"[:200]
             return self._view(said, alert) | {"heard": told.get("n", 0)}
 
     def _do(self, message: dict) -> str:

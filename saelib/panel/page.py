@@ -127,15 +127,12 @@ class Projector(Page):
 
 
 def application(
-    recommender: Recommender,
-    token: str,
-    room_token: str = "",
-    *,
-    host: str = "",
-    visitors: int = 40,
-    language: str = "",
+    recommender: Recommender, token: str, room_token: str, host: str, language: str, visitors: int
 ) -> Application:
-    """Return the server's application: the page, a visit's socket, files; with a room its table."""
+    """Return the server's application: the page, a visit's socket, files; with a room its table.
+
+    room_token, host, language: '' for none.
+    """
     locale.set_default_locale(ENGLISH)
     locale.load_gettext_translations(str(FOLDER), "saelib")
     files = (r"/(\w+\.(?:js|css))", StaticFileHandler, {"path": str(Path(__file__).parent)})
@@ -183,9 +180,7 @@ def serve(
         # With more threads, numpy takes more memory and is no sooner done.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(2))
         named = (urlsplit(start).hostname or "") if host else ""
-        app = application(
-            recommender, token, room_token, host=named, visitors=visitors, language=language
-        )
+        app = application(recommender, token, room_token, named, language, visitors)
         if port >= 2**16:
             raise ValueError(_("a port goes from 1 to 65535"))
         app.listen(port, ip, max_body_size=10_000)
