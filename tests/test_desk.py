@@ -62,37 +62,27 @@ def test_a_sitting_begins_with_films_to_rate_and_to_tick(desk):
     assert not {*ids(view["table"])} & {*ids(view["ticks"])}
     assert (view["list"], view["undo"], view["told"], view["heard"]) == ([], False, False, 7)
     assert view["status"] == "Tick or rate a film that you have seen: films to watch next appear."
-    assert {film["at"] for film in view["table"]} == {0}
     json.dumps(view, allow_nan=False)
 
 
-def test_a_star_gives_a_list_with_reasons_and_further_films_to_rate(desk):
-    view = rated(desk, 5, 1)
+def test_a_star_gives_a_list_with_reasons_and_marks_and_further_films_to_rate(desk):
+    first = rated(desk, 5)
+    assert {film["moved"] for film in first["list"]} == {""}
+    view = do(desk, "rate", film=first["table"][1]["id"], stars=1)
     assert view["status"].startswith("2 rated, 0 more seen.")
-    assert [film["at"] for film in view["table"]] == [5, 1, 0, 0, 0]
-    assert len(view["list"]) == N_LISTED
-    assert not {*ids(view["table"][:2])} & {*ids(view["list"])}
-    for film in view["list"]:
-        assert film["stars"].endswith(" ★")
-        assert sum(film["bars"]) == pytest.approx(1, abs=1e-3)
-    first = view["table"][0]["name"]
-    assert any(first in film["see"] + film["like"] for film in view["list"])
-    assert any("Near what you have seen: " in film["see"] for film in view["list"])
+    assert [film["at"] for film in view["table"]] == [5, 1] + N_OPEN * [0]
     assert told(view).ratings == dict(zip(ids(view["table"]), [5, 1]))
-    assert len(do(desk, "rate", film=view["table"][2]["id"], stars=3)["table"]) == N_OPEN + 3
-
-
-def test_marks_say_what_moved_until_the_list_changes_again(desk):
-    view = rated(desk, 5)
-    assert {film["moved"] for film in view["list"]} == {""}
-    before = ids(view["list"])
-    view = do(desk, "rate", film=view["table"][1]["id"], stars=1)
-    marks = {film["id"]: film["moved"] for film in view["list"]}
-    for place, (film, mark) in enumerate(marks.items()):
-        up = before.index(film) - place if film in before else None
-        assert mark == ("NEW" if up is None else f"▲{up}" if up > 0 else f"▼{-up}" if up else "")
-    assert any(marks.values())
-    assert marks == {film["id"]: film["moved"] for film in do(desk, "search", text="sab")["list"]}
+    assert len(view["list"]) == N_LISTED
+    assert not {*told(view).ratings} & {*ids(view["list"])}
+    before = ids(first["list"])
+    for place, film in enumerate(view["list"]):
+        up = before.index(film["id"]) - place if film["id"] in before else None
+        mark = "NEW" if up is None else f"▲{up}" if up > 0 else f"▼{-up}" if up else ""
+        assert film["moved"] == mark
+        assert sum(film["bars"]) == pytest.approx(1, abs=1e-3)
+    reasons = "".join(film["see"] + film["like"] for film in view["list"])
+    assert view["table"][0]["name"] in reasons and "Near what you have seen: " in reasons
+    assert do(desk, "search", text="sab")["list"] == view["list"], "until the list changes again"
 
 
 def test_ticks_are_seen_without_stars(desk):
@@ -112,8 +102,6 @@ def test_a_film_of_the_list_is_rejected_or_goes_to_those_to_rate(desk):
     view = do(desk, "saw", film=seen)
     assert seen in ids(view["table"])
     assert seen not in ids(view["list"])
-    said = " is among the films to rate: give it stars, or leave it as seen."
-    assert view["status"] == desk.catalogue.label(seen) + said
     assert (told(view).rejected, told(view).seen) == ([rejected], [seen])
 
 
@@ -121,8 +109,8 @@ def test_a_film_is_found_by_its_title_and_goes_to_those_to_rate(desk):
     view = do(desk, "search", text=" les mis")
     found = names(view["found"])
     assert "Misérables, Les (1995)" in found
-    assert view["status"] == f"Found: {len(found)} film{'s' * (len(found) != 1)}."
-    assert {film["stars"] for film in view["found"]} == {""}, "nothing was told"
+    assert view["status"] == f"Films found: {len(found)}."
+    assert not any("stars" in film for film in view["found"]), "nothing was told"
     rated = do(desk, "rate", film="10", stars=5)["found"][0]
     people = desk.session.recommender.encode(desk.session.profile)
     position = desk.catalogue.position(rated["id"])
@@ -131,8 +119,8 @@ def test_a_film_is_found_by_its_title_and_goes_to_those_to_rate(desk):
     view = do(desk, "add", film=view["found"][0]["id"])
     assert view["found"] == []
     assert view["table"][-1]["name"] == found[0]
-    assert found[0] in view["status"]
     assert found[0] in names(do(desk, "more")["table"]), "it stays"
+    assert do(desk, "search", text="")["found"] == []
 
 
 def test_wishes_filter_the_list(desk):
@@ -140,14 +128,11 @@ def test_wishes_filter_the_list(desk):
     view = do(desk, "wish", genres=["Sci-Fi"])
     assert {film["genres"] for film in view["list"]} == {"Sci-Fi"}
     assert view["wishes"][0]["value"] == ["Sci-Fi"]
-    view = do(desk, "wish", decades=[1990])
-    assert names(view["list"]) == ["Sabrina (1995)"]
-    view = do(desk, "reject", film=view["list"][0]["id"])
-    assert view["list"] == []
+    [film] = do(desk, "wish", decades=[1990])["list"]
+    assert film["name"] == "Sabrina (1995)"
+    view = do(desk, "reject", film=film["id"])
     assert view["status"] == "No film is left that fits: choose another genre or decade."
-    view = do(desk, "wish", genres=[], decades=[1960])
-    assert all("(196" in name for name in names(view["list"]))
-    assert len(do(desk, "wish", decades=[])["list"]) == N_LISTED
+    assert len(do(desk, "wish", genres=[], decades=[])["list"]) == N_LISTED
 
 
 def test_a_watchlist_is_a_filter_and_its_films_are_not_seen(desk):
@@ -158,8 +143,7 @@ def test_a_watchlist_is_a_filter_and_its_films_are_not_seen(desk):
     view = do(desk, "wish", watchlist=True)
     assert {*names(view["list"])} == {"2001: A Space Odyssey (1968)", "Sabrina (1954)"}
     assert told(view).seen == []
-    view = do(desk, "undo")
-    assert len(view["list"]) == N_LISTED, "without a watchlist there is nothing to choose from"
+    assert len(do(desk, "undo")["list"]) == N_LISTED, "without a watchlist all are to choose from"
 
 
 def test_who_one_is_makes_a_list(desk):
@@ -171,22 +155,12 @@ def test_who_one_is_makes_a_list(desk):
     assert told(do(desk, "tell", gender="M")).age == 40, "as it was told, in years"
 
 
-def test_undo_takes_back_one_gesture_and_start_again_can_be_undone(desk):
-    film = do(desk, "look")["table"][0]["id"]
-    for stars in (1, 2, 3):  # a hand that moves on at once
-        do(desk, "rate", film=film, stars=stars)
-    view = do(desk, "undo")
-    assert (view["table"][0]["at"], view["undo"]) == (0, False)
-    view = rated(desk, 4, 2)
-    assert not do(desk, "restart")["told"]
-    assert do(desk, "undo")["profile"] == view["profile"]
-    assert not (do(desk, "undo") and do(desk, "undo"))["told"]
-    assert desk.hear({"do": "undo"})["alert"] == "There is nothing to undo."
-
-
-def test_a_profile_is_saved_and_loaded(desk, recommender):
+def test_start_again_can_be_undone_and_a_saved_profile_can_be_loaded(desk, recommender):
     before = rated(desk, 5, 1, 3)
+    assert not do(desk, "restart")["told"]
+    assert do(desk, "undo")["profile"] == before["profile"]
     other = Desk(recommender)
+    assert other.hear({"do": "undo"})["alert"] == "There is nothing to undo."
     rated(other, 2)
     view = load(other, before["profile"])
     assert view["profile"] == before["profile"]
@@ -202,26 +176,25 @@ def test_ratings_made_elsewhere_are_added_with_a_report(desk):
     assert view["status"].startswith("ratings.csv: ")
     assert "No Such Film" in view["report"]
     assert len(told(view).ratings) == 2
-    view = do(desk, "undo")
-    assert (view["report"], len(told(view).ratings)) == ("", 1)
+    assert len(told(do(desk, "undo")).ratings) == 1
+    assert do(desk, "restart")["report"] == ""
 
 
-STARS = [6, -1, 2.5, "5", True, [5], float("nan"), float("inf"), 1e300]
-FILMS = ["nowhere", "", "-1", "10" * 100_000, "../etc/passwd", {"a": []}, None]
-WHO = [{"gender": "X"}, {"age": "old"}, {"age": -3}, {"age": 10**30}, {"occupation": {"a": 1}}]
-WISHES = [{"genres": ["Nonsense"]}, {"decades": [1066]}, {"genres": "Drama"}, {"decades": 5}]
-FILES = ["%%%", "", None, "e30" * 3_000_000, [1]]
-BYTES = [b"\xff{", b"PK\3\4nothing", b'{"ratings": {"10": 99}}']
-FILES += [base64.b64encode(content).decode() for content in BYTES]
+STARS = [6, -1, 2.5, "5", True, [5], float("nan"), 1e300]
+FILMS = ["nowhere", "", "10" * 100_000, "../etc/passwd", {"a": []}, None]
+BYTES = [b"", b"\xff{", b"PK\3\4nothing", b'{"ratings": {"10": 99}}', b"{[" * 1_000_000]
+FILES = ["%%%", None, [1], *(base64.b64encode(content).decode() for content in BYTES)]
 HOSTILE = [
     *(None, [], "look", {}, {"do": None}, {"do": ["rate"]}, {"do": "words"}, {"do": "rate"}),
-    *({"do": "hear", "message": {}}, {"do": "__init__", "recommender": 1}, {"do": "search"}),
+    *({"do": "hear", "message": {}}, {"do": "__init__"}, {"do": "leave out", "row": "yes"}),
     *({"do": "rate", "film": "10", "stars": stars} for stars in STARS),
     *({"do": act, "film": film} for act in ("saw", "add", "reject") for film in FILMS),
-    *({"do": "tell"} | about for about in WHO),
-    *({"do": "wish"} | wishes for wishes in WISHES),
+    *({"do": "tell", "age": age} for age in ("old", -3, 10**30)),
+    *({"do": "tell", "gender": "X"}, {"do": "tell", "occupation": {"a": 1}}),
+    *({"do": "wish", "genres": genres} for genres in (["Nonsense"], "Drama")),
+    *({"do": "wish", "decades": decades} for decades in ([1066], 5)),
     *({"do": "load", "name": "a.json", "data": data} for data in FILES),
-    {"do": "search", "text": 5},
+    *({"do": "search"}, {"do": "search", "text": 5}),
 ]
 
 
@@ -236,35 +209,25 @@ def test_a_message_that_no_panel_sends_is_one_line_and_changes_nothing(desk, mes
 
 
 @pytest.mark.parametrize(
-    ("scale", "n_marks", "given", "at", "shown"),
+    ("scale", "given", "at"),
     [
-        (Scale(1, 5), 5, 4, 4, "★★★★"),
-        (Scale(0.5, 5, 0.5), 10, 3.5, 7, "★★★½"),
-        (Scale(0, 10), 11, 0, 1, "0"),
-        (Scale(0, 100, 5), 5, 50, 11, "50"),
+        (Scale(1, 5), 4, 4),
+        (Scale(0.5, 5, 0.5), 3.5, 7),
+        (Scale(0, 10), 0, 1),
+        (Scale(0, 1, 0.1), 0.3, 4),
     ],
     ids=str,
 )
-def test_any_scale_has_its_own_levels_and_few_marks(data, scale, n_marks, given, at, shown):
+def test_any_scale_has_its_own_levels(data, scale, given, at):
     desk = Desk(Recommender(train(on_scale(data, scale), epochs=1, progress=False)))
-    words, marks = desk.words(), desk.words()["marks"]
-    assert len(words["levels"]) == len(words["spoken"]) == len(words["shown"]) == scale.n_levels + 1
-    assert (words["levels"][at], words["shown"][at]) == (given, shown)
-    assert (len(marks), marks[-1]) == (n_marks, scale.n_levels)
+    words = desk.words()
+    assert len(words["levels"]) == len(words["spoken"]) == scale.n_levels + 1
+    assert words["levels"][at] == given
     view = rated(desk, given)
     assert view["table"][0]["at"] == at
     [expected, unit] = view["list"][0]["stars"].split(maxsplit=1)
     assert scale.lowest <= float(expected) <= scale.highest
     assert unit == ("★" if scale.highest == 5 else f"/ {scale.highest:g}")
-    assert bool(view["list"][0]["bars"]) == (scale.n_levels <= 11)
-
-
-def test_a_desk_speaks_the_language_it_was_given(recommender):
-    desk = Desk(recommender, "es")
-    assert desk.words()["texts"]["Undo"] == "Deshacer"
-    assert do(desk, "look")["wishes"][0]["name"] == "Género"
-    with pytest.raises(SaelibError, match="klingon"):
-        Desk(recommender, "klingon")
 
 
 def test_sliders_are_set_and_read_from_a_cell(trained):

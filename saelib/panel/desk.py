@@ -1,7 +1,6 @@
 """One person at the panel: whatever they do is a message, whatever they see is one dictionary.
 
-There are no widgets and no sockets here: widget.py shows the dictionary in Jupyter, page.py in a
-browser, and panel.js draws it in both.
+widget.py shows the dictionary in Jupyter, page.py in a browser; panel.js draws it in both.
 """
 
 from __future__ import annotations
@@ -13,22 +12,18 @@ from bisect import bisect
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from saelib.errors import SaelibError
-from saelib.language import ENGLISH, _, ngettext, number, speaking
+from saelib.language import ENGLISH, _, ngettext, speaking
 from saelib.matrix import AGES
 from saelib.recommend import words
 from saelib.recommend.changes import in_short, mark, moves
 from saelib.recommend.elsewhere import read_profile
-from saelib.recommend.profile import ABOUT, MAX_BYTES, Profile
+from saelib.recommend.profile import ABOUT, Profile
 from saelib.recommend.reasons import Reason, caution
 from saelib.recommend.recommender import Recommender
 from saelib.recommend.session import Session
 
-N_LISTED, N_OPEN, N_LEFT, N_TICKS, N_FOUND, N_REPORTED = 10, 5, 3, 10, 20, 100
-LONGEST = 200  # letters of what is searched or said
-FEW = 11  # levels of a scale: so many get a mark under the slider and a bar on a card each
+N_LISTED, N_OPEN, N_TICKS, N_FOUND, N_REPORTED = 10, 5, 10, 20, 100
 TEXTS = re.findall(r'\b_\("(.+?)"\)', Path(__file__).with_name("panel.js").read_text("utf-8"))
 
 
@@ -39,9 +34,9 @@ class Desk:
         """Raises SaelibError for a language that is not spoken."""
         self.session, self.language = Session(recommender), language
         self.scale, self.catalogue = recommender.scale, recommender.catalogue
-        self._few = len(self.scale.levels) <= FEW
+        self.left_out = False  # of the table of the room
         self._wishes: dict[str, Any] = {"genres": [], "decades": [], "watchlist": False}
-        self._found, self._cards = list[str](), list[dict]()
+        self._found, self._cards = list[int](), list[dict]()
         self._report = self._moved = self._basis = ""
         self._list = self.session.recommendations()
         self._turn = threading.Lock()  # Jupyter delivers messages in threads of their own
@@ -62,37 +57,30 @@ class Desk:
             except SaelibError as error:
                 alert = " ".join(str(error).split())
             except Exception as error:  # what a message has of a wrong type ends no sitting
-                alert = f"{type(error).__name__}: {error}"[:LONGEST]
+                alert = f"{type(error).__name__}: {error}"[:200]
             return self._view(said, alert) | {"heard": told.get("n", 0)}
 
     def _do(self, message: dict) -> str:
         """Do what a message says; return what is to be said, where that is not about the list."""
-        session, label = self.session, self.catalogue.label
+        session = self.session
         match message:
             case {"do": "look"}:
                 pass
             case {"do": "rate", "film": film, "stars": stars}:
                 session.rate(film, stars)
-                if len({*session.table}.difference(session.profile.ratings)) < N_LEFT:
-                    session.ask(N_OPEN)
+                session.ask(N_OPEN)
             case {"do": "tick", "film": film, "seen": seen}:
                 session.tick(film, seen)
             case {"do": "saw", "film": film}:
                 session.saw(film)
-                said = _("{film} is among the films to rate: give it stars, or leave it as seen.")
-                return said.format(film=label(film))
             case {"do": "add", "film": film}:
                 session.add(film)
                 self._found = []
-                return _("{film} is among the films to rate.").format(film=label(film))
             case {"do": "reject", "film": film}:
                 session.reject(film)
             case {"do": "search", "text": text}:
-                typed, movie_ids = text.strip()[:LONGEST], self.catalogue.films["movie_id"]
-                found = self.catalogue.find(typed, N_FOUND) if typed else []
-                self._found, n = [str(movie_ids[position]) for position in found], len(found)
-                said = ngettext("Found: {n} film.", "Found: {n} films.", n)
-                return said.format(n=n) if text else ""
+                self._found = self.catalogue.find(text, N_FOUND)
+                return _("Films found: {n}.").format(n=len(self._found)) if text else ""
             case {"do": "tell"}:
                 told = {key: message.get(key, getattr(session.profile, key)) for key in ABOUT}
                 session.tell(**told)
@@ -106,7 +94,6 @@ class Desk:
                 session.offer(N_TICKS)
             case {"do": "undo"}:
                 session.undo()
-                self._report = ""
             case {"do": "load", "name": name, "data": data}:
                 content = base64.b64decode(data, validate=True)
                 brought = read_profile(name, content, self.catalogue, self.scale)
@@ -117,6 +104,8 @@ class Desk:
                 session.take(brought.profile)
                 self._report = ""
                 self._begin()
+            case {"do": "leave out", "row": bool(row)}:
+                self.left_out = row
             case {"do": "restart"}:
                 session.restart()
                 self._found, self._report = [], ""
@@ -133,8 +122,8 @@ class Desk:
         """Return everything that changes."""
         self._follow()
         return {
-            "table": self._rows(self.session.table),
-            "ticks": self._rows(self.session.ticks),
+            "table": [*map(self._row, self.session.table)],
+            "ticks": [*map(self._row, self.session.ticks)],
             "found": self._hits(),
             "list": self._cards,
             "about": self._about() if self.session.recommender.knows_people else [],
@@ -165,7 +154,7 @@ class Desk:
                 "name": film["name"],
                 "genres": words.genres(film["genres"]),
                 "stars": self._expected(film["stars"]),
-                "bars": film.get("distribution", []) if self._few else [],
+                "bars": film.get("distribution", []),
                 "moved": mark(move),
                 "see": _because(_("Near what you have seen: {films}"), reasons.see),
                 "like": _because(_("Fits your stars for {films}"), reasons.like),
@@ -182,25 +171,26 @@ class Desk:
         stands = ngettext("{n} rated, {seen} more seen.", "{n} rated, {seen} more seen.", n)
         return f"{stands.format(n=n, seen=seen)} {self._moved}".strip()
 
-    def _rows(self, films: list[str]) -> list[dict]:
-        """Describe films to rate or to tick. at: where a slider stands, 0 for 'not seen'."""
-        profile, rows = self.session.profile, []
-        seen, genres = {*profile.seen, *profile.ratings}, self.catalogue.films["genres"]
-        for film in films:
-            position, stars = self.catalogue.position(film), profile.ratings.get(film)
-            nearest = 0 if stars is None else 1 + int(np.abs(self.scale.levels - stars).argmin())
-            row = {"id": film, "name": self.catalogue.labels[position], "seen": film in seen}
-            rows.append(row | {"genres": words.genres(genres[position]), "at": nearest})
-        return rows
+    def _row(self, film: str) -> dict:
+        """Describe a film to rate or to tick. at: where its slider stands, 0 for 'not seen'."""
+        position, stars = self.catalogue.position(film), self.session.profile.ratings.get(film)
+        at = -1 if stars is None else round((stars - self.scale.lowest) / self.scale.step)
+        return {
+            "id": film,
+            "name": self.catalogue.labels[position],
+            "genres": words.genres(self.catalogue.films["genres"][position]),
+            "seen": stars is not None or film in self.session.profile.seen,
+            "at": 1 + at,
+        }
 
     def _hits(self) -> list[dict]:
         """Describe the films that a search has found, each with the stars to expect."""
-        rows, recommender = self._rows(self._found), self.session.recommender
-        if not (rows and recommender.can_use(self.session.profile)):
-            return [row | {"stars": ""} for row in rows]
-        positions = [self.catalogue.position(film) for film in self._found]
-        answers = recommender.answers(recommender.encode(self.session.profile), positions)
-        return [row | {"stars": self._expected(x)} for row, x in zip(rows, answers.stars[0])]
+        rows = [self._row(self.catalogue.ids[position]) for position in self._found]
+        recommender, profile = self.session.recommender, self.session.profile
+        if not (rows and recommender.can_use(profile)):
+            return rows
+        stars = recommender.answers(recommender.encode(profile), self._found).stars[0]
+        return [row | {"stars": self._expected(x)} for row, x in zip(rows, stars)]
 
     def _expected(self, stars: float) -> str:
         highest = self.scale.highest
@@ -236,20 +226,12 @@ class Desk:
 
     def words(self) -> dict:
         """Return what never changes: the levels of the scale, names, and the texts of panel.js."""
-        films, dataset = self.catalogue.films, self.catalogue.dataset
-        levels = self.scale.levels.round(6).tolist()
-        marks = np.linspace(1, len(levels), len(levels) if self._few else 5)
+        dataset, levels = self.catalogue.dataset, self.scale.levels.round(6).tolist()
         with speaking(self.language):
-            about = _("From {films} films, by what {ratings} ratings of {dataset} tell.")
-            n_films, n_ratings = number(len(films)), number(int(films["n_ratings"].sum()))
             return {
                 "levels": [None, *levels],
                 "spoken": [_("not seen"), *map(words.stars, levels)],
-                "shown": [_("not seen"), *(_drawn(x, self.scale.highest) for x in levels)],
-                "marks": marks.round().astype(int).tolist(),
-                "about": about.format(films=n_films, ratings=n_ratings, dataset=dataset),
                 "texts": {text: _(text) for text in TEXTS},
-                "most": MAX_BYTES,
                 "file": f"profile-{dataset}.json",
                 "store": f"saelib {dataset}",
             }
@@ -262,9 +244,3 @@ def _choice(key: str, name: str, chosen: object, every: tuple, others: list[tupl
 def _because(text: str, reasons: list[Reason]) -> str:
     named = [f"{reason.name}\N{NO-BREAK SPACE}· {reason.share:.0%}" for reason in reasons]
     return text.format(films=", ".join(named)) if named else ""
-
-
-def _drawn(level: float, highest: float) -> str:
-    """Draw a level of the scale as stars, where it is a number of them."""
-    of_stars = highest == 5 and level > 0 and level % 1 in (0, 0.5)
-    return "★" * int(level) + "½" * (level % 1 > 0) if of_stars else f"{level:g}"

@@ -12,11 +12,11 @@ import json
 import logging
 import secrets
 import socket
-import time
 import webbrowser
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import segno
@@ -28,7 +28,7 @@ from tornado.websocket import WebSocketHandler
 from saelib.errors import SaelibError
 from saelib.language import ENGLISH, FOLDER, _, speaking
 from saelib.panel.desk import Desk
-from saelib.panel.room import Room
+from saelib.panel.room import room_view
 from saelib.recommend.profile import MAX_BYTES
 from saelib.recommend.recommender import Recommender
 
@@ -39,8 +39,7 @@ HEADERS = {  # the browser itself sees to it that nothing is asked of another ho
     "Cache-Control": "no-store",
 }
 NAMES = {"localhost", *(socket.gethostname().lower() + end for end in ("", ".local"))}
-# A visitor's messages: after a burst, a hasty one waits until so many seconds have passed for each.
-BURST, PAUSE = 40, 0.04
+PAUSE = 0.04  # seconds between two messages of one visitor
 
 
 class Page(RequestHandler):
@@ -89,38 +88,27 @@ class Page(RequestHandler):
 class Visit(WebSocketHandler, Page):  # type: ignore[misc]
     """An open page. Its place is given back by `on_close`, which follows whatever happens."""
 
-    desk: Desk | None = None
-    left_out = False  # of the table of the room
-    due = 0.0  # when the next message may be heard
+    desk: Any = None  # as soon as it is made, a Desk of the visitor's own
 
     def check_origin(self, origin: str) -> bool:
         return urlsplit(origin).hostname == self.settings["host"] or super().check_origin(origin)
 
     def open(self) -> None:
-        self.settings["visitors"].add(self)
+        self.settings["visitors"][self] = None  # an error here would not be followed by `on_close`
 
     async def on_message(self, message: str | bytes) -> None:
         """Answer one message; the next one is not read before. What is no JSON ends the visit."""
-        now = time.monotonic()
-        self.due = max(self.due, now - BURST * PAUSE) + PAUSE
-        await asyncio.sleep(self.due - now)
-        heard, room = json.loads(message), self.settings["room"]
+        heard, in_room = json.loads(message), {"room": bool(self.settings["room_token"])}
         if not self.desk:
             self.desk = await asyncio.to_thread(Desk, self.settings["recommender"], self.language)
-            await self.write_message({"words": self.desk.words() | {"room": room is not None}})
-        match heard:
-            case {"do": "leave out", "row": bool(row)} if room:
-                self.left_out, heard = row, heard | {"do": "look"}
+            await self.write_message({"words": self.desk.words() | in_room})
         view = await asyncio.to_thread(self.desk.hear, heard)
-        if room and self in self.settings["visitors"]:
-            room.hear(self, None if self.left_out else self.desk.session.profile)
         if self.ws_connection:
             await self.write_message({"view": view})
+            await asyncio.sleep(PAUSE)
 
     def on_close(self) -> None:
-        self.settings["visitors"].discard(self)
-        if room := self.settings["room"]:
-            room.hear(self, None)
+        self.settings["visitors"].pop(self, None)
 
 
 class Projector(Page):
@@ -128,40 +116,31 @@ class Projector(Page):
 
     token, script = "room_token", "room.js"
 
-    async def get(self, what: str) -> None:  # type: ignore[override]
-        """Show the page, what stands on it now, or the room's ratings as a file."""
-        room = self.settings["room"]
+    async def get(self, data: str | None) -> None:  # type: ignore[override]
+        """Show the page, or say what stands on it now."""
+        if not data:
+            return self.write_error(200)
+        desks = [visit.desk for visit in self.settings["visitors"] if visit.desk]
+        profiles = [desk.session.profile for desk in desks if not desk.left_out]
         with speaking(self.language):
-            if what == "room":
-                self.write_error(200)
-            elif what == "room.json":
-                texts = {"title": _("The table of the room"), "download": _("Download")}
-                self.write(await asyncio.to_thread(room.view) | texts)
-            else:
-                self.set_header("Content-Type", "text/csv; charset=utf-8")
-                self.write(room.csv())
+            self.write(await asyncio.to_thread(room_view, self.settings["recommender"], profiles))
 
 
 def application(
-    recommender: Recommender,
-    token: str,
-    *,
-    host: str = "",
-    visitors: int = 40,
-    language: str = "",
-    room_token: str = "",
+    recommender: Recommender, token: str, room_token: str, host: str, language: str, visitors: int
 ) -> Application:
-    """Return the server's application: the page, a visit's socket, files; with a room its table."""
+    """Return the server's application: the page, a visit's socket, files; with a room its table.
+
+    room_token, host, language: '' for none.
+    """
     locale.set_default_locale(ENGLISH)
     locale.load_gettext_translations(str(FOLDER), "saelib")
-    here = {"path": str(Path(__file__).parent)}
-    files = (r"/(panel\.js|panel\.css|page\.js|room\.js)", StaticFileHandler, here)
-    table = (r"/(room|room\.json|room\.csv)", Projector)
-    settings: dict = {"recommender": recommender, "token": token, "host": host.lower()}
-    settings |= {"places": visitors, "visitors": set(), "language": language}
+    files = (r"/(\w+\.(?:js|css))", StaticFileHandler, {"path": str(Path(__file__).parent)})
+    table = (r"/room(\.json)?", Projector)
+    settings: dict = {"recommender": recommender, "token": token, "room_token": room_token}
+    settings |= {"host": host, "language": language, "places": visitors, "visitors": {}}
     # Without an answer to a ping, which a page that has vanished does not give, a socket is closed.
     settings |= {"websocket_max_message_size": 2 * MAX_BYTES, "websocket_ping_interval": 30}
-    settings |= {"room": Room(recommender) if room_token else None, "room_token": room_token}
     handlers: list = [(r"/", Page), (r"/visit", Visit), files, *[table] * bool(room_token)]
     return Application(handlers, **settings)
 
@@ -192,34 +171,27 @@ def serve(
     Raises SaelibError where nothing can be served there.
     """
     logging.getLogger("tornado").setLevel(logging.CRITICAL)  # who is refused is no trouble
-    try:
-        address = urlsplit(host if "//" in host else f"//{host}")
-    except ValueError as error:
-        raise SaelibError(f"--host {host!r:.100} is no address: {error}.") from error
-    token = secrets.token_urlsafe()
-    name, everywhere = address.hostname or "", ip == "0.0.0.0"
-    start = f"http://{name or (own_address() if everywhere else ip)}:{port}"
-    start = host.rstrip("/") if address.scheme else start
-    link, room_token = f"{start}/?token={token}", secrets.token_urlsafe() if room else ""
+    token, room_token = secrets.token_urlsafe(), secrets.token_urlsafe() if room else ""
+    name = host or (own_address() if ip == "0.0.0.0" else ip)
+    start = host.rstrip("/") if "//" in host else f"http://{name}:{port}"
+    link = f"{start}/?token={token}"
 
     async def run() -> None:
         # With more threads, numpy takes more memory and is no sooner done.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(2))
-        told: dict = {"host": name, "visitors": visitors, "language": language}
-        app = application(recommender, token, **told, room_token=room_token)
-        if not 1 <= port < 2**16:
-            raise OSError(_("a port goes from 1 to 65535"))
+        named = (urlsplit(start).hostname or "") if host else ""
+        app = application(recommender, token, room_token, named, language, visitors)
+        if port >= 2**16:
+            raise ValueError(_("a port goes from 1 to 65535"))
         app.listen(port, ip, max_body_size=10_000)
         print(_("The panel opens in a browser with this link: {link}").format(link=link))
-        if everywhere:
+        if ip == "0.0.0.0":
             print(_("Whoever is in this network gets in with the link, by telephone with this:"))
             segno.make(link, error="l").terminal(compact=True)
         if room:
             table = f"{start}/room?token={room_token}"
             print(_("The table of the room, for the projector: {link}").format(link=table))
-            print(_("It shows all ratings without names. Ctrl-C ends it."), flush=True)
-        else:
-            print(_("No visitor sees what another one told. Ctrl-C ends it."), flush=True)
+        print(_("Ctrl-C ends it."), flush=True)
         if open_browser:
             webbrowser.open(link)
         await asyncio.Event().wait()
@@ -227,6 +199,6 @@ def serve(
     try:
         with speaking(language or ENGLISH), suppress(KeyboardInterrupt):
             asyncio.run(run())
-    except OSError as error:
-        said = _("There is no page at --ip {ip} --port {port} ({error}); try others.")
-        raise SaelibError(said.format(ip=ip, port=port, error=error)) from None
+    except (OSError, ValueError) as error:
+        said = _("There is no page at {start} ({error}); try another --ip, --port or --host.")
+        raise SaelibError(said.format(start=start, error=error)) from None

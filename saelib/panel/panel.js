@@ -21,12 +21,8 @@ const named = (name) => {
   return h("b", {}, title, ...(year ? [h("small", { class: "year" }, year)] : []));
 };
 
-const span = (name, ...children) => h("span", { class: name }, ...children);
-
-/** Write these entries of an item into the spans of its row that are named so. */
-const fill = (row, item, ...names) => {
-  for (const name of names) row.querySelector(`.${name}`).textContent = item[name];
-};
+/** A span that shows this entry of the item whose row it stands in. */
+const entry = (name) => h("span", { class: name, "data-entry": name });
 
 /** Bring a list in line with items. What stays keeps its element; the focus never gets lost. */
 const keep = (parent, items, make) => {
@@ -38,6 +34,8 @@ const keep = (parent, items, make) => {
     const row = old.get(item.id) ?? make(item);
     row.dataset.id = item.id;
     if (parent.children[at] !== row) parent.insertBefore(row, parent.children[at] ?? null);
+    for (const part of row.querySelectorAll("[data-entry]"))
+      part.textContent = item[part.dataset.entry] ?? "";
     row.show?.(item);
   });
   if (!focused || focused === document.activeElement) return;
@@ -48,7 +46,12 @@ const keep = (parent, items, make) => {
 
 function render({ model, el }) {
   const words = model.get("words");
-  const { levels, spoken, shown } = words;
+  const { levels, spoken } = words;
+  const steps = levels.length - 2;
+  const few = steps <= 10; // then each level has a mark under the slider, and a bar on a card
+  const ofStars = levels.at(-1) === 5 && levels.every((level) => level % 0.5 === 0);
+  const drawn = (level) => "★".repeat(level) + "½".repeat(2 * (level % 1));
+  const shown = levels.map((level) => (level && ofStars ? drawn(level) : (level ?? spoken[0])));
   const _ = (text) => words.texts[text];
   let sent = 0; // when the last message was; until it is answered, what the person has set is newer
   const act = (what, more = {}) => {
@@ -67,9 +70,12 @@ function render({ model, el }) {
   };
 
   // -- A film to rate: a slider from 'not seen' to the best; a number typed gives as many stars ---
-  const marks = `saelib-marks-${Math.random()}`;
+  const parts = few ? steps : 4; // into which marks part the way from the worst to the best
+  const mark = (_each, at) => h("option", { value: 1 + Math.round((at * steps) / parts) });
+  const marks = h("datalist", {}, ...Array.from({ length: parts + 1 }, mark));
+  marks.id = `saelib-marks-${Math.random()}`;
   const slider = (film) => {
-    const input = h("input", { type: "range", min: 0, max: levels.length - 1, list: marks });
+    const input = h("input", { type: "range", min: 0, max: levels.length - 1, list: marks.id });
     input.ariaLabel = film.name;
     const output = h("output", { "aria-hidden": "true" });
     const stand = (at) => {
@@ -102,7 +108,7 @@ function render({ model, el }) {
       if (index > 0) rate(index);
       else if (typed === "0") rate(0); // where the scale has no 0, it is 'not seen'
     };
-    const name = span("name", named(film.name), h("small", {}, film.genres));
+    const name = h("span", { class: "name" }, named(film.name), h("small", {}, film.genres));
     stand(film.at);
     const show = ({ at }) => answered() && stand(at);
     return h("li", { class: "film", show }, name, input, output);
@@ -118,19 +124,16 @@ function render({ model, el }) {
   const result = (film) => {
     const add = _("Add"); // Babel finds no text within a template
     const name = { "aria-label": `${add}: ${film.name}` };
-    const row = h("li", {}, button(film.name, () => put("add", film), name), span("stars"));
-    row.show = (now) => fill(row, now, "stars");
-    return row;
+    return h("li", {}, button(film.name, () => put("add", film), name), entry("stars"));
   };
 
   // -- A film to watch ----------------------------------------------------------------------------
   const card = (film) => {
     const bars = h("span", { class: "bars", role: "img" });
     const show = (now) => {
-      fill(row, now, "moved", "stars", "genres", "see", "like");
       const told = now.bars.map((share, at) => `${spoken[at + 1]} ${Math.round(100 * share)} %`);
       bars.ariaLabel = bars.title = told.join(", ");
-      bars.hidden = !now.bars.length;
+      bars.hidden = !few || !now.bars.length;
       bars.replaceChildren(...now.bars.map(() => h("i")));
       const height = (share) => `${(100 * share) / Math.max(...now.bars)}%`;
       now.bars.forEach((share, at) => (bars.children[at].style.height = height(share)));
@@ -139,26 +142,17 @@ function render({ model, el }) {
       button(text, onclick, { class: name, "aria-label": `${text}: ${film.name}` });
     const saw = on("saw", _("Seen it"), () => put("saw", film));
     const reject = on("reject", _("Not interested"), () => act("reject", { film: film.id }));
-    const row = h(
+    return h(
       "li",
       { class: "card", show },
-      h("div", { class: "head" }, named(film.name), span("moved")),
-      h("div", { class: "expected" }, span("stars"), bars),
-      ...["genres", "see", "like"].map((name) => span(name)),
+      h("div", { class: "head" }, named(film.name), entry("moved")),
+      h("div", { class: "expected" }, entry("stars"), bars),
+      ...["genres", "see", "like"].map(entry),
       h("div", { class: "acts" }, saw, reject),
     );
-    // A colour for its first genre, in place of a poster.
-    const [genre] = film.genres.split(",");
-    const sum = [...genre].reduce((sum, letter) => sum * 3 + letter.charCodeAt(0), 0);
-    row.style.setProperty("--hue", sum % 360);
-    return row;
   };
 
-  const peek = (film) => {
-    const show = (now) => fill(row, now, "moved", "stars");
-    const row = h("li", { show }, named(film.name), span("moved"), span("stars"));
-    return row;
-  };
+  const peek = (film) => h("li", {}, named(film.name), entry("moved"), entry("stars"));
 
   // What an option stands for may be a number, a list or nothing: its value is that as JSON.
   const choice = (what) => (of) => {
@@ -187,7 +181,7 @@ function render({ model, el }) {
   file.onchange = () => {
     const [chosen] = file.files;
     const refused = _("{file} is too large: more than 5 MB.");
-    if (chosen?.size > words.most) alert.textContent = refused.replace("{file}", chosen.name);
+    if (chosen?.size > 5e6) alert.textContent = refused.replace("{file}", chosen.name);
     else if (chosen) load(chosen.name, chosen);
     file.value = "";
   };
@@ -214,7 +208,7 @@ function render({ model, el }) {
     h("label", { class: "find" }, h("span", {}, _("Find a film")), search),
     found,
     table,
-    h("datalist", { id: marks }, ...words.marks.map((value) => h("option", { value }))),
+    marks,
     button(_("Other films"), () => act("more")),
     h("h3", {}, _("Seen, but no stars?")),
     ticks,
@@ -233,8 +227,7 @@ function render({ model, el }) {
   gone.append(model.retry ? button(_("Try again"), model.retry) : _("Run the cell again."));
   const upload = button(_("Load profile"), () => file.click());
   const restart = button(_("Start again"), () => act("restart"));
-  const heading = h("h1", {}, _("What to watch next"));
-  const title = h("div", { class: "title" }, heading, h("p", {}, words.about));
+  const title = h("h1", {}, _("What to watch next"));
   const foot = h("div", { class: "foot" }, save, upload, file, restart);
   el.classList.add("saelib-panel");
   el.replaceChildren(gone, title, body, reported, foot);

@@ -2,31 +2,26 @@
 import { h } from "./panel.js";
 
 const main = document.querySelector("main");
-const [said, films] = [h("ul", { class: "said" }), h("tbody")];
-const save = h("a", { class: "button", href: `room.csv${location.search}`, download: "room.csv" });
+const [heading, films, said] = [h("h1"), h("tbody"), h("ul", { class: "said" })];
+const save = h("a", { class: "button", download: "room.csv" });
 let shown;
 
 /** A rating is the stronger coloured, the higher it is; a gap stays white. */
 const cell = (rating, [lowest, highest]) => {
-  const made = h("td", {}, rating === null ? "" : String(rating));
+  const made = h("td", {}, rating ?? "");
   if (rating !== null) made.style.setProperty("--share", (rating - lowest) / (highest - lowest));
   return made;
 };
 
 const draw = (view) => {
+  const row = ({ name, ratings }) =>
+    h("tr", {}, h("th", { scope: "row" }, name), ...ratings.map((x) => cell(x, view.ends)));
+  heading.textContent = view.title;
+  films.replaceChildren(...view.films.map(row));
   said.replaceChildren(...view.said.map((text) => h("li", {}, text)));
-  films.replaceChildren(
-    ...view.films.map(({ name, ratings }) =>
-      h(
-        "tr",
-        {},
-        h("th", { scope: "row" }, name),
-        ...ratings.map((rating) => cell(rating, view.ends)),
-      ),
-    ),
-  );
   save.textContent = view.download;
-  if (!save.isConnected) main.replaceChildren(h("h1", {}, view.title), h("table", {}, films), said, save);
+  save.href = `data:text/csv;charset=utf-8,${encodeURIComponent(view.csv)}`;
+  if (!save.isConnected) main.replaceChildren(heading, h("table", {}, films), said, save);
 };
 
 const ask = async () => {

@@ -17,11 +17,10 @@ NOT_SEEN = ""  # the value of a slider, where 0 can be a rating
 class RatingSliders(ipw.VBox):
     """A box to find a film, a slider a film, and what to watch next, with reasons.
 
-    `sliders["Fargo (1996)"].value = 5` in a cell does what a hand does. n_films: how many films are
-    asked about; others are added by their titles.
+    `sliders["Fargo (1996)"].value = 5` in a cell does what a hand does.
     """
 
-    def __init__(self, recommender: Recommender, n_films: int = 5):
+    def __init__(self, recommender: Recommender):
         self.session, self.catalogue = Session(recommender), recommender.catalogue
         titles = sorted(set(self.catalogue.labels))
         self.find = ipw.Combobox(description=_("Find a film"), options=titles)
@@ -29,7 +28,7 @@ class RatingSliders(ipw.VBox):
         self.films: dict[str, ipw.SelectionSlider] = {}
         self.sliders, self.next = ipw.VBox(), ipw.HTML()
         super().__init__([self.find, self.sliders, self.next])
-        for film in self.session.questions(n_films)["movie_id"]:
+        for film in self.session.questions()["movie_id"]:
             self[film]
         self._follow()
 
