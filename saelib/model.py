@@ -50,7 +50,7 @@ class Model:
 
     liking: FoldIn | StackedAutoencoder  # how will you like it? A network where rows are people
     ease: Ease | None  # will you see it? None where liking has no distribution over stars
-    films: pd.DataFrame  # of each column: movie_id, title, year, genres, n_ratings, spread (std)
+    films: pd.DataFrame  # of each column: movie_id, title, year, genres, n_ratings
     scale: Scale
     groups: dict[str, list]  # of demographics, see `RatingMatrix`
     dataset: str
@@ -165,9 +165,9 @@ def train(
     network = build(config, known, seed)
     history = fit(network, known, validation=others.csr, seed=seed, **options)
     liking = FoldIn.of(network, known) if config.rows == "films" else network
-    of_film = data.ratings.groupby("movie_id")["rating"].agg(n_ratings="size", spread="std")
-    films = data.movies.set_index("movie_id").loc[known.item_ids].join(of_film).reset_index()
-    films = films.fillna({"n_ratings": 0, "spread": 0}).astype({"n_ratings": "int64"})
+    n_ratings = data.ratings.groupby("movie_id").size().rename("n_ratings")
+    films = data.movies.set_index("movie_id").loc[known.item_ids].join(n_ratings).reset_index()
+    films = films.fillna({"n_ratings": 0}).astype({"n_ratings": "int64"})
     ease = Ease.fit(known.people) if config.head == "ordered" else None
     return Model(liking, ease, films, data.scale, known.groups, data.name, recipe, seed, history)
 

@@ -28,8 +28,7 @@ FLOORS = [
     ("figures", "plots"),
     (
         "a person in, films out",
-        "recommend: words search catalogue profile recommender matching elsewhere questions "
-        "reasons changes session",
+        "recommend: words catalogue profile recommender elsewhere questions reasons session",
     ),
     ("what people touch", "panel: desk widget sliders terminal room page"),
     ("python -m saelib", "commands cli __main__"),

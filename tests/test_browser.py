@@ -56,7 +56,7 @@ class Site:
 
     async def serve(self) -> None:
         self.stopped, self.loop = asyncio.Event(), asyncio.get_running_loop()
-        app = application(self.recommender, "t", self.room_token, "", "", 40)
+        app = application(self.recommender, "http://here/?token=t", self.room_token, "", "", 40)
         server = app.listen(self.port, "localhost")
         self.ready.set()
         await self.stopped.wait()

@@ -68,7 +68,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture
 async def site(recommender):
-    app = application(recommender, "the-token", "the-room", HUB, "", 40)
+    app = application(recommender, "http://here/?token=the-token", "the-room", HUB, "", 40)
     listening, port = bind_unused_port()
     server = HTTPServer(app, max_body_size=10_000)
     server.add_sockets([listening])

@@ -23,7 +23,7 @@ def test_gaps_stay_gaps_and_the_most_rated_films_come_first(shown, recommender):
     assert shown["films"][0] == {"name": "Toy Story (1995)", "ratings": [5, 1, 3]}
     assert shown["films"][1]["ratings"] == [1, 2, None]
     assert len(shown["films"]) == 4
-    assert shown["said"][0] == "Visitors: 3, ratings: 7, films: 4."
+    assert shown["said"][0] == "Visitors: 3, ratings: 7, films: 4, the most rated ones below."
     films = recommender.catalogue.ids
     many = room_view(recommender, [Profile(dict.fromkeys(films, 3)), Profile({films[-1]: 5})])[
         "films"
@@ -52,7 +52,11 @@ def test_a_rating_is_predicted_from_the_others_alone(shown, recommender):
     assert predictions == pytest.approx([expected] * 4)
     errors = [*hidden(recommender, [Profile(ratings) for ratings in TOLD], "10")]
     near = sum(abs(error) <= 1 for error in errors)
-    assert shown["said"][-1].endswith(f" {near} of 3 predictions are within a star.")
+    assert f" {near} of 3 predictions are within a star; " in shown["said"][-1]
+    mean = pd.DataFrame(TOLD).stack().mean()
+    assert shown["said"][-1].endswith(
+        f"for everybody: {sum(abs(mean - x) <= 1 for x in (5, 1, 3))}."
+    )
 
 
 def test_little_or_nothing_is_no_trouble(recommender):

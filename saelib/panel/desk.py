@@ -16,10 +16,9 @@ from saelib.errors import SaelibError
 from saelib.language import ENGLISH, _, ngettext, speaking
 from saelib.matrix import AGES
 from saelib.recommend import words
-from saelib.recommend.changes import in_short, mark, moves
 from saelib.recommend.elsewhere import read_profile
 from saelib.recommend.profile import ABOUT, Profile
-from saelib.recommend.reasons import Reason, caution
+from saelib.recommend.reasons import Reason, caution, in_short, mark, moves
 from saelib.recommend.recommender import Recommender
 from saelib.recommend.session import Session
 

@@ -123,21 +123,24 @@ class Projector(Page):
         desks = [visit.desk for visit in self.settings["visitors"] if visit.desk]
         profiles = [desk.session.profile for desk in desks if not desk.left_out]
         with speaking(self.language):
-            self.write(await asyncio.to_thread(room_view, self.settings["recommender"], profiles))
+            view = await asyncio.to_thread(room_view, self.settings["recommender"], profiles)
+            link = self.settings["link"]
+            self.write(view | {"link": link, "code": segno.make(link).svg_data_uri(border=2)})
 
 
 def application(
-    recommender: Recommender, token: str, room_token: str, host: str, language: str, visitors: int
+    recommender: Recommender, link: str, room_token: str, host: str, language: str, visitors: int
 ) -> Application:
     """Return the server's application: the page, a visit's socket, files; with a room its table.
 
-    room_token, host, language: '' for none.
+    link: the page's, which ends with its token. room_token, host, language: '' for none.
     """
     locale.set_default_locale(ENGLISH)
     locale.load_gettext_translations(str(FOLDER), "saelib")
     files = (r"/(\w+\.(?:js|css))", StaticFileHandler, {"path": str(Path(__file__).parent)})
     table = (r"/room(\.json)?", Projector)
-    settings: dict = {"recommender": recommender, "token": token, "room_token": room_token}
+    settings: dict = {"recommender": recommender, "link": link, "room_token": room_token}
+    settings["token"] = link.partition("token=")[2]
     settings |= {"host": host, "language": language, "places": visitors, "visitors": {}}
     # Without an answer to a ping, which a page that has vanished does not give, a socket is closed.
     settings |= {"websocket_max_message_size": 2 * MAX_BYTES, "websocket_ping_interval": 30}
@@ -180,7 +183,7 @@ def serve(
         # With more threads, numpy takes more memory and is no sooner done.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(2))
         named = (urlsplit(start).hostname or "") if host else ""
-        app = application(recommender, token, room_token, named, language, visitors)
+        app = application(recommender, link, room_token, named, language, visitors)
         if port >= 2**16:
             raise ValueError(_("a port goes from 1 to 65535"))
         app.listen(port, ip, max_body_size=10_000)

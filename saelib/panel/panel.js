@@ -219,7 +219,7 @@ function render({ model, el }) {
   const body = h("div", { class: "columns" }, asking, next);
   const leaveOut = () => act("leave out", { row: out.checked });
   const out = h("input", { type: "checkbox", onchange: leaveOut });
-  const row = h("label", { class: "chip" }, out, _("Leave my row out"));
+  const row = h("label", { class: "chip" }, out, _("Leave my ratings out"));
   const told = _("The stars that you give stand in the table of the room, without your name.");
   if (words.room) asking.prepend(h("p", { class: "room" }, told, " ", row));
   const gone = h("p", { role: "alert", class: "note", hidden: "" });

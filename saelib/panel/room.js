@@ -2,7 +2,8 @@
 import { h } from "./panel.js";
 
 const main = document.querySelector("main");
-const [heading, films, said] = [h("h1"), h("tbody"), h("ul", { class: "said" })];
+const [heading, films, said] = [h("h1"), h("tbody"), h("ul")];
+const [code, link] = [h("img", { alt: "" }), h("p")];
 const save = h("a", { class: "button", download: "room.csv" });
 let shown;
 
@@ -18,10 +19,12 @@ const draw = (view) => {
     h("tr", {}, h("th", { scope: "row" }, name), ...ratings.map((x) => cell(x, view.ends)));
   heading.textContent = view.title;
   films.replaceChildren(...view.films.map(row));
+  code.src = view.code;
+  link.textContent = view.link;
   said.replaceChildren(...view.said.map((text) => h("li", {}, text)));
   save.textContent = view.download;
   save.href = `data:text/csv;charset=utf-8,${encodeURIComponent(view.csv)}`;
-  if (!save.isConnected) main.replaceChildren(heading, h("table", {}, films), said, save);
+  if (!save.isConnected) main.replaceChildren(code, heading, link, said, h("table", {}, films), save);
 };
 
 const ask = async () => {

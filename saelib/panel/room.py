@@ -30,15 +30,16 @@ def room_view(recommender: Recommender, profiles: list[Profile]) -> dict:
         {"name": label(film), "ratings": [None if x != x else x for x in row]}
         for film, row in zip(table.index[:N_SHOWN], table.to_numpy())
     ]
-    counts = _("Visitors: {visitors}, ratings: {ratings}, films: {films}.").format(
-        visitors=len(told), ratings=table.count().sum(), films=len(table)
+    counts = _(
+        "Visitors: {visitors}, ratings: {ratings}, films: {films}, the most rated ones below."
     )
+    n = {"visitors": len(told), "ratings": table.count().sum(), "films": len(table)}
     lines = table.T.stack().dropna().rename_axis(["user", "item"]).rename("rating").reset_index()
     return {
         "title": _("The table of the room"),
         "films": films,
         "ends": [scale.lowest, scale.highest],
-        "said": [counts, *_said(recommender, told, table)],
+        "said": [counts.format(**n), *_said(recommender, told, table)],
         "download": _("Download"),
         "csv": lines.assign(title=lines["item"].map(label)).to_csv(index=False),
     }
@@ -61,11 +62,12 @@ def _said(recommender: Recommender, told: list[Profile], table: pd.DataFrame) ->
     film = table.index[0]
     errors = [abs(error) for error in hidden(recommender, told, film)]
     near = sum(error <= recommender.scale.star for error in errors)
+    of_mean = (abs(table.loc[film] - mean) <= recommender.scale.star).sum()
     said = _(
         "{film}, hidden from the model and predicted from each one's other ratings: "
-        "{near} of {n} predictions are within a star."
+        "{near} of {n} predictions are within a star; the room's mean, for everybody: {of_mean}."
     )
-    yield said.format(film=label(film), near=near, n=len(errors))
+    yield said.format(film=label(film), near=near, n=len(errors), of_mean=of_mean)
 
 
 def hidden(recommender: Recommender, told: list[Profile], film: str) -> Iterator[float]:

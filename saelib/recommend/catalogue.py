@@ -88,7 +88,7 @@ def as_aliased(label: str) -> tuple[str, str]:
 class Catalogue:
     """All films of a model, in the order of its columns.
 
-    films: movie_id, title, year, genres, n_ratings, spread; see `Model`. ids, labels: (n_items,)
+    films: movie_id, title, year, genres, n_ratings; see `Model`. ids, labels: (n_items,)
     movie_ids as text, and how each film is shown. genres, decades: those that occur.
     """
 
