@@ -9,8 +9,6 @@ is the same, without outputs. In the class, a text tagged `after` would spoil a 
 and so is each answer, at the head of the next text.
 """
 
-from __future__ import annotations
-
 import re
 import sys
 from pathlib import Path

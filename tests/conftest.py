@@ -1,7 +1,5 @@
 """What several tests share: a release in each layout, a small trained model, a browser."""
 
-from __future__ import annotations
-
 import os
 
 # Before numpy is imported: many small products, on which threads only wait for each other.

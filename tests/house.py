@@ -3,8 +3,6 @@
 python tests/house.py      draws notebooks/figures/house.png for CONTRIBUTING.md
 """
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Iterator
 from pathlib import Path

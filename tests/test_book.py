@@ -3,8 +3,6 @@
 Sphinx warns of links that lead nowhere; the fixture `page` fails where a page asks another host.
 """
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from functools import partial

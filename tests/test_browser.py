@@ -3,8 +3,6 @@
 The fixture `page` fails where anything is asked of another machine.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import os
@@ -47,7 +45,7 @@ class Site:
         self.recommender, self.room_token, self.port = recommender, room_token, free_port()
         self.link = f"http://localhost:{self.port}/?token=t"
 
-    def __enter__(self) -> Site:
+    def __enter__(self) -> "Site":
         self.ready = threading.Event()
         self.thread = threading.Thread(target=asyncio.run, args=(self.serve(),))
         self.thread.start()

@@ -1,7 +1,5 @@
 """The class of 90 minutes: what a teacher prints, what the blanks accept, and that it goes on."""
 
-from __future__ import annotations
-
 import re
 import sys
 from pathlib import Path

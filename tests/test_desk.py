@@ -1,7 +1,5 @@
 """The panel without a browser: messages in, one dictionary out; and the two widgets around it."""
 
-from __future__ import annotations
-
 import base64
 import json
 from types import SimpleNamespace

@@ -1,7 +1,5 @@
 """Ratings made elsewhere: recognised, converted, matched; what is not sure is told, not taken."""
 
-from __future__ import annotations
-
 import io
 import zipfile
 

@@ -4,8 +4,6 @@ nbval passes a notebook without outputs without comparing anything, so that each
 was run in order, from 1, is held here.
 """
 
-from __future__ import annotations
-
 import re
 import subprocess
 import symtable

@@ -3,8 +3,6 @@
 Requests are written by hand here; a browser opens the page in test_browser.py.
 """
 
-from __future__ import annotations
-
 import asyncio
 import gc
 import json

@@ -1,7 +1,5 @@
 """One set of versions, no data, no path of a machine in the repository."""
 
-from __future__ import annotations
-
 import importlib.metadata
 import os
 import re

@@ -1,7 +1,5 @@
 """Reasons are what leaving a film out does; questions are those that leave least uncertain."""
 
-from __future__ import annotations
-
 import itertools
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """A person's profile in, films out; every wrong profile explained in one line."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """The table of the room: whose ratings are in it, what is said of them, and what never is."""
 
-from __future__ import annotations
-
 import io
 
 import pandas as pd

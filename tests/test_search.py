@@ -1,7 +1,5 @@
 """What people type into a search: the film they mean stands first."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The self-checks of the exercises: they refuse what is wrong, and accept what is right."""
 
-from __future__ import annotations
-
 import ast
 import re
 import tomllib

@@ -1,7 +1,5 @@
 """A sitting: whatever is done in whatever order, the list stays right and nothing is lost."""
 
-from __future__ import annotations
-
 import copy
 
 import pytest

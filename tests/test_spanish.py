@@ -1,7 +1,5 @@
 """The class in Spanish says in other words what the class says, and computes the same."""
 
-from __future__ import annotations
-
 import ast
 import re
 import shutil

@@ -1,7 +1,5 @@
 """The questions at the terminal: typed lines in, a profile out."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -6,8 +6,6 @@ printed digit. A cell tagged `tolerance=0.05` states another one: all its number
 that share of what is committed. Whole numbers are exact elsewhere, and words are everywhere.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 

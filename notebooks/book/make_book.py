@@ -5,8 +5,6 @@ link to, are gathered in FOLDER/source, and Sphinx makes FOLDER/html of them, as
 FOLDER is build/book where it is not given.
 """
 
-from __future__ import annotations
-
 import ast
 import os
 import re

@@ -4,8 +4,6 @@
 answer, so that no later cell needs what a blank has left empty.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from functools import partial
@@ -19,7 +17,7 @@ from torch import Tensor, nn
 NARROW, WIDE = range(1, 21), range(100, 301)
 HINTS = {  # of what Python or torch say of an error
     r"name '(encoder|decoder)'": "Write self. before its name.",
-    r"not Linear|and .Linear|.Linear. and": "A layer is called like a function: self.encoder(residuals).",
+    r"not Linear|.Linear. and|and .Linear": "A layer is called like a function: self.encoder(…).",
     r"name '(m|predicted_ui|residual)'": "The names are predicted, residuals and rated.",
     r"(sum|mean)\(\)": "Write (…).sum() in place of np.sum(…) or np.mean(…).",
 }

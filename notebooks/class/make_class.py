@@ -10,8 +10,6 @@
 Everything stands in these files: pictures are in them, and nothing is asked of another host.
 """
 
-from __future__ import annotations
-
 import base64
 import random
 import re

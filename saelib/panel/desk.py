@@ -3,8 +3,6 @@
 widget.py shows the dictionary in Jupyter, page.py in a browser; panel.js draws it in both.
 """
 
-from __future__ import annotations
-
 import base64
 import re
 import threading

@@ -4,8 +4,6 @@ Each open page is one WebSocket and one `Desk`; when it closes, what was told is
 the link, whose token is made anew at each start, gets in. Nothing is fetched from another host.
 """
 
-from __future__ import annotations
-
 import asyncio
 import hmac
 import json

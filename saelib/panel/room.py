@@ -1,7 +1,5 @@
 """The table of the room: what the visitors of a class have rated, film by film, nobody named."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 

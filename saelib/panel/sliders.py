@@ -1,7 +1,5 @@
 """Sliders of ipywidgets to rate films with, and the list that follows them."""
 
-from __future__ import annotations
-
 from html import escape
 
 import ipywidgets as ipw

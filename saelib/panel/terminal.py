@@ -1,7 +1,5 @@
 """The questions of `python -m saelib rate`: films, one by one, and their stars."""
 
-from __future__ import annotations
-
 import textwrap
 from collections.abc import Callable
 from contextlib import suppress

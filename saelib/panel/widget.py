@@ -1,7 +1,5 @@
 """The rating panel in Jupyter."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import ClassVar
 
@@ -23,7 +21,7 @@ class RatingPanel(anywidget.AnyWidget):
 
     _esm, _css = (Path(__file__).with_name(f"panel.{kind}") for kind in ("js", "css"))
     view, words = traitlets.Dict().tag(sync=True), traitlets.Dict().tag(sync=True)
-    _of_cell: ClassVar[dict[str, tuple[str, list[RatingPanel]]]] = {}  # cell -> (run, panels)
+    _of_cell: ClassVar[dict[str, tuple[str, list["RatingPanel"]]]] = {}  # cell -> (run, panels)
 
     def __init__(self, recommender: Recommender, *, language: str = ENGLISH):
         """Raises SaelibError for a language that is not spoken."""

@@ -1,7 +1,5 @@
 """The films of a model: their names, however they are spelled, and which fit a wish."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections import defaultdict

@@ -3,8 +3,6 @@
 Nothing is guessed: a film that is not found, or could be several, is told and not taken.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 import re

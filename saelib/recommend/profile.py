@@ -1,11 +1,9 @@
 """What a person told: stars by film, and who they are if they like; as JSON in a file."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from saelib.errors import SaelibError
 from saelib.language import _
@@ -33,7 +31,7 @@ class Profile:
     watchlist: list[str] = field(default_factory=list)  # to see one day
 
     @classmethod
-    def from_json(cls, text: str | bytes, source: str | None = None) -> Profile:
+    def from_json(cls, text: str | bytes, source: str | None = None) -> Self:
         """Read what `to_json` writes. source: its name in a message. Raises SaelibError."""
         try:
             told = json.loads(text)
@@ -48,7 +46,7 @@ class Profile:
         return cls(**told)
 
     @classmethod
-    def load(cls, path: Path) -> Profile:
+    def load(cls, path: Path) -> Self:
         """Read a profile file. Raises SaelibError, and OSError where there is none."""
         return cls.from_json(Path(path).read_bytes(), str(path))
 

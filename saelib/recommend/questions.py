@@ -1,7 +1,5 @@
 """What to ask: which films a person has likely seen, and whose stars tell most about the others."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 
 import numpy as np

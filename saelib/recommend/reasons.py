@@ -1,7 +1,5 @@
 """What is said of a list: why each film is in it, which may please little, and what moved."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from dataclasses import dataclass, field
 

@@ -1,11 +1,9 @@
 """A person's profile in, ranked films out."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -58,7 +56,7 @@ class Recommender:
         self.catalogue = Catalogue(model.films, model.dataset)
 
     @classmethod
-    def load(cls, path: Path) -> Recommender:
+    def load(cls, path: Path) -> Self:
         """Open a saved model. Raises SaelibError."""
         return cls(Model.load(path))
 

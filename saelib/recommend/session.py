@@ -1,7 +1,5 @@
 """One person's sitting: what they told, what they are asked, and the way back."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import Any

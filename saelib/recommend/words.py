@@ -1,7 +1,5 @@
 """The words of the data in a person's language; those of one's own data stay as they are."""
 
-from __future__ import annotations
-
 from saelib.language import ngettext, pgettext
 
 AGES = ("under 18", "18-24", "25-34", "35-44", "45-49", "50-55", "56+")  # by bracket

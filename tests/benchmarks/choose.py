@@ -9,8 +9,6 @@ of `new-users` is held out, and half of their ratings predicted with 5, 20 or al
 Prints one JSON object a setting and seed, then the differences from the recipe, paired by seed.
 """
 
-from __future__ import annotations
-
 import argparse
 import ast
 import json

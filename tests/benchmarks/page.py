@@ -5,8 +5,6 @@
 How soon a key in a browser is followed by a list: `git show b81b846:tests/benchmarks/page.py`.
 """
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import json

@@ -6,8 +6,6 @@ Prints lines as `saelib evaluate --json` does. CHOSEN was best on validation rat
 training ratings, of the grids that `git show b81b846:tests/benchmarks/rivals.py` tries.
 """
 
-from __future__ import annotations
-
 import argparse
 import time
 from functools import partial

@@ -9,8 +9,6 @@ Film counts fall off as MovieLens's do (a few blockbusters, a long tail), people
 log-normal, and stars follow biases and a few hidden tastes, so that there is something to learn.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import resource
