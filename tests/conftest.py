@@ -5,7 +5,9 @@ import os
 # Before numpy is imported: many small products, on which threads only wait for each other.
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
+import resource
 import shutil
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib.util import find_spec
 from urllib.parse import urlparse
@@ -39,6 +41,17 @@ def fuzz(test):
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
     )
     return pytest.mark.fuzz(patient(test))
+
+
+@contextmanager
+def files_of_at_most(n: int):
+    """As on a full disk: writing beyond n bytes of a file fails."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 TITLES = [
