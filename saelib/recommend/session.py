@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -16,8 +15,6 @@ from saelib.recommend.questions import likely_seen, next_films
 from saelib.recommend.reasons import Reasons, reasons
 from saelib.recommend.recommender import Recommender, check_stars
 
-# Seconds: keys pressed one after the other come sooner; who looks at the list in between, later.
-PAUSE = 1.0
 STATE = ("profile", "table", "ticks", "_asked", "_offered")  # what `undo` brings back
 
 
@@ -30,11 +27,10 @@ class Session:
     person can say that they have seen them, ticked or not.
     """
 
-    def __init__(self, recommender: Recommender, clock: Callable[[], float] = time.monotonic):
-        """clock: tells the seconds that part one change of a film's stars from the next."""
-        self.recommender, self._clock = recommender, clock
+    def __init__(self, recommender: Recommender):
+        self.recommender = recommender
         self._past: list[list[Any]] = []
-        self._last = ("", 0.0)  # the film whose stars were the last change, and when that was
+        self._last = ""  # the film whose stars were the last change
         self._begin(Profile(dataset=recommender.dataset))
 
     def _begin(self, profile: Profile, added: Iterable[str] = ()) -> None:
@@ -55,21 +51,20 @@ class Session:
     def rate(self, film: str | int, stars: float | None) -> None:
         """Give a film stars; None takes them back.
 
-        Changes of one film's stars, each within PAUSE of the one before, are one for `undo`; where
-        they end as they began, they are none.
+        Changes of one film's stars with nothing between are one for `undo`; where they end as they
+        began, they are none.
         """
-        name, now, (last, before) = self._id(film), self._clock(), self._last
+        name, last = self._id(film), self._last
         ratings = self._ratings_without(name)
         if stars is not None:
             ratings[name] = check_stars(film, stars, self.recommender.scale)
         if self._tell(ratings=ratings):
-            self.table = _joined(self.table, [name])
-            if last == name and now - before < PAUSE:
+            self.table, self._last = _joined(self.table, [name]), name
+            if last == name:
                 self._past.pop()
             if self._past[-1][0] == self.profile:
                 self._past.pop()
-            else:
-                self._last = (name, now)
+                self._last = ""
 
     def tick(self, film: str | int, seen: bool = True) -> None:
         """Say that a film was seen, or that it was not: then its stars go, too."""
@@ -132,7 +127,7 @@ class Session:
             raise SaelibError(_("There is nothing to undo."))
         for name, value in zip(STATE, self._past.pop()):
             setattr(self, name, value)
-        self._last = ("", 0.0)
+        self._last = ""
 
     def questions(self, n: int = 5) -> pd.DataFrame:
         """The next n films to ask about, see `next_films`; each is asked about once.
@@ -206,7 +201,7 @@ class Session:
     def _change(self) -> None:
         """Remember what `undo` leads back to."""
         self._past.append([getattr(self, name) for name in STATE])
-        self._last = ("", 0.0)
+        self._last = ""
 
     def _tell(self, **told: Any) -> bool:
         """Change the profile, if it is a change; whether it was one."""
