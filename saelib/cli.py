@@ -87,11 +87,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # where a console lacks ★, it shows ? instead
-    parser = argparse.ArgumentParser(
-        prog="python -m saelib",
-        description="Stacked autoencoder recommender on MovieLens: from raw ratings to films.",
-        epilog="Start with `train`, then `rate`. `COMMAND --help` explains each command.",
-    )
+    about = "From raw ratings to recommended films: start with `train`, then `rate`."
+    parser = argparse.ArgumentParser("python -m saelib", description=about)
     parser.add_argument("--version", action="version", version=f"saelib {__version__}")
     every = parser.add_subparsers(metavar="COMMAND", dest="command", required=True)
     for name, said in COMMANDS.items():

@@ -56,9 +56,9 @@ def train(recipe, output, seed, epochs, resume, device, **own) -> None:
     baseline = evaluation.evaluate_ratings(data, {"bias": evaluation.bias}, seed)["rmse"][0]
     plot_history(made.history, baseline / data.scale.star)
     plt.savefig(plot)
+    best, n_epochs = made.history.best_epoch, len(made.history.train_loss)
     print(
-        f"RMSE of validation ratings: {made.validation_rmse:.3f} after epoch "
-        f"{made.history.best_epoch} of {len(made.history.train_loss)}; "
+        f"RMSE of validation ratings: {made.validation_rmse:.3f} after epoch {best} of {n_epochs}; "
         f"the bias baseline: {baseline:.3f}\n"
         "(These ratings chose the epoch; `evaluate` measures on ratings that chose nothing.)\n"
         f"Model: {output}, {output.stat().st_size / 1e6:.1f} MB\nErrors: {plot}"

@@ -50,8 +50,7 @@ class Scale:
         try:
             return scale if isinstance(scale, Scale) else cls(*map(float, scale))
         except (TypeError, ValueError) as error:
-            problem = f"{scale!r} is no scale. Expected (lowest, highest[, step])."
-            raise SaelibError(problem) from error
+            raise SaelibError(f"{scale!r} is no (lowest, highest[, step]).") from error
 
     def __str__(self) -> str:
         return f"{self.lowest:g} to {self.highest:g} in steps of {self.step:g}"
@@ -121,10 +120,9 @@ class Dataset:
         off[len(self.ratings) :] = False
         problems = {
             f"is not on the scale of {self.scale}. Correct it, or the scale; round what lies "
-            "between two steps. If it means 'seen, not rated', say so: not_rated=-1, or "
-            "--not-rated -1. Counts, such as of plays, are no ratings.": off,
-            "is the second one of this pair. Leave one of them out, or keep the last: "
-            "keep_last=True, or --keep-last.": rows.duplicated(PAIR),
+            "between two steps. Where it means 'seen, not rated', say so: --not-rated -1. Counts, "
+            "such as of plays, are no ratings.": off,
+            "is the second one of this pair: leave one out, or --keep-last.": rows.duplicated(PAIR),
         }
         for key, table in zip(PAIR, (self.users, self.movies)):
             if table is not None:
@@ -142,10 +140,7 @@ class Dataset:
     def check_predictable(self) -> None:
         """Raise SaelibError where all ratings are the same, so that none needs a prediction."""
         if self.ratings["rating"].nunique() < 2:
-            raise SaelibError(
-                f"{self.name}: all ratings are the same, so there is none to predict. Use the "
-                "ranking protocol, which measures what people see."
-            )
+            raise SaelibError(f"{self.name}: all ratings are the same. Use the ranking protocol.")
 
 
 def from_frame(

@@ -37,7 +37,7 @@ class Release(NamedTuple):
     checksum: str | None = None  # of its archive, as `pooch` takes it
 
 
-RELEASES = {  # the newest last
+RELEASES = {
     "ml-100k": Release(100_000, 943, 1_682, "md5:0e33842e24a9c977be4e0107933c0723"),
     "ml-1m": Release(1_000_209, 6_040, 3_883, "md5:c4d9eecfca2ab87c1945afe126590906"),
     "ml-10m": Release(10_000_054, 69_878, 10_681, "md5:ce571fd55effeba0271552578f2648bd"),

@@ -122,13 +122,11 @@ def test_title_and_year_are_parted_in_either_encoding(encoding, tiny, folder):
 CSV = FILES["csv"]["ratings.csv"]
 FAULTS = [
     ("ml-100k", "u.data", b"1\t20\t4\t880000001\n2\t10\t5\n", r"u\.data cannot be read"),
-    ("ml-100k", "u.data", b"1\t20\tfour\t880000001\n", r"u\.data cannot be read"),
     ("ml-100k", "u.data", b"1\t20\t4\t8\n", r"holds 1 ratings, not 3\."),
     ("ml-100k", "u.user", None, r"holds u\.data, u\.item\..*expected u\.data, u\.item, u\.user"),
     ("ml-1m", "users.dat", b"1::M::18::17::1\n", "has a user_id that its table does not list"),
     ("csv", "ratings.csv", b"userId,movieId,timestamp\n1,2,3\n", r"ratings\.csv cannot be read"),
     ("csv", "ratings.csv", CSV.replace(b"880000001", b"2005-04-02 23:53:47"), "cannot be read"),
-    ("csv", "ratings.csv", CSV.replace(b"20", b"99999999999"), r"ratings\.csv cannot be read"),
     ("csv", "ratings.csv", None, r"holds movies\.csv\. It is .* copy of tiny: expected ratings"),
 ]
 
@@ -182,7 +180,7 @@ def test_a_published_split_is_read_where_it_is(tiny, folder):
 
 @pytest.fixture
 def server(monkeypatch):
-    """A local GroupLens. A test sets its body, and its mode: whole, cut, stalled or 404."""
+    """A local GroupLens. A test sets its body, and mode: whole, cut, stalled, changed or 404."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
@@ -190,7 +188,8 @@ def server(monkeypatch):
             self.send_response(404 if server.mode == "404" else 200)
             self.send_header("Content-Length", str(len(server.body)))
             self.end_headers()
-            self.wfile.write(server.body[: None if server.mode == "whole" else 100])
+            changed = bytes(len(server.body)) if server.mode == "changed" else server.body
+            self.wfile.write(changed[: 100 if server.mode in ("cut", "stalled") else None])
             time.sleep(2 if server.mode == "stalled" else 0)
 
         def log_message(self, *arguments):
@@ -217,26 +216,22 @@ def test_a_download_is_verified_and_used_again(verified, server, tiny, folder, c
     assert server.asked == ["/tiny.zip"] and names_in(folder) == ["tiny.zip"]
 
 
-def test_another_host_is_asked_and_what_it_gives_is_verified(server, tiny, folder, monkeypatch):
-    name, whole = tiny(body=server.body), server.body
+@pytest.mark.parametrize(
+    ("mode", "verified", "message"),
+    [
+        ("404", True, "404"),
+        ("cut", True, "IncompleteRead|hash of"),
+        ("cut", False, "IncompleteRead|cannot be used"),
+        ("stalled", False, "timed out"),
+        ("changed", True, "hash of downloaded file"),
+    ],
+)
+def test_a_download_from_another_host_that_fails_is_gone(
+    mode, verified, message, server, tiny, folder, monkeypatch
+):
+    monkeypatch.setattr(movielens, "TIMEOUT", 0.5)
     monkeypatch.setattr(movielens, "GROUPLENS", "http://localhost:9")
     monkeypatch.setenv("SAELIB_MIRROR", f"{server.url}/copies/")
-    server.body = archive(**{"ratings.csv": b"evil"})
-    with pytest.raises(SaelibError, match="hash of downloaded file"):
-        load(name)
-    assert names_in(folder) == []
-    server.body = whole
-    assert len(load(name).ratings) == 3
-    assert server.asked == ["/copies/tiny.zip"] * 2
-
-
-@pytest.mark.parametrize("verified", [True, False])
-@pytest.mark.parametrize(
-    ("mode", "message"),
-    [("404", "404"), ("cut", "IncompleteRead|hash of"), ("stalled", "timed out")],
-)
-def test_a_download_that_fails_is_gone(mode, message, verified, server, tiny, folder, monkeypatch):
-    monkeypatch.setattr(movielens, "TIMEOUT", 0.5)
     name, server.mode = tiny(body=server.body if verified else None), mode
     with pytest.raises(SaelibError, match=message) as caught:
         load(name)
@@ -244,6 +239,7 @@ def test_a_download_that_fails_is_gone(mode, message, verified, server, tiny, fo
     assert names_in(folder) == []
     server.mode = "whole"
     assert len(load(name).ratings) == 3
+    assert server.asked == ["/copies/tiny.zip"] * 2
 
 
 @pytest.mark.parametrize(
@@ -281,13 +277,10 @@ def test_an_expired_certificate_is_never_accepted(server, tiny, folder, tmp_path
     assert server.asked == [] and names_in(folder) == []
 
 
-def test_a_folder_that_cannot_be_is_named(server, tiny, folder, monkeypatch):
+def test_a_folder_that_cannot_be_is_named(server, tiny, folder):
     folder.write_text("a file where the folder should be")
     with pytest.raises(SaelibError, match=f"Not a directory.*{folder}"):
         load(tiny(body=server.body))
-    monkeypatch.setenv("SAELIB_DATA", "x" * 300)
-    with pytest.raises(SaelibError, match=r"File name too long.*let SAELIB_DATA name"):
-        load("tiny")
 
 
 @pytest.fixture
