@@ -1,18 +1,11 @@
 """Stacked autoencoder recommender, step by step: the package beside the notebooks.
 
-It reads in the order of the lessons; each file imports only from those above it.
+It reads in the order of the lessons; each file imports only from those above it (CONTRIBUTING.md).
 
-    data, movielens     files -> tables, on any scale of ratings
-    matrix              tables -> a sparse matrix of stars, people and films as numbers, splits
-    baseline            what is known without a network
-    evaluation          protocols and metrics
-    recipes             what is chosen before a network is trained
-    cells, heads        two products at the cost of the rated cells; what a score means
-    autoencoder         the network, and the family of it
-    training            the loop
-    fold_in             how a new person is found
-    model               one file that answers two questions: will you see it, how will you like it?
-    plots               figures, and figures that follow sliders
+    data, movielens, matrix                          files -> tables -> a sparse matrix of stars
+    baseline, evaluation                             what is known without a network; protocols
+    recipes, cells, heads, autoencoder, family       the network
+    training, fold_in, model, plots                  how it learns, meets a new person, is saved
 
 Two rooms hold the application: recommend (a person in, films out) and panel (what people touch).
 """
@@ -27,7 +20,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # Where each name is imported from, at first use: `--help` does not wait for torch.
 _NAMES = {
     "errors": "SaelibError",
-    "data": "Dataset Scale from_csv from_frame",
+    "data": "Dataset Scale from_frame",
     "movielens": "load",
     "matrix": "People RatingMatrix encode_films encode_people split split_rows",
     "baseline": "BiasBaseline Ease",

@@ -6,6 +6,8 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
+from io import TextIOWrapper
 from pathlib import Path
 
 from saelib import __version__
@@ -13,22 +15,20 @@ from saelib.errors import SaelibError
 from saelib.language import ENGLISH, LANGUAGES, speaking
 
 
-def _whole(text: str, allowed: range, expected: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 11 and int(text) in allowed):
-        raise argparse.ArgumentTypeError(f"{text:.40} is no whole number {expected}")
+def _whole(text: str, least: int = 1) -> int:
+    if not (text.isdecimal() and len(text) < 10 and int(text) >= least):
+        raise argparse.ArgumentTypeError(f"{text:.40} is no whole number from {least} to 999999999")
     return int(text)
 
 
 DATASETS = "ml-100k, ml-1m, ml-latest-small, ml-latest, ml-10m, ml-20m, ml-25m or ml-32m"
-SEED = {"type": lambda text: _whole(text, range(2**32), f"from 0 to {2**32 - 1}")}
-COUNT = {"type": lambda text: _whole(text, range(1, 10**9), "of at least 1")}
+COUNT, SEED = {"type": _whole}, {"type": partial(_whole, least=0)}
 PROTOCOLS = ("ratings", "new-users", "ranking", "future")
 PATH, YES = {"type": Path, "metavar": "FILE"}, {"action": "store_true"}
 # What can be told to a command, each option once; where one has a +, there is another of its name.
 OPTIONS: dict[str, dict] = {
     "files": PATH | {"nargs": "+", "help": "of Letterboxd, IMDb, … or a CSV of title, stars"},
     "--dataset": {"default": "ml-100k", "help": DATASETS},
-    "--dataset+": {"help": f"{DATASETS} (default: the newest that has a model)"},
     "--ratings": PATH | {"help": "a table of your own: user, item, rating[, timestamp]"},
     "--scale": {"type": float, "nargs": "+", "help": "of FILE: lowest, highest[, step] (step 1)"},
     "--items": PATH | {"help": "of --ratings: item[, title, year, genres]"},
@@ -47,8 +47,7 @@ OPTIONS: dict[str, dict] = {
     "--resume": YES | {"help": "go on where a training was stopped"},
     "--device": {"default": "cpu", "help": "where torch trains: cpu, cuda, …"},
     "--profile": PATH | {"required": True, "help": "a JSON file, as `rate` saves it"},
-    "--model": PATH | {"help": "a model file (default: the one that `train` made)"},
-    "--films": COUNT | {"default": 20, "help": "how many films to ask about"},
+    "--model": PATH | {"help": "a model file (default: that of the recipe `default`)"},
     "-n": COUNT | {"default": 10, "help": "how many films to recommend"},
     "--save": PATH | {"default": Path("my-profile.json"), "help": "the profile"},
     "--json": YES | {"help": "one JSON object a line"},
@@ -61,19 +60,19 @@ OPTIONS: dict[str, dict] = {
     "--no-browser": YES | {"help": "print the link and open nothing"},
 }
 OWN = "--dataset --ratings --scale --items --people --not-rated --keep-last"
-FIND = "--model --recipe --lang"
+FIND = "--model --lang"
 TAKES = {  # which options each command has
     "fetch": "--dataset",
     "train": f"{OWN} --recipe --seed --epochs --output --resume --device",
     "evaluate": f"{OWN} --protocol --split --recipe+ --seeds --epochs --no-demographics --json",
     "recommend": f"--profile -n --json {FIND}",
-    "rate": f"--dataset --films -n --save {FIND}",
+    "rate": f"--dataset -n --save {FIND}",
     "import": f"files --dataset --output --scale {FIND}",
-    "panel": f"--dataset+ {FIND} --ip --port --visitors --host --class --no-browser",
+    "panel": f"--dataset {FIND} --ip --port --visitors --host --class --no-browser",
 }
 COMMANDS = {  # what each does
     "fetch": "Download a data set into data/ and verify it.",
-    "train": "Train a model and save it with a plot of its errors; Ctrl-C keeps the best epoch.",
+    "train": "Train a model and save it with a plot of its errors; --resume goes on after Ctrl-C.",
     "evaluate": "Measure models on ratings that they were not shown: of known people, of new"
     " people, the order of films for these, or the last tenth by time.",
     "recommend": "Recommend films for a profile.",
@@ -85,18 +84,13 @@ COMMANDS = {  # what each does
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command. An error of ours ends it with its message and exit status 1."""
-    for stream in (sys.stdout, sys.stderr):  # where a console lacks ★, it shows ? instead
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
-    parser = argparse.ArgumentParser(
-        prog="python -m saelib",
-        description="Stacked autoencoder recommender on MovieLens: from raw ratings to films.",
-        epilog="Start with `train`, then `rate`. `COMMAND --help` explains each command.",
-    )
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # where a console lacks ★, it shows ? instead
+    about = "From raw ratings to recommended films: start with `train`, then `rate`."
+    parser = argparse.ArgumentParser("python -m saelib", description=about)
     parser.add_argument("--version", action="version", version=f"saelib {__version__}")
-    every = parser.add_subparsers(
-        title="commands", metavar="COMMAND", dest="command", required=True
-    )
+    every = parser.add_subparsers(metavar="COMMAND", dest="command", required=True)
     for name, said in COMMANDS.items():
         command = every.add_parser(name, help=said, description=said)
         for option in TAKES[name].split():
@@ -113,7 +107,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except SaelibError as error:
         sys.exit(f"Error: {error}")
     except KeyboardInterrupt:
-        sys.exit("\nStopped.")
+        go_on = " The same command with --resume goes on from there."
+        sys.exit("\nStopped." + go_on * ("resume" in options))
     except BrokenPipeError:  # the reader, such as `head`, has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:

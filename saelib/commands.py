@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from dataclasses import replace
@@ -14,7 +13,7 @@ import pandas as pd
 
 from saelib import evaluation, movielens
 from saelib import model as models
-from saelib.data import Dataset, Scale, from_csv
+from saelib.data import Dataset, Scale, from_frame, read_table
 from saelib.errors import SaelibError
 from saelib.language import _
 from saelib.movielens import RELEASES, load, models_folder, read_split
@@ -42,38 +41,31 @@ def train(recipe, output, seed, epochs, resume, device, **own) -> None:
     from saelib.training import processes
 
     data = _load(**own)
-    output = output or model_path(data.name, recipe)
-    if output.suffix != ".safetensors" or output.is_dir():
+    output = output or models_folder() / f"{data.name}-{recipe}.safetensors"
+    if output.suffix != ".safetensors":
         raise SaelibError(f"--output takes the name of a file ending in .safetensors, not {output}")
     output.parent.mkdir(parents=True, exist_ok=True)
     plot, checkpoint = output.with_suffix(".png"), output.with_suffix(".checkpoint")
     told = {"seed": seed, "epochs": epochs, "resume": resume, "device": device}
     progress = sys.stderr.isatty()
-    made = models.train(data, recipe, **told, checkpoint=checkpoint, keep=True, progress=progress)
+    made = models.train(data, recipe, **told, checkpoint=checkpoint, progress=progress)
     if processes(device)[0] > 0:
         return  # of several processes, the first one speaks and writes
-    history = made.history
-    if history.interrupted:
-        output = _free(output)  # half a training does not take a whole one's place
-        plot = output.with_suffix(".png")
-        print("Stopped. The same command with --resume goes on from there.")
     made.save(output)
-    if not history.interrupted:  # only now: where saving fails, --resume still has everything
-        checkpoint.unlink()
+    checkpoint.unlink()  # only now: where saving fails, --resume still has everything
     baseline = evaluation.evaluate_ratings(data, {"bias": evaluation.bias}, seed)["rmse"][0]
-    plot_history(history, baseline=baseline / data.scale.star)
+    plot_history(made.history, baseline / data.scale.star)
     plt.savefig(plot)
+    best, n_epochs = made.history.best_epoch, len(made.history.train_loss)
     print(
-        f"RMSE of validation ratings: {made.validation_rmse:.3f} after epoch {history.best_epoch} "
-        f"of {len(history.train_loss)}; the bias baseline: {baseline:.3f}\n"
+        f"RMSE of validation ratings: {made.validation_rmse:.3f} after epoch {best} of {n_epochs}; "
+        f"the bias baseline: {baseline:.3f}\n"
         "(These ratings chose the epoch; `evaluate` measures on ratings that chose nothing.)\n"
         f"Model: {output}, {output.stat().st_size / 1e6:.1f} MB\nErrors: {plot}"
     )
 
 
 def evaluate(protocol, split, recipe, seeds, epochs, no_demographics, json, **own) -> None:
-    if len(set(seeds)) < len(seeds):
-        raise SaelibError("--seeds names a seed twice: the spread would be smaller than it is.")
     if split and (protocol, own["dataset"], own["ratings"]) != ("ratings", "ml-100k", None):
         raise SaelibError("--split u1 goes with --protocol ratings of ml-100k.")
     names = dict.fromkeys(name for group in recipe for name in GROUPS.get(group, [group]))
@@ -84,7 +76,7 @@ def evaluate(protocol, split, recipe, seeds, epochs, no_demographics, json, **ow
     if split:
         extra["split"] = split
         parts["parts"] = tuple(read_split(f"{split}.{part}") for part in ("base", "test"))
-    for seed, name in product(seeds, learners):  # one by one, so that what is measured is shown
+    for seed, name in product(dict.fromkeys(seeds), learners):  # one by one, and shown at once
         began = time.process_time()  # of training and scoring
         table = evaluation.evaluate(data, protocol, {name: learners[name]}, seed, **parts)
         tables.append(table.assign(seconds=round(time.process_time() - began, 1)))
@@ -94,7 +86,7 @@ def evaluate(protocol, split, recipe, seeds, epochs, no_demographics, json, **ow
         return
     table, metric = pd.concat(tables), {"ratings": "rmse", "ranking": "ndcg@10"}.get(protocol)
     print(evaluation.summary(table).to_string())
-    if metric and len(seeds) > 1:
+    if metric and len(set(seeds)) > 1:
         differences = evaluation.paired(table, metric, name)[["difference", "error"]]
         print(f"\n{metric}: difference from {name} on the same seeds, and its standard error\n")
         print(differences.map("{:+.4f}".format).to_string())
@@ -110,17 +102,12 @@ def recommend(profile, n, json, **of) -> None:
         _print_films(films, recommender)
 
 
-def rate(dataset, films, n, save, **of) -> None:
+def rate(dataset, n, save, **of) -> None:
     from saelib.panel.terminal import interview
 
     recommender, path = _recommender(dataset, **of), _free(save)
-    if not os.access(path.parent, os.W_OK):  # before anybody answers questions for nothing
-        message = _("{path} cannot be written; name another with --save.")
-        raise SaelibError(message.format(path=path))
     nothing = Profile(dataset=recommender.dataset)
-    profile = interview(
-        recommender, films, keep=lambda told: None if told == nothing else told.save(path)
-    )
+    profile = interview(recommender, keep=lambda told: None if told == nothing else told.save(path))
     if profile == nothing:
         print(_("Nothing was told, so there is nothing to go by."))
         return
@@ -143,39 +130,34 @@ def import_(files, dataset, output, scale, **of) -> None:
     print("\n" + _("Your profile: {path}").format(path=path))
 
 
-def panel(dataset, model, recipe, lang, no_browser, **told) -> None:
+def panel(dataset, model, lang, no_browser, **told) -> None:
     from saelib.panel.page import serve
 
-    made = (name for name in reversed(RELEASES) if model_path(name, recipe).exists())
-    recommender = _recommender(dataset or next(made, "ml-100k"), model, recipe)
+    recommender = _recommender(dataset, model)
     serve(recommender, language=lang or "", open_browser=not no_browser, **told)
 
 
-def model_path(dataset: str, recipe: str = "default") -> Path:
-    """Where `train` puts a model."""
-    return models_folder() / f"{dataset}-{recipe}.safetensors"
-
-
-def _load(dataset: str, ratings: Path | None, keep_last: bool, **told: Any) -> Dataset:
+def _load(dataset: str, ratings: Path | None, scale, items, people, **how: Any) -> Dataset:
     """The data set that was named, or ratings of one's own."""
     if ratings is None:
-        for option, value in (told | {"keep_last": keep_last}).items():
-            if value is not None and value is not False:
-                raise SaelibError(f"--{option.replace('_', '-')} goes with --ratings FILE.")
+        own = (scale, items, people, *how.values())
+        if any(value is not None and value is not False for value in own):
+            names = "--scale, --items, --people, --not-rated and --keep-last"
+            raise SaelibError(f"{names} go with --ratings FILE.")
         return load(dataset)
-    if told["scale"] is None:
+    if scale is None:
         raise SaelibError("--ratings needs --scale, such as --scale 1 10, or --scale 0.5 5 0.5.")
     if ratings.stem in RELEASES:
-        clash = "is named like a release, whose model it would replace; give it another name."
-        raise SaelibError(f"{ratings} {clash}")
-    return from_csv(ratings, **told, repeated="last" if keep_last else "error")
+        raise SaelibError(f"{ratings} is named like a release; give it another name.")
+    files = (ratings, items, people)  # read as texts: '007' and '7' may be two people
+    tables = [file and read_table(file, dtype=str, skipinitialspace=True) for file in files]
+    return from_frame(tables[0], scale, *tables[1:], name=ratings.stem, **how)
 
 
-def _recommender(dataset: str, model: Path | None, recipe: str, lang: str = "") -> Recommender:
-    path = model or model_path(dataset, recipe)
+def _recommender(dataset: str, model: Path | None, lang: str | None = None) -> Recommender:
+    path = model or models_folder() / f"{dataset}-default.safetensors"
     if not path.exists():
-        named = "" if recipe == "default" else f" --recipe {recipe}"
-        command = f"python -m saelib train --dataset {dataset}{named}"
+        command = f"python -m saelib train --dataset {dataset}"
         message = _("{path} is not there. Make it: {command}")
         raise SaelibError(message.format(path=path, command=command))
     return Recommender.load(path)

@@ -6,8 +6,6 @@ import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Union
 
 import numpy as np
 import pandas as pd
@@ -16,7 +14,6 @@ from saelib.errors import SaelibError
 
 MOST_STEPS = 100  # of a scale
 PAIR = ["user_id", "movie_id"]
-Levels = Union["Scale", Sequence[float]]  # the latter: lowest, highest[, step]
 # The names of columns that are understood, in small letters without signs; the first one counts.
 NAMES = {
     "user_id": "userid user personid person reviewerid username uid",
@@ -42,24 +39,18 @@ class Scale:
         steps = (self.highest - self.lowest) / self.step if self.step > 0 else np.nan
         if not (0 < steps <= MOST_STEPS and np.isclose(steps, np.round(steps), rtol=1e-6)):
             raise SaelibError(
-                f"{self} is no scale of ratings. Expected a lowest and a higher highest rating, at "
-                f"most {MOST_STEPS} whole steps apart, such as 1 to 10 in steps of 1. Round finer "
-                "ratings to larger steps, and say so: --scale 1 10 1. Counts, such as how often a "
-                "song was played, are no ratings."
+                f"{self} is no scale of ratings. Expected two ends, at most {MOST_STEPS} whole "
+                "steps apart, such as 1 to 10 in steps of 1. Round finer ratings, and say so: "
+                "--scale 1 10 1. Counts, such as how often a song was played, are no ratings."
             )
 
     @classmethod
-    def of(cls, scale: Levels) -> Scale:
+    def of(cls, scale: Scale | Sequence[float]) -> Scale:
         """Make a scale of (lowest, highest[, step]); a `Scale` stays itself."""
-        if isinstance(scale, Scale):
-            return scale
         try:
-            numbers = [float(number) for number in scale]
-        except (TypeError, ValueError):
-            numbers = []
-        if isinstance(scale, str) or len(numbers) not in (2, 3):
-            raise SaelibError(f"{scale!r} is no scale. Expected (lowest, highest[, step]).")
-        return cls(*numbers)
+            return scale if isinstance(scale, Scale) else cls(*map(float, scale))
+        except (TypeError, ValueError) as error:
+            raise SaelibError(f"{scale!r} is no (lowest, highest[, step]).") from error
 
     def __str__(self) -> str:
         return f"{self.lowest:g} to {self.highest:g} in steps of {self.step:g}"
@@ -129,10 +120,9 @@ class Dataset:
         off[len(self.ratings) :] = False
         problems = {
             f"is not on the scale of {self.scale}. Correct it, or the scale; round what lies "
-            "between two steps. If it means 'seen, not rated', say so: not_rated=-1, or "
-            "--not-rated -1. Counts, such as of plays, are no ratings.": off,
-            "is the second one of this pair. Leave one of them out, or keep the last: "
-            "repeated='last', or --keep-last.": rows.duplicated(PAIR),
+            "between two steps. Where it means 'seen, not rated', say so: --not-rated -1. Counts, "
+            "such as of plays, are no ratings.": off,
+            "is the second one of this pair: leave one out, or --keep-last.": rows.duplicated(PAIR),
         }
         for key, table in zip(PAIR, (self.users, self.movies)):
             if table is not None:
@@ -150,31 +140,26 @@ class Dataset:
     def check_predictable(self) -> None:
         """Raise SaelibError where all ratings are the same, so that none needs a prediction."""
         if self.ratings["rating"].nunique() < 2:
-            raise SaelibError(
-                f"{self.name}: all ratings are the same, so there is none to predict. Use the "
-                "ranking protocol, which measures what people see."
-            )
+            raise SaelibError(f"{self.name}: all ratings are the same. Use the ranking protocol.")
 
 
 def from_frame(
     ratings: pd.DataFrame,
-    scale: Levels,
+    scale: Scale | Sequence[float],
     items: pd.DataFrame | None = None,
     people: pd.DataFrame | None = None,
     *,
     name: str = "own",
     not_rated: float | None = None,
-    repeated: str = "error",
+    keep_last: bool = False,
 ) -> Dataset:
     """Make a data set of one's own tables: `from_frame(ratings, scale=(1, 10))`.
 
-    ratings: user, item, rating and, if known, timestamp (seconds, or '2005-04-02 23:53:47'); other
-    usual names are understood, such as userId or film. A row whose rating is empty, or is the
-    number `not_rated`, is of a film that was seen. scale: (lowest, highest[, step]). items: item
-    and, if known, title, year, genres. people: user and, if known, gender, age (years), occupation.
-    repeated: of several ratings of a film by the same person, 'last' keeps the last one.
-
-    Raises SaelibError for what is missing or no number, and for whatever `Dataset` refuses.
+    ratings: user, item, rating[, timestamp], which is seconds or '2005-04-02 23:53:47'; other usual
+    names are understood, such as userId or film. A row whose rating is empty, or is the number
+    `not_rated`, is of a film that was seen. scale: (lowest, highest[, step]). items: item[, title,
+    year, genres]. people: user[, gender, age (years), occupation]. keep_last: of several ratings of
+    a film by the same person. Raises SaelibError for whatever cannot be read or `Dataset` refuses.
     """
     table = _texts("ratings", ratings, [*PAIR, "rating", "timestamp"])
     movies = table[["movie_id"]].drop_duplicates() if items is None else items
@@ -190,43 +175,22 @@ def from_frame(
     movies["year"] = _numbers(movies["year"], -9999, 9999, "a year").round().astype("Int64")
     users["age"] = _numbers(users["age"], 1, 120, "1 to 120 years")
     users = users.replace({"gender": {"": None}, "occupation": {"": None}})
-    if repeated == "last":
+    if keep_last:
         table = table.drop_duplicates(PAIR, keep="last")
-    empty = table["rating"].str.lower().isin(["na", "nan", "none", "null"])
-    stars = _numbers(table["rating"].mask(empty, ""), -np.inf, np.inf, "a number")
-    if (table["timestamp"] == "").all():
-        del table["timestamp"]
-    else:
-        table["timestamp"] = _seconds(table["timestamp"])
+    stars = _numbers(table["rating"], -np.inf, np.inf, "a number")
+    times = table.pop("timestamp")
+    if (times != "").any():
+        table["timestamp"] = _seconds(times)
     unrated = stars.isna() | (stars == not_rated)
     rated = table.assign(rating=stars.astype("float32"))[~unrated].reset_index(drop=True)
     seen = table.loc[unrated, PAIR].reset_index(drop=True) if unrated.any() else None
     return Dataset(name, rated, movies, None if people is None else users, Scale.of(scale), seen)
 
 
-def from_csv(
-    ratings: Path | str,
-    scale: Levels,
-    items: Path | str | None = None,
-    people: Path | str | None = None,
-    **options,
-) -> Dataset:
-    """Make a data set, named like the first file, of files that hold the tables of `from_frame`.
-
-    The first line of each names its columns; commas, semicolons, tabs or '::' stand between.
-    options: not_rated and repeated. Raises SaelibError, also where a file cannot be read.
-    """
-    # As texts: '007' and '7' may be two people.
-    texts: dict[str, Any] = {"dtype": str, "skipinitialspace": True}
-    tables = [path and read_table(Path(path), **texts) for path in (ratings, items, people)]
-    return from_frame(tables[0], scale, *tables[1:], name=Path(ratings).stem, **options)
-
-
 def read_table(path, sep: str = "", encoding: str = "utf-8", **options) -> pd.DataFrame:
     """Read a file, or one in an archive, as UTF-8 or else as Latin-1. Raises SaelibError.
 
-    sep: what stands between cells; by default it is told by the first line. options: of
-    `pandas.read_csv`.
+    sep: between cells; by default told by the first line. options: of `pandas.read_csv`.
     """
     try:
         with path.open("rb") as file:
@@ -280,8 +244,7 @@ def _seconds(times: pd.Series) -> pd.Series:
     """Seconds since 1970, of texts such as '2005-04-02 23:53:47' or '1112486027'."""
     dates = times.where(times.str.contains(r"\d-\d"))
     dates = pd.to_datetime(dates, format="ISO8601", utc=True, errors="coerce")
-    dates = dates.where(dates.dt.year.between(1700, 2200))  # beyond, pandas counts no seconds
-    seconds = ((dates - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1)).astype(str)
+    seconds = dates.dt.as_unit("s").astype("int64").astype(str)
     texts = times.replace("", "missing").where(dates.isna(), seconds)
     told = "seconds since 1970, or a time such as 2005-04-02 23:53:47"
     return _numbers(texts, -1e15, 1e15, told).astype("int64")

@@ -8,13 +8,13 @@ import subprocess
 import sys
 import zipfile
 from contextlib import suppress
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import pooch
-from requests.exceptions import SSLError
 
 from saelib.data import Dataset, Scale, read_table
 from saelib.errors import SaelibError
@@ -22,10 +22,6 @@ from saelib.errors import SaelibError
 CLONE = Path(__file__).resolve().parents[1]
 PROJECT = CLONE if (CLONE / "pyproject.toml").exists() else Path.cwd()
 GROUPLENS = "https://files.grouplens.org/datasets/movielens"
-CERTIFICATE = (
-    "GroupLens let its certificate expire in June 2024, August 2025 and August 2026 and renewed it "
-    "within days; one that is not valid is never accepted."
-)
 TIMEOUT = 20  # seconds without a byte, then a download has failed
 WHEEL = "recbole-1.2.1-py3-none-any.whl"  # a package that has ml-100k in it
 WHEEL_CHECKSUM = "sha256:9c9948202011f37eb0a7c6768129313f00d6403ad221ec940d5e2d5d5f33a407"
@@ -33,7 +29,7 @@ PIP = "-m pip download --quiet --no-deps --only-binary :all: recbole==1.2.1 --de
 
 
 class Release(NamedTuple):
-    """A release as it was published; where it changes over time, without counts and checksum."""
+    """A release as it was published; one that changes over time has no numbers."""
 
     n_ratings: int = 0
     n_people: int = 0  # who have rated
@@ -41,7 +37,7 @@ class Release(NamedTuple):
     checksum: str | None = None  # of its archive, as `pooch` takes it
 
 
-RELEASES = {  # the newest last
+RELEASES = {
     "ml-100k": Release(100_000, 943, 1_682, "md5:0e33842e24a9c977be4e0107933c0723"),
     "ml-1m": Release(1_000_209, 6_040, 3_883, "md5:c4d9eecfca2ab87c1945afe126590906"),
     "ml-10m": Release(10_000_054, 69_878, 10_681, "md5:ce571fd55effeba0271552578f2648bd"),
@@ -61,6 +57,7 @@ OCCUPATIONS = (  # of ml-1m, by code; ml-100k has words
     "retired,sales/marketing,scientist,self-employed,technician/engineer,tradesman/craftsman,"
     "unemployed,writer"
 ).split(",")
+ARCHIVES = {name: [f"{name}.zip"] for name in RELEASES} | {"ml-100k": ["ml-100k.zip", WHEEL]}
 Place = Path | zipfile.Path  # a folder on disk, or one in an archive
 # How a release writes ratings, films and people: file, columns, and what pandas has to know.
 Layout = list[tuple[str, str, dict[str, Any]]]
@@ -88,16 +85,15 @@ LAYOUTS = {name: [TABLES] for name in RELEASES} | {
 }
 TYPES = {"user_id": "int32", "movie_id": "int32", "rating": "float32", "timestamp": "int64"}
 TYPES |= {"age": "int32"} | dict.fromkeys("title year genres gender occupation".split(), "str")
-YEAR = r"^(.*?)\s*\(([0-9]{4})(?:\s*[-–—]\s*(?:[0-9]{4})?)?\)\s*(?:\([^()]*\))?$"
+YEAR = r"^(.+?)\s*\(([0-9]{4})(?:\s*[-–—]\s*(?:[0-9]{4})?)?\)\s*(?:\([^()]*\))?$"
 
 
 def load(name: str = "ml-100k") -> Dataset:
     """Read a release, downloaded where it is not on disk. SaelibError: it is not as published."""
-    (folder, layout), published = fetch(name), RELEASES[name][:3]
+    (folder, layout), n_ratings = fetch(name), RELEASES[name].n_ratings
     ratings, movies, *people = (_read(folder, name, *table) for table in layout)
-    counts = len(ratings), ratings["user_id"].nunique(), len(movies)
-    if RELEASES[name].checksum and counts != published:
-        raise _another(name, f"{folder} holds {counts} ratings, people and films, not {published}.")
+    if n_ratings and len(ratings) != n_ratings:
+        raise _another(name, f"{folder} holds {len(ratings):,} ratings, not {n_ratings:,}.")
     if not people:  # the releases that have half stars
         return Dataset(name, ratings, _films(movies), None, Scale(0.5, 5, 0.5))
     words = {str(code): word for code, word in enumerate(OCCUPATIONS)}
@@ -121,21 +117,16 @@ def locate(name: str) -> tuple[Place, Layout] | None:
     if name not in RELEASES:
         raise SaelibError(f"Unknown data set {name!r}; choose one of {', '.join(RELEASES)}.")
     named = Path(os.environ.get("SAELIB_DATA") or PROJECT / "data").expanduser()
-    places = [data / file for data in (named, PROJECT / "data") for file in (*_files(name), name)]
-    return next(filter(None, (_open(place, name) for place in places)), None)
+    for path in product((named, PROJECT / "data"), (*ARCHIVES[name], name)):
+        if found := _open(Path(*path), name):
+            return found
+    return None
 
 
 def links_at_hand(name: str) -> pd.DataFrame | None:
-    """Which films of IMDb and TMDB a release's films are; None where no file on disk tells.
-
-    Returns movie_id, imdb_id, tmdb_id (Int64). All releases but ml-100k number films alike, so the
-    links of another one will do.
-    """
-    for release in (name, *RELEASES) if name in RELEASES and name != "ml-100k" else ():
-        found = None
-        with suppress(SaelibError):  # who wants to load this release will be told
-            found = locate(release)
-        if found and (found[0] / "links.csv").exists():
+    """A release's movie_id, imdb_id, tmdb_id (Int64), if it is on disk and tells them."""
+    with suppress(SaelibError):  # who wants to load this release will be told
+        if (found := locate(name)) and (found[0] / "links.csv").exists():
             links = read_table(found[0] / "links.csv", ",", dtype="Int64", na_values=[""])
             return links.set_axis(["movie_id", "imdb_id", "tmdb_id"], axis="columns")
     return None
@@ -154,15 +145,9 @@ def models_folder() -> Path:
 def _another(name: str, problem: str) -> SaelibError:
     files = ", ".join(file for file, *_ in LAYOUTS[name][0])
     return SaelibError(
-        f"{problem} Either it is damaged or it is another copy of {name}; expected {files} as in "
-        f"{GROUPLENS}/{name}.zip. What you have may stay: put that archive into another folder, "
-        "and name this folder in the environment variable SAELIB_DATA."
+        f"{problem} It is damaged or another copy of {name}: expected {files} as in {GROUPLENS}/"
+        f"{name}.zip. Put that archive into another folder, and let SAELIB_DATA name this folder."
     )
-
-
-def _files(name: str) -> list[str]:
-    """What a release is downloaded as: from GroupLens, and one of them in a package."""
-    return [f"{name}.zip", WHEEL] if name == "ml-100k" else [f"{name}.zip"]
 
 
 def _open(path: Path, name: str) -> tuple[Place, Layout] | None:
@@ -177,10 +162,9 @@ def _open(path: Path, name: str) -> tuple[Place, Layout] | None:
             place = zipfile.Path(path, "recbole/dataset_example/" if wheel else "")
         elif not (path.exists() and os.listdir(path)):
             return None
-        for folder in (place, *place.iterdir()):
-            for layout in LAYOUTS[name]:
-                if all((folder / file).exists() for file, *_ in layout):
-                    return folder, layout
+        for folder, layout in product((place, *place.iterdir()), LAYOUTS[name]):
+            if all((folder / file).exists() for file, *_ in layout):
+                return folder, layout
         holds = ", ".join(sorted(file.name for file in place.iterdir()))
         raise ValueError(f"it holds {holds:.200}")
     except Exception as error:
@@ -193,7 +177,7 @@ def _download(name: str) -> tuple[Place, Layout]:
     url = f"{(os.environ.get('SAELIB_MIRROR') or GROUPLENS).rstrip('/')}/{name}.zip"
     pooch.get_logger().setLevel("WARNING")
     bar = pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUT)
-    for file in _files(name):
+    for file in ARCHIVES[name]:
         print(f"{name}: fetching {WHEEL if file == WHEEL else url} …", file=sys.stderr)
         try:
             if file == WHEEL:  # without installing it
@@ -204,8 +188,7 @@ def _download(name: str) -> tuple[Place, Layout]:
             if found := _open(data / file, name):
                 return found
         except (OSError, ValueError, SaelibError, subprocess.CalledProcessError) as error:
-            why = CERTIFICATE if isinstance(error, SSLError) else getattr(error, "stderr", "")
-            tried.append(f"{error}. {why}")
+            tried.append(f"{error}. {getattr(error, 'stderr', '')}")
             with suppress(OSError):  # what came is no release
                 (data / file).unlink()
     raise SaelibError(
@@ -224,18 +207,16 @@ def _read(folder: Any, name: str, file: str, columns: str, options: dict) -> pd.
 
 def _films(movies: pd.DataFrame) -> pd.DataFrame:
     """Part 'Toy Story (1995) (V)' into title and year, of a range the first; drop the note."""
+    titles = movies["title"].str.strip()
     if "year" in movies:  # recbole's copy, where 'unknown' is misspelt, and 'V' stands for one year
-        titles = movies["title"].replace("unkonwn", "unknown")
         dated = titles + " (" + movies["year"] + ")"
-        movies = movies.assign(title=dated.where(movies["year"].str.isdigit(), titles))
-    parts = movies["title"].str.strip().str.extract(YEAR)
+        titles = dated.where(movies["year"].str.isdigit(), titles.replace("unkonwn", "unknown"))
     if "genres" not in movies:  # ml-100k has a column of 0 and 1 for each
         genres = movies[GENRES].dot(np.array([f"{genre}|" for genre in GENRES], object))
         movies = movies.assign(genres=genres.str[:-1].astype("str"))
     genres = movies["genres"].replace({"unknown": "", "(no genres listed)": ""})
-    movies = movies.assign(
-        title=parts[0].replace("", pd.NA).fillna(movies["title"].str.strip()),
-        year=pd.to_numeric(parts[1], errors="coerce").astype("Int64"),
-        genres=genres.str.replace(" ", "|"),  # as recbole's copy parts them
-    )
-    return movies[["movie_id", "title", "year", "genres"]]
+    genres = genres.str.replace(" ", "|")  # as recbole's copy parts them
+    parts = titles.str.extract(YEAR)
+    year = pd.to_numeric(parts[1]).astype("Int64")
+    films = {"title": parts[0].fillna(titles), "year": year, "genres": genres}
+    return movies[["movie_id"]].assign(**films)

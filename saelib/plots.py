@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from functools import cache, partial
 from html import escape
 from typing import Any
@@ -40,17 +39,16 @@ def show(alt: str) -> None:
     display({"image/png": image, "text/plain": alt}, metadata={"image/png": {"alt": alt}}, raw=True)
 
 
-def plot_history(history: History, baseline: float | None = None, ax: Axes | None = None) -> Axes:
+def plot_history(history: History, baseline: float | None = None) -> Axes:
     """RMSE of each epoch in stars. baseline: that of a simple model, of the validation ratings."""
     with plt.rc_context(STYLE):
-        ax = ax or plt.subplots(layout="constrained")[1]
+        ax = plt.subplots(layout="constrained")[1]
         epochs = np.arange(1, len(history.train_loss) + 1)
+        errors, best = np.sqrt(history.validation_loss), history.best_epoch
+        lowest = f"lowest: {errors[best - 1]:.2f} in epoch {best}"  # a box would hide the curve
         ax.plot(epochs, np.sqrt(history.train_loss), color=BLUE, label="training ratings")
-        if history.validation_loss:
-            errors, best = np.sqrt(history.validation_loss), history.best_epoch
-            ax.plot(epochs, errors, color=ORANGE, label="validation ratings")
-            lowest = f"lowest: {errors[best - 1]:.2f} in epoch {best}"  # a box would hide the curve
-            ax.plot(best, errors[best - 1], "o", color=ORANGE, label=lowest)
+        ax.plot(epochs, errors, color=ORANGE, label="validation ratings")
+        ax.plot(best, errors[best - 1], "o", color=ORANGE, label=lowest)
         if baseline is not None:
             ax.axhline(baseline, color=GREY, linestyle="--", label=f"the biases: {baseline:.2f}")
         ax.set(xlabel="epoch", ylabel="RMSE in stars", title="Error while training")
@@ -58,10 +56,10 @@ def plot_history(history: History, baseline: float | None = None, ax: Axes | Non
     return ax
 
 
-def plot_errors(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
+def plot_errors(table: pd.DataFrame) -> Axes:
     """Bars of the errors in a table of the `ratings` protocol: model, rmse_seen, rmse (stars)."""
     with plt.rc_context(STYLE):
-        ax = ax or plt.subplots(layout="constrained")[1]
+        ax = plt.subplots(layout="constrained")[1]
         place, seen, test = np.arange(len(table))[::-1], table["rmse_seen"], table["rmse"]
         shown = ax.barh(place + 0.2, seen, 0.38, color=GREY, label="ratings shown (flattering)")
         hidden = ax.barh(place - 0.2, test, 0.38, color=ORANGE, label="test ratings (honest)")
@@ -117,8 +115,8 @@ class Live(widgets.VBox):
     """
 
     def __init__(self, draw: Callable[..., str], start: dict, **choices: Sequence):
-        self.words, self.picture = "", cache(partial(_picture, draw))
-        self.status, self.figure = widgets.HTML(), widgets.HTML()
+        self.picture = cache(partial(_picture, draw))
+        self.words, self.figure = widgets.HTML(), widgets.HTML()
         self.controls = {
             name: widgets.SelectionSlider(
                 options=[(f"{value:g}", value) for value in values],
@@ -131,32 +129,19 @@ class Live(widgets.VBox):
         }
         for control in self.controls.values():
             control.observe(self.follow, "value")
-        super().__init__([*self.controls.values(), self.status, self.figure])
+        super().__init__([*self.controls.values(), self.words, self.figure])
         self.follow()
-
-    def set(self, **values: float) -> str:
-        """Move sliders, all at once, and return what the figure then shows in words."""
-        with ExitStack() as held:  # nothing is drawn for the values between
-            for name, value in values.items():
-                held.enter_context(self.controls[name].hold_trait_notifications())
-                self.controls[name].value = value
-        return self.words
 
     def follow(self, *_change: object) -> None:
         """Draw the figure of the sliders' values, or show it again."""
-        self.status.value = "One moment …"
+        self.words.value = "One moment …"
         values = {name: control.value for name, control in self.controls.items()}
-        try:
-            self.words, self.figure.value = self.picture(**values)
-        except Exception as error:
-            self.status.value = escape(f"{type(error).__name__}: {error}")
-            raise
-        self.status.value = escape(self.words)
+        self.words.value, self.figure.value = self.picture(**values)
 
 
 def _picture(draw: Callable[..., str], **values: float) -> tuple[str, str]:
-    """What `draw` says of its figure, and the figure in HTML."""
-    words = draw(**values)
+    """What `draw` says of its figure, and the figure, in HTML."""
+    words = escape(draw(**values))
     code = print_figure(plt.gcf(), bbox_inches=None, base64=True)
     plt.close()
-    return words, f'<img alt="{escape(words)}" src="data:image/png;base64,{code}">'
+    return words, f'<img alt="{words}" src="data:image/png;base64,{code}">'

@@ -60,27 +60,22 @@ def test_help_and_version_wait_for_nothing_slow_and_each_command_explains_itself
         ("train --recipe best", "Unknown recipe 'best'"),
         ("train --output x.png", "the name of a file ending in .safetensors, not x.png"),
         ("train --resume", "There is no checkpoint to go on from"),
-        ("train --scale 1 5", "--scale goes with --ratings FILE"),
-        ("train --keep-last", "--keep-last goes with --ratings FILE"),
-        ("train --not-rated 0", "--not-rated goes with --ratings FILE"),
+        ("train --scale 1 5", "and --keep-last go with --ratings FILE"),
+        ("evaluate --not-rated 0", "and --keep-last go with --ratings FILE"),
         ("train --device foo", "--device foo cannot be used"),
         ("panel --host http://[::1", "is no address"),
         ("train --ratings mine.csv", "--ratings needs --scale"),
         ("train --ratings ml-1m.csv --scale 1 5", "named like a release"),
         ("train --ratings nowhere.csv --scale 1 5", "nowhere.csv"),
-        ("evaluate --seeds 0 0", "--seeds names a seed twice"),
         ("evaluate --protocol ranking --split u1", "--split u1 goes with --protocol ratings"),
         ("recommend --profile nobody.json", "nobody.json"),
-        ("recommend --profile me.json --model other", "other is not there"),
         ("recommend --profile me.json --model me.json", "me.json is no model of this version"),
-        ("rate --dataset ml-10m --recipe sparse", "train --dataset ml-10m --recipe sparse"),
-        ("rate --save nowhere/me.json", "nowhere/me.json cannot be written"),
+        ("rate --dataset ml-10m", "Make it: python -m saelib train --dataset ml-10m"),
         ("import nowhere.csv", "nowhere.csv"),
-        ("train --seed -1", "is no whole number from 0 to 4294967295"),
-        (f"train --seed {'9' * 5000}", "is no whole number from 0 to 4294967295"),
-        ("train --epochs 0", "is no whole number of at least 1"),
+        ("train --seed -1", "is no whole number from 0 to 999999999"),
+        (f"train --seed {'9' * 5000}", "is no whole number from 0 to 999999999"),
+        ("train --epochs 0", "is no whole number from 1 to 999999999"),
         ("evaluate --protocol x", "invalid choice: 'x'"),
-        ("evaluate --split u9", "invalid choice: 'u9'"),
     ],
 )
 def test_what_cannot_be_done_is_one_message(project, line, message, capsys):
@@ -125,7 +120,7 @@ def test_train_saves_a_model_and_a_plot_and_says_the_errors(project, capsys):
     assert f"validation ratings: {model.validation_rmse:.3f} after" in out
 
 
-def test_train_goes_on_after_ctrl_c_and_half_a_model_takes_no_whole_ones_place(project, capsys):
+def test_train_goes_on_after_ctrl_c_and_a_whole_model_stays(project, capsys):
     command = "train --recipe bare --epochs 4 --output whole.safetensors"
     said(capsys, command)
     whole, loss, steps = project / "whole.safetensors", StackedAutoencoder.loss, []
@@ -137,13 +132,11 @@ def test_train_goes_on_after_ctrl_c_and_half_a_model_takes_no_whole_ones_place(p
             raise KeyboardInterrupt
         return loss(*of)
 
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as stopped:
         patch.setattr(StackedAutoencoder, "loss", press)
-        assert "Stopped. The same command with --resume goes on" in said(capsys, command)
-    assert whole.read_bytes() == before
-    half = Model.load(project / "whole-2.safetensors")
-    assert half.history.interrupted and len(half.history.train_loss) == 2
-    assert whole.with_suffix(".checkpoint").exists()
+        cli.main(command.split())
+    assert stopped.value.code == "\nStopped. The same command with --resume goes on from there."
+    assert whole.read_bytes() == before and whole.with_suffix(".checkpoint").exists()
     said(capsys, f"{command} --resume")
     assert not list(project.glob("*.checkpoint"))
     digests = [re.search(of_numbers, content)[1] for content in (before, whole.read_bytes())]
@@ -175,7 +168,7 @@ def test_ratings_of_ones_own_become_a_model_that_recommends(project, data, capsy
     ],
 )
 def test_evaluate_prints_json_lines_or_a_table(project, capsys, protocol, keys, n):
-    command = f"evaluate --epochs 1 --recipe bare --seeds 0 1 --protocol {protocol}"
+    command = f"evaluate --epochs 1 --recipe bare --seeds 0 1 0 --protocol {protocol}"
     lines = said(capsys, f"{command} --json --no-demographics").splitlines()
     rows = [json.loads(line, parse_constant=pytest.fail) for line in lines]
     simple = ["global-mean", "item-mean", "bias"]
@@ -228,7 +221,7 @@ def test_recommend_prints_a_list_or_json(project, capsys):
 def test_rate_and_import_write_a_profile_and_overwrite_none(project, monkeypatch, capsys):
     for _ in range(2):
         monkeypatch.setattr("sys.stdin", io.StringIO("\n\n\n\n5\n1\n4\nq\n"))
-        out = said(capsys, "rate --films 5")
+        out = said(capsys, "rate")
     first, second = Profile.load("my-profile.json"), Profile.load("my-profile-2.json")
     assert first == second and len(first.ratings) == 3
     again = said(capsys, "recommend --profile my-profile.json")
@@ -242,7 +235,7 @@ def test_rate_and_import_write_a_profile_and_overwrite_none(project, monkeypatch
     assert len(list(project.glob("my-profile*"))) == 2
 
 
-def test_panel_serves_the_model_of_the_newest_release(project, monkeypatch, trained):
+def test_panel_serves_a_model(project, monkeypatch, trained):
     served = []
     monkeypatch.setattr("saelib.panel.page.serve", lambda of, **told: served.append((of, told)))
     cli.main("panel --class --port 9000 --visitors 3 --lang es --no-browser".split())

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from saelib.data import MOST_STEPS, Dataset, Scale, from_csv, from_frame
+from saelib.data import MOST_STEPS, Dataset, Scale, from_frame, read_table
 from saelib.errors import SaelibError
 
 STARS, HALVES = Scale(1, 5), Scale(0.5, 5, 0.5)
-NO_SCALES = [(5, 1), (1, 1), (1, 5, 3), (1, 5, 0), (1, 5, -1), (0, 1, 0.3), (-10, 10, 0.01)]
-NO_SCALES += [(np.nan, 5), (1, np.inf), (1, 5, np.nan), (1, 5000), (0, MOST_STEPS + 1)]
+NO_SCALES = [(5, 1), (1, 1), (1, 5, 3), (1, 5, 0), (1, 5, -1), (-10, 10, 0.01), (0, MOST_STEPS + 1)]
+NO_SCALES += [(np.nan, 5), (1, np.inf), (1, 5, np.nan)]
 
 
 @pytest.mark.parametrize(
@@ -19,9 +19,7 @@ NO_SCALES += [(np.nan, 5), (1, np.inf), (1, 5, np.nan), (1, 5000), (0, MOST_STEP
     [
         (STARS, [1, 2, 3, 4, 5], 4),
         (HALVES, [0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5], 4),
-        (Scale(1, 10), range(1, 11), 8),
         (Scale(0, MOST_STEPS), range(MOST_STEPS + 1), 75),
-        (Scale(0, 1), [0, 1], 1),
         (Scale(0.2, 1, 0.2), [0.2, 0.4, 0.6, 0.8, 1], 0.8),
         (Scale(-10, 10, 2), range(-10, 11, 2), 6),
     ],
@@ -39,19 +37,16 @@ def test_the_lowest_rating_of_any_scale_is_1_star_and_the_highest_5(scale, level
     np.testing.assert_array_equal(scale.clip(np.array([low - 9, high + 9])), [low, high])
 
 
-def test_a_scale_knows_what_is_on_it_is_made_of_a_tuple_and_told_in_words():
+def test_a_scale_knows_what_is_on_it_and_what_is_no_scale_is_refused_with_an_example():
     assert not STARS.contains([0, 6, 3.5, 0.999, 5.001, -1, np.nan, np.inf, 1e300]).any()
     assert Scale.of((1, 10)) == Scale.of([1, 10, 1]) == Scale.of(Scale(1, 10)) == Scale(1, 10)
     assert str(HALVES) == "0.5 to 5 in steps of 0.5"
-
-
-def test_what_is_no_scale_is_refused_with_an_example():
     for faulty in NO_SCALES:
         say = "no scale of ratings.*such as 1 to 10.*Round finer.*--scale.*Counts.*no ratings"
         with pytest.raises(SaelibError, match=say):
             Scale.of(faulty)
-    for faulty in [(), (1,), (1, 2, 3, 4), 5, None, "15", ("a", "b"), (1, None)]:
-        with pytest.raises(SaelibError, match=r"Expected \(lowest, highest\[, step\]\)"):
+    for faulty in [(1,), (1, 2, 3, 4), 5, ("a", "b")]:
+        with pytest.raises(SaelibError, match=r"is no \(lowest, highest\[, step\]\)"):
             Scale.of(faulty)
 
 
@@ -63,11 +58,9 @@ TINY = pd.DataFrame({"user": ["a", "b", "a"], "item": ["x", "x", "y"], "rating":
     [
         ([3.0, 1.0, 2.0], [3, 1, 2]),
         (["33.0", "1 ", " 2"], [33, 1, 2]),
-        ([10**10, -5, 0], [10**10, -5, 0]),
         (["7", "007", "a"], ["7", "007", "a"]),
         ([7, "7a", 7.5], ["7", "7a", "7.5"]),
         ([str(10**20), "1", "2"], [str(10**20), "1", "2"]),
-        (["Ä", "a b", "☂"], ["Ä", "a b", "☂"]),
     ],
 )
 def test_ids_of_any_kind(ids, kept):
@@ -77,10 +70,11 @@ def test_ids_of_any_kind(ids, kept):
 
 
 def test_33_and_33_0_are_one_film_in_all_tables():
-    ratings = pd.DataFrame({"user": [1, 2, 3], "item": ["33", "33.0", "4 "], "rating": [1, 2, 3]})
+    ids, stars = ["33", "33.0", "4 "], ["1", "2.0", "3,0"]
+    ratings = pd.DataFrame({"user": [1, 2, 3], "item": ids, "rating": stars})
     items = pd.DataFrame({"item": [33.0, 4.0], "title": ["Heat", "Fargo"]})
     data = from_frame(ratings, (1, 5), items, pd.DataFrame({"user": ["1", "2", "3", "guest"]}))
-    assert data.ratings["movie_id"].tolist() == [33, 33, 4]
+    assert data.ratings[["movie_id", "rating"]].to_numpy().tolist() == [[33, 1], [33, 2], [4, 3]]
     assert data.ratings["user_id"].tolist() == ["1", "2", "3"], "one name makes names of all"
 
 
@@ -110,7 +104,7 @@ def test_other_names_of_the_same_columns():
         assert from_frame(other, (1, 10)).ratings.equals(from_frame(TINY, (1, 10)).ratings)
 
 
-@pytest.mark.parametrize("empty", ["", None, np.nan, "NA", "null", -1, "-1.0"])
+@pytest.mark.parametrize("empty", ["", None, np.nan, -1, "-1.0"])
 def test_who_has_seen_a_film_without_rating_it(empty):
     table = pd.concat([TINY, pd.DataFrame({"user": ["b"], "item": ["z"], "rating": [empty]})])
     data = from_frame(table, (1, 10), not_rated=-1)
@@ -128,9 +122,9 @@ def test_times_are_read_as_seconds():
 
 def test_of_a_pair_rated_twice_the_last_is_kept_where_that_is_wanted():
     twice = pd.concat([TINY, TINY.assign(rating=7)[:1]])
-    kept = from_frame(twice, (1, 10), repeated="last").ratings
+    kept = from_frame(twice, (1, 10), keep_last=True).ratings
     assert kept[["movie_id", "rating"]].to_numpy().tolist() == [["x", 10], ["y", 1], ["x", 7]]
-    with pytest.raises(SaelibError, match=r"7 by user a of film x is the second.*repeated='last'"):
+    with pytest.raises(SaelibError, match=r"7 by user a of film x is the second.*--keep-last"):
         from_frame(twice, (1, 10))
 
 
@@ -141,14 +135,10 @@ OFF = r"is not on the scale of 1 to 10 in steps of 1\. Correct it, or the scale;
     ("kind", "table", "message"),
     [
         ("ratings", {"user": ["a", None, "a"]}, "Row 2 of the ratings has no user_id. Name it, or"),
-        ("ratings", {"item": ["x", "x", "  "]}, "Row 3 of the ratings has no movie_id"),
-        ("ratings", {"rating": [3, 11, 1]}, f"11 by user b of film x {OFF}"),
-        ("ratings", {"rating": [3, 10, 0]}, f"0 by user a .*{OFF}.*not_rated=-1.*Counts, such as"),
-        ("ratings", {"rating": [3, 10, np.inf]}, f"inf by user a of film y {OFF}"),
+        ("ratings", {"rating": [3, 10, 0]}, f"0 by user a .*{OFF}.*--not-rated -1.*Counts, such"),
         ("ratings", {"rating": [3, "good", 1]}, "Row 2: the rating is 'good'. Expected a number"),
         ("ratings", {"rating": [0, 99, 0]}, "Rows like that: 3"),
         ("ratings", {"time": [1, None, 3]}, "Row 2: the timestamp is 'missing'. Expected sec"),
-        ("ratings", {"time": [1, 2, "9999-12-31"]}, "Row 3: the timestamp is '9999-12-31'"),
         ("ratings", {"time": [1, 2, "noon"]}, "Row 3: the timestamp is 'noon'. .* such as 2005-"),
         ("ratings", {"User": 1}, "ratings has the columns user, item, rating, User.*Expected one"),
         ("ratings", TINY[:0], "people who rated: 0, films rated: 0. Expected two or more of both"),
@@ -157,10 +147,8 @@ OFF = r"is not on the scale of 1 to 10 in steps of 1\. Correct it, or the scale;
         ("items", {"item": ["x"]}, "1 by user a of film y has a movie_id that its table does not"),
         ("items", {"item": ["x", "y", "x"]}, "movie_id x is listed twice. Keep one row"),
         ("items", {"item": ["x", None]}, "Row 2 of the items has no movie_id"),
-        ("items", {"title": ["x", "y"]}, "table of items has the columns title"),
         ("items", {"item": ["x", "y"], "year": [1999, "old"]}, "Row 2: the year is 'old'"),
         ("people", {"user": ["a"]}, "by user b of film x has a user_id that its table does not"),
-        ("people", {"user": ["a", "b", "a"]}, "user_id a is listed twice"),
         ("people", {"gender": ["f", "m"]}, "table of people has the columns gender"),
         ("people", {"user": ["a", "b"], "age": [30, 0]}, "Row 2: the age is '0'. Expected 1 to"),
     ],
@@ -184,25 +172,12 @@ def test_a_film_that_was_seen_is_listed_and_not_rated_as_well(data):
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1"])
 @pytest.mark.parametrize("ends", ["\n", "\r\n"])
 def test_a_file_is_read_whatever_stands_between_its_cells(separator, encoding, ends, tmp_path):
-    lines = ["user,item,rating,title", "1,33.0,4.5,Amélie", "2,33 ,3,Amélie", "2,7,0.5,Heat"]
+    """As texts: 007 and 7 are two people, and None is a title."""
+    lines = ["user,item,rating,title", "007,33.0,4.5,Amélie", "7, 33,,None"]
     text = ends.join(lines).replace(",", separator)
-    text = text.replace("4.5", "4,5") if separator == ";" else text
     (tmp_path / "shop.csv").write_bytes(text.encode(encoding))
-    items = ends.join(["item,title", "33,Amélie", "7,Heat"]).replace(",", separator)
-    (tmp_path / "items.csv").write_bytes(items.encode(encoding))
-    data = from_csv(tmp_path / "shop.csv", (0.5, 5, 0.5), tmp_path / "items.csv")
-    assert data.name == "shop" and data.movies["title"].tolist() == ["Amélie", "Heat"]
-    assert data.ratings.to_numpy().tolist() == [[1, 33, 4.5], [2, 33, 3], [2, 7, 0.5]]
-
-
-def test_in_a_file_7_and_007_are_two_people_and_none_a_title(tmp_path):
-    (tmp_path / "agents.csv").write_text("user,item,rating\n007,1,5\n7, 1,3\n7,2,\n007,2,4\n")
-    (tmp_path / "items.csv").write_text('item,title\n1,None\n2,"Yes, no"\n')
-    data = from_csv(tmp_path / "agents.csv", (1, 5), tmp_path / "items.csv")
-    assert data.ratings["user_id"].tolist() == ["007", "7", "007"]
-    assert data.ratings["movie_id"].tolist() == [1, 1, 2], "a space after a comma is none of the id"
-    assert data.seen["user_id"].tolist() == ["7"]
-    assert data.movies["title"].tolist() == ["None", "Yes, no"]
+    table = read_table(tmp_path / "shop.csv", dtype=str, skipinitialspace=True)
+    assert table.to_numpy().tolist() == [["007", "33.0", "4.5", "Amélie"], ["7", "33", "", "None"]]
 
 
 @pytest.mark.parametrize(
@@ -212,11 +187,10 @@ def test_in_a_file_7_and_007_are_two_people_and_none_a_title(tmp_path):
         (b"", "agents.csv cannot be read: No columns"),
         (b"user,item,rating\n1,1,5\n1,2,3,4\n", "agents.csv cannot be read.*saw 4"),
         (b"user,item,rating\n1,2,3,4\n1,3,3,5\n", "more cells than there are columns"),
-        (b"\0\xff\xfe\0\n\0", "Expected one for the user_id under a usual name, such as user"),
     ],
 )
 def test_a_file_that_holds_no_table_is_refused(content, message, tmp_path):
     if content is not None:
         (tmp_path / "agents.csv").write_bytes(content)
     with pytest.raises(SaelibError, match=message):
-        from_csv(str(tmp_path / "agents.csv"), (1, 5))
+        read_table(tmp_path / "agents.csv")
