@@ -1,7 +1,5 @@
 """The command line: what can be told to it; what the commands do is in commands.py."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import sys

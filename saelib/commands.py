@@ -1,7 +1,5 @@
 """What the commands do. Each takes its options, by their names; what they mean is in cli.py."""
 
-from __future__ import annotations
-
 import sys
 import time
 from dataclasses import replace

@@ -1,11 +1,10 @@
 """Scales of ratings; ratings, films and people as one `Dataset`, also of tables of one's own."""
 
-from __future__ import annotations
-
 import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -45,7 +44,7 @@ class Scale:
             )
 
     @classmethod
-    def of(cls, scale: Scale | Sequence[float]) -> Scale:
+    def of(cls, scale: "Scale | Sequence[float]") -> Self:
         """Make a scale of (lowest, highest[, step]); a `Scale` stays itself."""
         try:
             return scale if isinstance(scale, Scale) else cls(*map(float, scale))

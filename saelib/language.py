@@ -1,7 +1,5 @@
 """The language in which somebody is spoken to: English, or one that saelib/locale/ has texts of."""
 
-from __future__ import annotations
-
 import gettext
 from collections.abc import Iterator
 from contextlib import contextmanager

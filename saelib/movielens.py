@@ -1,7 +1,5 @@
 """MovieLens's releases: where their files are found, and how they become a `Dataset`."""
 
-from __future__ import annotations
-
 import csv
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """The figures of the series: each draws what it is given and returns the matplotlib axes."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import cache, partial
 from html import escape

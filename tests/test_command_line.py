@@ -1,7 +1,5 @@
 """The commands as a person types them, and errors without a traceback."""
 
-from __future__ import annotations
-
 import io
 import json
 import os

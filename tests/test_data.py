@@ -1,7 +1,5 @@
 """Scales, data sets and tables of one's own: what is read, and what is refused and how."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 import pytest

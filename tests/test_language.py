@@ -1,7 +1,5 @@
 """Everything that a visitor reads is translated, and each context speaks its own language."""
 
-from __future__ import annotations
-
 import re
 import threading
 from pathlib import Path

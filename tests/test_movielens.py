@@ -1,7 +1,5 @@
 """Every release in the same three tables; whatever goes wrong is named, and nothing half-done."""
 
-from __future__ import annotations
-
 import datetime
 import io
 import ssl

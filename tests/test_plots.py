@@ -1,7 +1,5 @@
 """Figures show the numbers they are given, and those with sliders follow these."""
 
-from __future__ import annotations
-
 import re
 
 import matplotlib

@@ -13,7 +13,6 @@ import argparse
 import ast
 import json
 from dataclasses import replace
-from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -22,6 +21,7 @@ from scipy.sparse import csr_array
 from saelib import fold_in, load
 from saelib.data import Dataset
 from saelib.evaluation import BATCH, Learn, Predict, rmse
+from saelib.fold_in import SPREAD
 from saelib.matrix import People, RatingMatrix, first, split, split_rows
 from saelib.model import autoencoder
 from saelib.recipes import RECIPES, find
@@ -66,14 +66,13 @@ if __name__ == "__main__":
     for change in ["", *told.changes]:
         pairs = [pair.split("=") for pair in change.split(",") if pair]
         fields = {name: ast.literal_eval(value) for name, value in pairs}
-        spread = fields.pop("spread", fold_in.SPREAD)
+        fold_in.SPREAD = fields.pop("spread", SPREAD)
         if isinstance(fields.get("hidden"), int):
             fields["hidden"] = (fields["hidden"],)
         RECIPES["changed"] = replace(find(told.recipe), **fields)
         learn = autoencoder("changed", progress=False)
         for seed in told.seeds:
-            with patch.object(fold_in, "SPREAD", spread):
-                rows.append({"change": change, "seed": seed} | measure(data, learn, seed))
+            rows.append({"change": change, "seed": seed} | measure(data, learn, seed))
             print(json.dumps(rows[-1]), flush=True)
     table = pd.DataFrame(rows).set_index(["change", "seed"])
     apart = (table - table.loc[""]).groupby("change", sort=False)
