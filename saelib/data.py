@@ -4,7 +4,6 @@ import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -44,7 +43,7 @@ class Scale:
             )
 
     @classmethod
-    def of(cls, scale: "Scale | Sequence[float]") -> Self:
+    def of(cls, scale: "Scale | Sequence[float]") -> "Scale":
         """Make a scale of (lowest, highest[, step]); a `Scale` stays itself."""
         try:
             return scale if isinstance(scale, Scale) else cls(*map(float, scale))
@@ -69,11 +68,6 @@ class Scale:
         """How much one star more is in ratings."""
         return (self.highest - self.lowest) / 4
 
-    @property
-    def liked(self) -> float:
-        """The lowest rating that is worth 4 stars or more."""
-        return float(self.levels[self.stars(self.levels) > 4 - 1e-9][0])
-
     def stars(self, ratings):
         """Turn ratings, a number or an array of any shape, into stars from 1 to 5."""
         return 1 + (ratings - self.lowest) / self.star
@@ -86,10 +80,6 @@ class Scale:
         """Say of each rating whether it can be given; what is no number cannot."""
         steps = (np.asarray(ratings, float) - self.lowest) / self.step
         return np.isclose(steps, steps.round().clip(0, self.n_levels - 1), rtol=0, atol=1e-4)
-
-    def clip(self, ratings):
-        """Replace what is below the lowest or above the highest rating by that end."""
-        return np.clip(ratings, self.lowest, self.highest)
 
 
 @dataclass(frozen=True)
@@ -135,11 +125,6 @@ class Dataset:
                     f"{self.name}: rating {rating:g} by user {user!s:.40} of film {film!s:.40} "
                     f"{problem} Rows like that: {wrong.sum():,}."
                 )
-
-    def check_predictable(self) -> None:
-        """Raise SaelibError where all ratings are the same, so that none needs a prediction."""
-        if self.ratings["rating"].nunique() < 2:
-            raise SaelibError(f"{self.name}: all ratings are the same. Use the ranking protocol.")
 
 
 def from_frame(

@@ -186,8 +186,8 @@ PROTOCOLS: dict[str, Callable[..., pd.DataFrame]] = {
 
 def evaluate(data: Dataset, protocol: str, models: Models, seed: int, **options) -> pd.DataFrame:
     """The table of a protocol, with dataset, protocol and seed in each row. Raises SaelibError."""
-    if protocol != "ranking":
-        data.check_predictable()
+    if protocol != "ranking" and data.ratings["rating"].nunique() < 2:
+        raise SaelibError(f"{data.name}: all ratings are the same. Use the ranking protocol.")
     table = PROTOCOLS[protocol](data, models, seed, **options)
     about = {"dataset": data.name, "protocol": protocol, "seed": seed}
     return table.assign(**about)[[*about, *table]]

@@ -41,8 +41,3 @@ def ngettext(one: str, several: str, n: int) -> str:
 def pgettext(context: str, text: str) -> str:
     """A text that means different things elsewhere."""
     return TEXTS[_spoken.get()].pgettext(context, text)
-
-
-def number(n: int) -> str:
-    """A whole number, its thousands told apart: '1,682'; in Spanish by a narrow space."""
-    return f"{n:,}".replace(",", "," if _spoken.get() == ENGLISH else "\N{NARROW NO-BREAK SPACE}")

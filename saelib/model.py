@@ -63,12 +63,6 @@ class Model:
         """Of the validation ratings, by which the epoch was chosen; in the unit of the scale."""
         return self.scale.star * min(self.history.validation_loss) ** 0.5
 
-    @property
-    def knows_people(self) -> bool:
-        """Whether it makes a difference who a person is."""
-        settings = self.liking if isinstance(self.liking, FoldIn) else self.liking.config
-        return bool(self.groups) and settings.demographics > 0
-
     def scores(self, people: People) -> np.ndarray:
         """(n, n_items) by which the list is sorted, see `list_scores`."""
         return list_scores(self.liking, self.ease, people)

@@ -5,10 +5,11 @@ import os
 import subprocess
 import sys
 import zipfile
+from collections import namedtuple
 from contextlib import suppress
 from itertools import product
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,15 +27,8 @@ WHEEL_CHECKSUM = "sha256:9c9948202011f37eb0a7c6768129313f00d6403ad221ec940d5e2d5
 PIP = "-m pip download --quiet --no-deps --only-binary :all: recbole==1.2.1 --dest"
 
 
-class Release(NamedTuple):
-    """A release as it was published; one that changes over time has no numbers."""
-
-    n_ratings: int = 0
-    n_people: int = 0  # who have rated
-    n_films: int = 0  # in the table of films
-    checksum: str | None = None  # of its archive, as `pooch` takes it
-
-
+# As published; what changes over time has no numbers. n_films: in the table of films.
+Release = namedtuple("Release", "n_ratings n_people n_films checksum", defaults=(0, 0, 0, None))
 RELEASES = {
     "ml-100k": Release(100_000, 943, 1_682, "md5:0e33842e24a9c977be4e0107933c0723"),
     "ml-1m": Release(1_000_209, 6_040, 3_883, "md5:c4d9eecfca2ab87c1945afe126590906"),

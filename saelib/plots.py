@@ -8,7 +8,6 @@ from typing import Any
 import ipywidgets as widgets
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 from IPython.core.pylabtools import print_figure
 from IPython.display import display
 from matplotlib.axes import Axes
@@ -51,23 +50,6 @@ def plot_history(history: History, baseline: float | None = None) -> Axes:
             ax.axhline(baseline, color=GREY, linestyle="--", label=f"the biases: {baseline:.2f}")
         ax.set(xlabel="epoch", ylabel="RMSE in stars", title="Error while training")
         ax.legend()
-    return ax
-
-
-def plot_errors(table: pd.DataFrame) -> Axes:
-    """Bars of the errors in a table of the `ratings` protocol: model, rmse_seen, rmse (stars)."""
-    with plt.rc_context(STYLE):
-        ax = plt.subplots(layout="constrained")[1]
-        place, seen, test = np.arange(len(table))[::-1], table["rmse_seen"], table["rmse"]
-        shown = ax.barh(place + 0.2, seen, 0.38, color=GREY, label="ratings shown (flattering)")
-        hidden = ax.barh(place - 0.2, test, 0.38, color=ORANGE, label="test ratings (honest)")
-        for bars in (shown, hidden):
-            ax.bar_label(bars, fmt="%.2f", padding=3)
-        ax.set_yticks(place, table["model"])
-        ax.set(xlabel="RMSE in stars", title="What a model remembers, and what it knows")
-        ax.grid(False)
-        ax.set_xlim(right=1.15 * max(*seen, *test))
-        ax.legend(loc="upper center", bbox_to_anchor=(0.45, -0.16), ncols=2)
     return ax
 
 

@@ -17,6 +17,7 @@ from saelib.evaluation import BASELINES
 from saelib.model import Model
 from saelib.recipes import FAMILY, LADDER
 from saelib.recommend.profile import Profile
+from saelib.recommend.recommender import Recommender
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ def test_help_and_version_wait_for_nothing_slow_and_each_command_explains_itself
         ("train --scale 1 5", "and --keep-last go with --ratings FILE"),
         ("evaluate --not-rated 0", "and --keep-last go with --ratings FILE"),
         ("train --device foo", "--device foo cannot be used"),
-        ("panel --host http://[::1", "is no address"),
+        ("panel --host http://[::1", "There is no page at http://[::1"),
         ("train --ratings mine.csv", "--ratings needs --scale"),
         ("train --ratings ml-1m.csv --scale 1 5", "named like a release"),
         ("train --ratings nowhere.csv --scale 1 5", "nowhere.csv"),
@@ -150,7 +151,7 @@ def test_ratings_of_ones_own_become_a_model_that_recommends(project, data, capsy
     said(capsys, f"train {own} --recipe bare --epochs 1")
     model = Model.load(project / "models" / "mine-bare.safetensors")
     assert (model.scale.lowest, model.scale.highest, model.dataset) == (2, 10, "mine")
-    assert not model.knows_people
+    assert not Recommender(model).knows_people
     path = "models/mine-bare.safetensors"
     (project / "you.json").write_text('{"dataset": "mine", "ratings": {"80": 10}}')
     assert "★" in said(capsys, f"recommend --profile you.json --model {path}")

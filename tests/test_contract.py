@@ -13,6 +13,7 @@ from saelib.evaluation import PROTOCOLS, evaluate
 from saelib.matrix import ALL, People
 from saelib.model import Model, models, train
 from saelib.recipes import RECIPES
+from saelib.recommend.recommender import Recommender
 
 N_FILMS = 20
 SCALES = [Scale(1, 5), Scale(0.5, 5, 0.5), Scale(0, 10), Scale(-10, 10, 5), Scale(0, 1)]
@@ -59,7 +60,7 @@ def test_every_model_answers_as_others_do(recipe, scale, people, nth, monkeypatc
     pd.testing.assert_frame_equal(again.films, model.films, check_dtype=False)
     assert [path.name for path in tmp_path.iterdir()] == ["model.safetensors"]
     width = sum(map(len, model.groups.values())) or None
-    assert model.knows_people == (config.demographics > 0 and people != "anonymous")
+    assert Recommender(model).knows_people == (config.demographics > 0 and people != "anonymous")
     found = {}
     for name, person in visitors(width).items():
         found[name] = stars = model.liking.predict(person)
@@ -75,6 +76,6 @@ def test_every_model_answers_as_others_do(recipe, scale, people, nth, monkeypatc
             np.testing.assert_allclose(p.sum(-1), 1, atol=1e-5)
             np.testing.assert_allclose(p @ np.linspace(1, 5, scale.n_levels), stars, atol=1e-4)
     told = np.abs(found["new"] - found["new, nothing told"]).max() > 1e-6
-    assert told == model.knows_people
+    assert told == Recommender(model).knows_people
     seen = np.abs(found["nobody"] - found["only films seen"]).max() > 1e-6
     assert seen == (config.rows == "films"), "a fingerprint tells, stars of a network do not"

@@ -13,26 +13,24 @@ NO_SCALES += [(np.nan, 5), (1, np.inf), (1, 5, np.nan)]
 
 
 @pytest.mark.parametrize(
-    ("scale", "levels", "liked"),
+    ("scale", "levels"),
     [
         (STARS, [1, 2, 3, 4, 5], 4),
         (HALVES, [0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5], 4),
-        (Scale(0, MOST_STEPS), range(MOST_STEPS + 1), 75),
-        (Scale(0.2, 1, 0.2), [0.2, 0.4, 0.6, 0.8, 1], 0.8),
-        (Scale(-10, 10, 2), range(-10, 11, 2), 6),
+        (Scale(0, MOST_STEPS), range(MOST_STEPS + 1)),
+        (Scale(0.2, 1, 0.2), [0.2, 0.4, 0.6, 0.8, 1]),
+        (Scale(-10, 10, 2), range(-10, 11, 2)),
     ],
 )
-def test_the_lowest_rating_of_any_scale_is_1_star_and_the_highest_5(scale, levels, liked):
+def test_the_lowest_rating_of_any_scale_is_1_star_and_the_highest_5(scale, levels):
     np.testing.assert_allclose(scale.levels, levels, atol=1e-12)
-    assert scale.n_levels == len(levels) and scale.liked == pytest.approx(liked)
+    assert scale.n_levels == len(levels)
     assert scale.contains(scale.levels.astype(np.float32)).all()
     assert not scale.contains(scale.levels[:-1] + scale.step / 2).any()
     stars = scale.stars(scale.levels)
     np.testing.assert_allclose(stars, np.linspace(1, 5, len(levels)))
     np.testing.assert_allclose(scale.ratings(stars), levels, atol=1e-12)
     assert scale.ratings(3.0) - scale.ratings(2.0) == pytest.approx(scale.star)
-    low, high = scale.lowest, scale.highest
-    np.testing.assert_array_equal(scale.clip(np.array([low - 9, high + 9])), [low, high])
 
 
 def test_a_scale_knows_what_is_on_it_and_what_is_no_scale_is_refused_with_an_example():

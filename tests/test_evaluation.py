@@ -194,7 +194,7 @@ def test_what_cannot_be_measured_is_refused(data):
     for ratings, protocol, message in [
         (data.ratings.drop(columns="timestamp"), "future", "no timestamps, so there is no past to"),
         (data.ratings.iloc[:9], "future", "There are 9 to split"),
-        (same, "future", "all ratings are the same, so there is none to predict"),
+        (same, "future", "all ratings are the same. Use the ranking protocol."),
     ]:
         with pytest.raises(SaelibError, match=message):
             of.evaluate(replace(data, ratings=ratings), protocol, of.BASELINES, 0)

@@ -5,12 +5,11 @@ import re
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 import pytest
 from matplotlib.patches import Rectangle
 
 from saelib.evaluation import History
-from saelib.plots import Live, plot_cells, plot_errors, plot_history, show
+from saelib.plots import Live, plot_cells, plot_history, show
 
 matplotlib.use("agg")
 HISTORY = History(train_loss=[4.0, 1.0, 0.25], validation_loss=[4.0, 1.0, 2.25], best_epoch=2)
@@ -30,13 +29,6 @@ def test_a_history_is_drawn_in_stars_with_its_best_epoch_and_the_baseline():
         "lowest: 1.00 in epoch 2": [1],
         "the biases: 0.90": [0.9, 0.9],
     }
-
-
-def test_each_model_has_a_flattering_and_an_honest_bar():
-    table = pd.DataFrame({"model": ["a", "b"], "rmse_seen": [0.5, 0.75], "rmse": [1.0, 0.8]})
-    ax = plot_errors(table)
-    assert [bar.get_width() for bar in ax.patches] == [0.5, 0.75, 1.0, 0.8]
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
 
 
 def test_a_cell_that_is_shown_and_measured_is_hatched():

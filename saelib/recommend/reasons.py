@@ -9,7 +9,7 @@ from scipy.sparse import csr_array
 
 from saelib.data import Scale
 from saelib.language import _, ngettext
-from saelib.matrix import People
+from saelib.matrix import LIKED, People
 from saelib.recommend.profile import Profile
 from saelib.recommend.recommender import Recommender
 
@@ -58,11 +58,12 @@ def reasons(
         told = told[np.unique(of_each)]
     answers = recommender.answers(_without_each(person, told), positions)
     given = {catalogue.position(film): stars for film, stars in profile.ratings.items()}
+    liked = {film for film, stars in given.items() if scale.stars(stars) > LIKED - 1e-9}
 
     def best(chances: np.ndarray | None, film: int) -> list[Reason]:
         shares = [] if chances is None else 1 - chances[:-1, film] / chances[-1, film]
         found = [
-            Reason(catalogue.labels[i], given.get(i), share, given.get(i, -np.inf) >= scale.liked)
+            Reason(catalogue.labels[i], given.get(i), share, i in liked)
             for i, share in zip(told.tolist(), map(float, shares))
             if share >= LEAST
         ]

@@ -51,7 +51,8 @@ class Recommender:
     """
 
     def __init__(self, model: Model):
-        self.model, self.knows_people = model, model.knows_people
+        settings: Any = getattr(model.liking, "config", model.liking)
+        self.model, self.knows_people = model, bool(model.groups) and settings.demographics > 0
         self.dataset, self.scale, self.groups = model.dataset, model.scale, model.groups
         self.catalogue = Catalogue(model.films, model.dataset)
 
@@ -103,10 +104,10 @@ class Recommender:
         """What the model says of these people and of the films at these positions."""
         at = films if isinstance(films, slice) else np.asarray(films, dtype=int)
         if self.model.ease is None:
-            stars = self.scale.clip(self.scale.ratings(self.model.liking.predict(people)[:, at]))
+            stars = self.scale.ratings(self.model.liking.predict(people)[:, at].clip(1, 5))
             return Answers(stars, stars)
         levels, see = self.model.liking.distribution(people, at), self.model.ease.scores(people, at)
-        stars, liked = self.scale.clip(levels @ self.scale.levels), like(levels)
+        stars, liked = levels @ self.scale.levels, like(levels)
         return Answers(stars, see * liked**LIKING, see, liked, levels)
 
     def recommend(
