@@ -15,8 +15,8 @@ NO_SCALES += [(np.nan, 5), (1, np.inf), (1, 5, np.nan)]
 @pytest.mark.parametrize(
     ("scale", "levels"),
     [
-        (STARS, [1, 2, 3, 4, 5], 4),
-        (HALVES, [0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5], 4),
+        (STARS, [1, 2, 3, 4, 5]),
+        (HALVES, [0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5]),
         (Scale(0, MOST_STEPS), range(MOST_STEPS + 1)),
         (Scale(0.2, 1, 0.2), [0.2, 0.4, 0.6, 0.8, 1]),
         (Scale(-10, 10, 2), range(-10, 11, 2)),
