@@ -70,7 +70,7 @@ TAKES = {  # which options each command has
 }
 COMMANDS = {  # what each does
     "fetch": "Download a data set into data/ and verify it.",
-    "train": "Train a model and save it with a plot of its errors; --resume goes on after Ctrl-C.",
+    "train": "Train a model and save it; --resume goes on after Ctrl-C.",
     "evaluate": "Measure models on ratings that they were not shown: of known people, of new"
     " people, the order of films for these, or the last tenth by time.",
     "recommend": "Recommend films for a profile.",

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from saelib import evaluation, movielens
+from saelib import evaluation
 from saelib import model as models
 from saelib.data import Dataset, Scale, from_frame, read_table
 from saelib.errors import SaelibError
@@ -28,14 +28,10 @@ LINES: dict = {"orient": "records", "lines": True, "double_precision": 15}  # ho
 def fetch(dataset) -> None:
     data = load(dataset)
     people, films = (data.ratings[column].nunique() for column in ("user_id", "movie_id"))
-    print(f"{data.name}: {len(data.ratings):,} ratings by {people:,} people of {films:,} films")
-    print(f"Files: {movielens.fetch(dataset)[0]}\nLicence: see data/README.md.")
+    print(f"{data.name}: {len(data.ratings):,} ratings by {people:,} people of {films:,} films.")
 
 
 def train(recipe, output, seed, epochs, resume, device, **own) -> None:
-    import matplotlib.pyplot as plt
-
-    from saelib.plots import plot_history
     from saelib.training import processes
 
     data = _load(**own)
@@ -43,7 +39,7 @@ def train(recipe, output, seed, epochs, resume, device, **own) -> None:
     if output.suffix != ".safetensors":
         raise SaelibError(f"--output takes the name of a file ending in .safetensors, not {output}")
     output.parent.mkdir(parents=True, exist_ok=True)
-    plot, checkpoint = output.with_suffix(".png"), output.with_suffix(".checkpoint")
+    checkpoint = output.with_suffix(".checkpoint")
     told = {"seed": seed, "epochs": epochs, "resume": resume, "device": device}
     progress = sys.stderr.isatty()
     made = models.train(data, recipe, **told, checkpoint=checkpoint, progress=progress)
@@ -52,14 +48,12 @@ def train(recipe, output, seed, epochs, resume, device, **own) -> None:
     made.save(output)
     checkpoint.unlink()  # only now: where saving fails, --resume still has everything
     baseline = evaluation.evaluate_ratings(data, {"bias": evaluation.bias}, seed)["rmse"][0]
-    plot_history(made.history, baseline / data.scale.star)
-    plt.savefig(plot)
     best, n_epochs = made.history.best_epoch, len(made.history.train_loss)
     print(
         f"RMSE of validation ratings: {made.validation_rmse:.3f} after epoch {best} of {n_epochs}; "
         f"the bias baseline: {baseline:.3f}\n"
         "(These ratings chose the epoch; `evaluate` measures on ratings that chose nothing.)\n"
-        f"Model: {output}, {output.stat().st_size / 1e6:.1f} MB\nErrors: {plot}"
+        f"Model: {output}, {output.stat().st_size / 1e6:.1f} MB"
     )
 
 

@@ -4,8 +4,6 @@ Such a network learns one decoder vector a person. Somebody new gets theirs from
 most probable one, if vectors are draws from a Gaussian like that of the people in training.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Self
@@ -40,7 +38,7 @@ class FoldIn:
     demographics: float  # weight of who one is
 
     @classmethod
-    def of(cls, network: StackedAutoencoder, matrix: RatingMatrix) -> Self:
+    def of(cls, network: "StackedAutoencoder", matrix: RatingMatrix) -> Self:
         """From a network over films with ordered stars, and what it was trained on."""
         from saelib.autoencoder import lay_out  # torch, which only a training needs
 

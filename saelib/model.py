@@ -1,14 +1,12 @@
 """Two questions, one file: will you see it, and how will you like it?"""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import pandas as pd
@@ -36,7 +34,7 @@ def like(distribution: np.ndarray) -> np.ndarray:
 
 
 def list_scores(
-    liking: FoldIn | StackedAutoencoder, ease: Ease | None, people: People
+    liking: "FoldIn | StackedAutoencoder", ease: Ease | None, people: People
 ) -> np.ndarray:
     """(n, n_items) by which a list is sorted: P(see) x P(like)^LIKING; without `ease` the stars."""
     if ease is None:
@@ -48,7 +46,7 @@ def list_scores(
 class Model:
     """What `train` makes."""
 
-    liking: FoldIn | StackedAutoencoder  # how will you like it? A network where rows are people
+    liking: "FoldIn | StackedAutoencoder"  # how will you like it? A network where rows are people
     ease: Ease | None  # will you see it? None where liking has no distribution over stars
     films: pd.DataFrame  # of each column: movie_id, title, year, genres, n_ratings
     scale: Scale
@@ -88,7 +86,7 @@ class Model:
         write_whole(path, save(arrays, metadata))
 
     @classmethod
-    def load(cls, path: Path) -> Model:
+    def load(cls, path: Path) -> Self:
         """Read what `save` wrote; nothing is executed. Raises SaelibError for any other file."""
         try:
             with safe_open(path, "numpy") as file:
@@ -134,7 +132,7 @@ def _digest(text: str, arrays: dict[str, np.ndarray]) -> str:
     return digest.hexdigest()
 
 
-def _network(config: dict, sizes: list[int], **weights: np.ndarray) -> StackedAutoencoder:
+def _network(config: dict, sizes: list[int], **weights: np.ndarray) -> "StackedAutoencoder":
     """A network over people, out of a file."""
     import torch
 

@@ -82,23 +82,17 @@ YEAR = r"^(.+?)\s*\(([0-9]{4})(?:\s*[-–—]\s*(?:[0-9]{4})?)?\)\s*(?:\([^()]*\
 
 def load(name: str = "ml-100k") -> Dataset:
     """Read a release, downloaded where it is not on disk. SaelibError: it is not as published."""
-    (folder, layout), n_ratings = fetch(name), RELEASES[name].n_ratings
+    (folder, layout), n_ratings = locate(name) or _download(name), RELEASES[name].n_ratings
     ratings, movies, *people = (_read(folder, name, *table) for table in layout)
-    if n_ratings and len(ratings) != n_ratings:
+    if RELEASES[name].checksum is None:
+        print(f"{name} changes over time, so no checksum can verify it.", file=sys.stderr)
+    elif len(ratings) != n_ratings:
         raise _another(name, f"{folder} holds {len(ratings):,} ratings, not {n_ratings:,}.")
     if not people:  # the releases that have half stars
         return Dataset(name, ratings, _films(movies), None, Scale(0.5, 5, 0.5))
     words = {str(code): word for code, word in enumerate(OCCUPATIONS)}
     users = people[0][["user_id", "gender", "age", "occupation"]].replace({"occupation": words})
     return Dataset(name, ratings, _films(movies), users, Scale(1, 5))
-
-
-def fetch(name: str = "ml-100k") -> tuple[Place, Layout]:
-    """Find the files of a release, or download and verify its archive. Raises SaelibError."""
-    found = locate(name) or _download(name)
-    if RELEASES[name].checksum is None:
-        print(f"{name} changes over time, so no checksum can verify it.", file=sys.stderr)
-    return found
 
 
 def locate(name: str) -> tuple[Place, Layout] | None:
@@ -126,7 +120,8 @@ def links_at_hand(name: str) -> pd.DataFrame | None:
 
 def read_split(part: str) -> pd.DataFrame:
     """Read 'u1.base' or 'u1.test', which GroupLens's ml-100k alone has. Raises SaelibError."""
-    return _read(fetch("ml-100k")[0], "ml-100k", part, RATINGS, TABS)
+    folder, _layout = locate("ml-100k") or _download("ml-100k")
+    return _read(folder, "ml-100k", part, RATINGS, TABS)
 
 
 def models_folder() -> Path:

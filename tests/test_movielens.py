@@ -18,7 +18,7 @@ from conftest import FILES, write_release
 
 from saelib import movielens
 from saelib.errors import SaelibError
-from saelib.movielens import RELEASES, Release, fetch, links_at_hand, load, locate, read_split
+from saelib.movielens import RELEASES, Release, links_at_hand, load, locate, read_split
 
 
 @pytest.fixture
@@ -151,7 +151,7 @@ def test_a_release_is_found_in_its_folder_in_one_below_or_in_its_archive(tiny, f
     monkeypatch.setenv("SAELIB_DATA", str(folder / "elsewhere"))
     assert locate(name)[0] == below, "a SAELIB_DATA without the release is passed over"
     there = write_release(folder / "elsewhere" / "tiny", "csv")
-    assert locate(name)[0] == fetch(name)[0] == there
+    assert locate(name)[0] == there
     assert all(data.ratings.equals(load(name).ratings) for data in found)
 
 

@@ -53,8 +53,8 @@ class Desk:
                 said = self._do(told)
             except SaelibError as error:
                 alert = " ".join(str(error).split())
-            except Exception as error:  # what a message has of a wrong type ends no sitting
-                alert = f"{type(error).__name__}: {error}"[:200]
+            except Exception:  # what a message has of a wrong type ends no sitting
+                alert = _("The panel does not know this message.")
             return self._view(said, alert) | {"heard": told.get("n", 0)}
 
     def _do(self, message: dict) -> str:

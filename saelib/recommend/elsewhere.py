@@ -146,7 +146,7 @@ def _unpacked(name: str, content: bytes) -> Files:
             raise ValueError(_("an archive or a spreadsheet without a CSV file"))
         wanted = ARCHIVED & tables.keys() or tables
         if sum(archive.getinfo(tables[part]).file_size for part in wanted) > MAX_BYTES:
-            raise ValueError(_("longer than {n} bytes").format(n=MAX_BYTES))
+            raise ValueError(_("longer than {n} bytes").format(n=f"{MAX_BYTES:,}"))
         return [(part, archive.read(tables[part])) for part in wanted]
 
 
@@ -207,7 +207,7 @@ def _lines(content: bytes) -> tuple[list[str], dict[int, list[str]]]:
         raise ValueError(_("JSON; such services also export CSV"))
     lines, at, found = text.splitlines() or [""], 0, dict[int, list[str]]()
     if len(lines) > MAX_LINES:
-        raise ValueError(_("longer than {n} lines").format(n=MAX_LINES))
+        raise ValueError(_("longer than {n} lines").format(n=f"{MAX_LINES:,}"))
     between = max(",;\t|", key=lambda sign: len(_columns(lines[0].split(sign))))
     while at < len(lines):
         reader = csv.reader(lines[at : at + 50], delimiter=between, strict=True)
