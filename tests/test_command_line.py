@@ -4,7 +4,6 @@ import io
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 
@@ -193,7 +192,7 @@ def test_groups_of_recipes_are_measured_and_each_recipe_once(project, monkeypatc
 
 def test_an_interrupted_evaluation_gives_no_figure_of_that_model(project, monkeypatch, capsys):
     def press(*of):
-        signal.raise_signal(signal.SIGINT)
+        raise KeyboardInterrupt
 
     monkeypatch.setattr(StackedAutoencoder, "loss", press)
     with pytest.raises(SystemExit) as stopped:
