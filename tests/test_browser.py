@@ -415,6 +415,8 @@ def test_the_table_of_the_room_follows_on_the_projector(page, recommender):
         projector.set_viewport_size({"width": 1920, "height": 1080})
         projector.goto(f"http://localhost:{site.port}/room?token=r")
         expect(projector.get_by_role("heading", name="The table of the room")).to_be_visible()
+        expect(projector.get_by_text("http://here/?token=t", exact=True)).to_be_visible()
+        assert projector.locator("img").evaluate("image => image.naturalWidth") > 20, "its code"
         page.goto(site.link)
         rate(page, 0, "5", "★★★★★")
         expect(projector.get_by_role("cell")).to_have_text(["5"])
