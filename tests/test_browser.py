@@ -425,7 +425,7 @@ def test_the_table_of_the_room_follows_on_the_projector(page, recommender):
         for theme in ("light", "dark"):
             projector.emulate_media(color_scheme=theme)
             assert not violations(projector)
-        page.get_by_label("Leave my row out").check()
+        page.get_by_label("Leave my ratings out").check()
         expect(projector.get_by_role("cell")).to_have_count(0)
         assert not violations(page)
         with projector.expect_download() as download:
