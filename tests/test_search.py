@@ -66,6 +66,10 @@ def test_the_film_that_is_meant_stands_first(catalogue, typed, film):
     assert 18 not in found, "of two ids of one film, the more rated one"
 
 
+def test_a_letter_is_not_the_word_that_has_it():
+    assert catalogue_of([("M", 1931, 44)]).find("matrix") == []
+
+
 def test_one_wrong_letter_hides_few_films(ml_100k):
     """A letter in the midst of the longest word is left out or changed."""
     films = ml_100k.movies.reset_index(drop=True)

@@ -139,6 +139,7 @@ def test_the_rate_of_one_cycle_rises_for_a_tenth_of_the_steps_and_falls_to_0(kno
     assert len(met) == 100 and abs(np.argmax(met, axis=0)[0] - 9) <= 1
     wanted = [[4e-5, 0.95], [1e-3, 0.85], [0, 0.95]]
     np.testing.assert_allclose([met[0], max(met), met[-1]], wanted, atol=1e-4)
+    assert len(fitted(known, replace(SMALL, n_batches=10, epochs=1))[1].train_loss) == 1
 
 
 def test_a_full_disk_is_one_message_and_the_last_checkpoint_stays(known, tmp_path):

@@ -194,7 +194,7 @@ function render({ model, el }) {
   const [caution, report] = [h("p", { class: "caution" }), h("pre")];
   const reported = fold(_("What became of each film of the file"), report);
   const who = fold(_("About you"), about);
-  const keys = _("Keys: a number for as many stars, Delete for not seen, / to find a film.");
+  const keys = _("Keys on a slider: a number for as many stars, Delete for not seen, / to find a film.");
   const said = h("div", { class: "said" }, h("h2", {}, _("Watch next")), undo, status);
   const next = h("section", { class: "next" }, said, alert, wishes, caution, list);
   // Where there is one column: the first three films, in sight while the sliders are.

@@ -159,8 +159,9 @@ class Catalogue:
         for name, alike, _row in process.extract(
             typed, spelled.keys(), scorer=fuzz.WRatio, score_cutoff=ALIKE, limit=None
         ):
-            alike += BONUS * name.startswith(typed) + BONUS * (name == typed)
-            best |= {film: max(best.get(film, 0), alike) for film in spelled[name]}
+            if 2 * len(name) >= len(typed):  # 'matrix' is not 'M'
+                alike += BONUS * name.startswith(typed) + BONUS * (name == typed)
+                best |= {film: max(best.get(film, 0), alike) for film in spelled[name]}
         rated = self.films["n_ratings"].to_numpy()
         order = sorted(best, key=lambda film: (-round(best[film] / 4), -rated[film]))
         return self.first(order, n, ())
