@@ -66,6 +66,7 @@ def test_every_exercise_has_a_check_that_says_why_it_refuses_and_answers_to_try(
                 assert len(answers[kind]) >= least, (number, n, kind)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", ANSWERS)
 def test_a_self_check_refuses_what_is_wrong_and_accepts_what_is_right(number, monkeypatch):
     monkeypatch.setattr(plt, "show", plt.close)
