@@ -85,7 +85,8 @@ portable: data
 
 # What to run while one works.
 check: style data
-	FUZZ_EXAMPLES=20 $(BIN)/python -m pytest tests -m "not slow" --ignore=tests/test_browser.py -q
+	FUZZ_EXAMPLES=20 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests -m "not slow" -n 2 -q \
+	  --ignore=tests/test_browser.py
 
 # Without browser and notebooks, with few examples of each property: two minutes.
 fast: $(VENV)/.ready
