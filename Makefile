@@ -85,7 +85,7 @@ portable: data
 
 # What to run while one works.
 check: style data
-	FUZZ_EXAMPLES=20 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests -m "not slow" -n 2 -q \
+	FUZZ_EXAMPLES=10 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests -m "not slow" -n 2 -q \
 	  --ignore=tests/test_browser.py
 
 # Without browser and notebooks, with few examples of each property: two minutes.
