@@ -15,16 +15,18 @@ from urllib.parse import urlparse
 import numpy as np
 import pandas as pd
 import pytest
+import self_checks
+import tolerance
 import torch
 from hypothesis import HealthCheck, settings
-from tolerance import install
 
 from saelib.data import Dataset, Scale
 from saelib.matrix import RatingMatrix
 from saelib.model import Model, train
 
 torch.set_num_threads(1)
-install()
+tolerance.install()
+self_checks.install()
 
 # The book has packages of its own, which `make book` installs.
 collect_ignore = [] if find_spec("sphinx") else ["test_book.py"]

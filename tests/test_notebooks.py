@@ -4,6 +4,7 @@ nbval passes a notebook without outputs without comparing anything, so that each
 was run in order, from 1, is held here.
 """
 
+import ast
 import re
 import subprocess
 import symtable
@@ -15,6 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from self_checks import ANSWERS, exercises
 
 from saelib.recipes import GROUPS, RECIPES
 
@@ -232,3 +234,14 @@ def test_an_exercise_has_a_hint_and_invites_an_answer_that_it_does_not_show(path
     for cell in read(NOTEBOOKS / "solutions" / path.name).cells:
         if "solution" in cell.metadata.get("tags", []):
             assert cell.source not in exercise
+
+
+@pytest.mark.parametrize("path", SOLUTIONS, ids=lambda p: p.stem)
+def test_every_exercise_has_a_check_that_says_why_it_refuses_and_answers_to_try(path):
+    tried = ANSWERS[path.name[:2]]
+    asked = exercises(read(path).cells)
+    assert list(tried) == [str(n) for n in range(1, len(asked) + 1)]
+    for (_, check), answers in zip(asked, tried.values(), strict=True):
+        asserts = [node for node in ast.walk(ast.parse(check)) if isinstance(node, ast.Assert)]
+        assert asserts and all(node.msg for node in asserts)
+        assert len(answers["wrong"]) >= 2 and answers["invented"] and len(answers["right"]) >= 3

@@ -3,11 +3,13 @@
 import math
 import os
 import pickle
+import socket
 import subprocess
 import sys
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,6 +19,7 @@ from conftest import files_of_at_most, made_up
 
 from saelib import training
 from saelib.autoencoder import StackedAutoencoder, lay_out
+from saelib.cli import main
 from saelib.errors import SaelibError
 from saelib.matrix import RatingMatrix, split
 from saelib.model import Model
@@ -220,7 +223,7 @@ from saelib.autoencoder import StackedAutoencoder
 from saelib.cli import main
 steps, loss = count(), StackedAutoencoder.loss
 def end(*of):
-    if os.environ["RANK"] == "1" and next(steps) == 75:
+    if os.environ["RANK"] == "1" and next(steps) == 80:
         os._exit(9)
     return loss(*of)
 StackedAutoencoder.loss = end
@@ -229,24 +232,43 @@ sys.exit(main())
 
 
 @pytest.mark.slow
-def test_two_processes_end_where_one_does_and_one_that_ends_takes_the_other_along(tmp_path):
+def test_two_processes_end_where_one_does_and_one_that_ends_takes_the_other_along(
+    tmp_path, monkeypatch
+):
     """The recipe draws nothing, and there are people enough for as many batches in an epoch."""
-    made_up(130, 40).ratings.to_csv(tmp_path / "mine.csv", index=False)
-    (tmp_path / "ends.py").write_text(ENDS)
+    monkeypatch.chdir(tmp_path)
+    made_up(130, 40).ratings.to_csv("mine.csv", index=False)
+    Path("ends.py").write_text(ENDS)
 
-    def trained(name: str, start: str) -> subprocess.CompletedProcess:
-        said = f"{start} train --ratings mine.csv --scale 1 5 --recipe bare --output {name}"
-        command = [sys.executable, *said.split()]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=600)
+    def said(name: str) -> list[str]:
+        return (
+            f"train --ratings mine.csv --scale 1 5 --recipe bare --epochs 2 --output {name}".split()
+        )
 
-    two = "-m torch.distributed.run --standalone --nproc-per-node 2"
-    one = trained("one.safetensors", "-m saelib")
-    both = trained("two.safetensors", f"{two} -m saelib")
-    assert (one.returncode, both.returncode) == (0, 0), one.stderr + both.stderr
-    assert both.stdout.count("RMSE of validation ratings") == 1, "only the first one speaks"
+    def two(program: str, name: str) -> list[subprocess.Popen]:
+        """As torchrun starts them, which itself would kill one that has something to say."""
+        with socket.create_server(("localhost", 0)) as free:
+            place = {"MASTER_ADDR": "localhost", "MASTER_PORT": str(free.getsockname()[1])}
+        return [
+            subprocess.Popen(
+                [sys.executable, *program.split(), *said(name)],
+                env=os.environ | place | {"WORLD_SIZE": "2", "RANK": rank},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            for rank in "01"
+        ]
+
+    both = two("-m saelib", "two.safetensors")
+    main(said("one.safetensors"))
+    out, errors = zip(*(process.communicate(timeout=600) for process in both))
+    assert [process.returncode for process in both] == [0, 0], errors
+    assert [text.count("RMSE of validation ratings") for text in out] == [1, 0], "one speaks"
     alone, shared = (Model.load(tmp_path / f"{name}.safetensors") for name in ("one", "two"))
     assert shared.validation_rmse == pytest.approx(alone.validation_rmse, abs=1e-4)
-    ended = trained("ended.safetensors", f"{two} ends.py")
-    assert ended.returncode != 0
-    assert ended.stderr.count("Error: Another process has ended, so this one ends, too.") == 1
+    left, ended = two("ends.py", "ended.safetensors")
+    errors = left.communicate(timeout=600)[1]
+    assert errors.count("Error: Another process has ended, so this one ends, too.") == 1
+    assert (left.returncode, ended.wait(timeout=600)) == (1, 9)
     assert [path.name for path in tmp_path.glob("ended.*")] == ["ended.checkpoint"]
