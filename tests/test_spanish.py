@@ -6,6 +6,8 @@ import shutil
 from pathlib import Path
 
 import nbformat
+import pytest
+from tolerance import NUMBER
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 SPANISH = NOTEBOOKS / "es"
@@ -34,6 +36,25 @@ def test_both_classes_have_the_same_code_and_no_text_is_left_in_english():
             assert without_strings(ours.source) == without_strings(theirs.source)
             starters = [without_strings(c.metadata.get("starter", "")) for c in (ours, theirs)]
             assert starters[0] == starters[1]
+
+
+def numbers(cell) -> list[str]:
+    """What a cell printed and returned, without its words."""
+    outputs = [output for output in cell.outputs if output.output_type != "display_data"]
+    texts = [output.get("text") or output.data["text/plain"] for output in outputs]
+    return sorted(NUMBER.findall("\n".join(texts)))
+
+
+@pytest.mark.slow
+def test_the_class_in_spanish_runs_and_found_the_same_numbers(monkeypatch):
+    """nbval compares those of the class in English; here one epoch shows that each cell runs."""
+    monkeypatch.chdir(SPANISH)
+    names: dict = {}
+    for ours, theirs in zip(CLASS, CLASE, strict=True):
+        if theirs.cell_type == "code":
+            assert numbers(ours) == numbers(theirs), theirs.source
+            exec(theirs.source.replace("range(16)", "[1]"), names)
+    assert names["found"].shape == (2, 7) and names["found"].notna().all(axis=None)
 
 
 def test_the_glossary_has_forty_terms_and_links_resolve():
