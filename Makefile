@@ -74,7 +74,7 @@ style: $(VENV)/.ready
 # meanwhile.
 COMPARE := --ignore=notebooks/exercises --ignore=notebooks/es --nbval --nbval-current-env --nbval-cell-timeout=600
 test: data browser style
-	$(BIN)/mypy & OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests notebooks $(COMPARE) \
+	$(BIN)/mypy & $(BIN)/python -m pytest tests notebooks $(COMPARE) \
 	  -n 2 --dist loadscope --durations=20 && wait $$!
 
 # What the notebooks print holds on other processors, too: without wide instructions, with two threads.
@@ -85,9 +85,8 @@ portable: data
 
 # What to run while one works.
 check: style data
-	$(BIN)/mypy
-	FUZZ_EXAMPLES=10 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests -m "not slow" -n 2 -q \
-	  --ignore=tests/test_browser.py
+	$(BIN)/mypy & FUZZ_EXAMPLES=10 $(BIN)/python -m pytest tests -m "not slow" -n 2 --dist loadscope \
+	  --ignore=tests/test_browser.py -q && wait $$!
 
 # Without browser and notebooks, with few examples of each property: two minutes.
 fast: $(VENV)/.ready

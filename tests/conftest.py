@@ -2,8 +2,9 @@
 
 import os
 
-# Before numpy is imported: many small products, on which threads only wait for each other.
+# Before numpy and torch are imported: in small products threads only wait for each other.
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import resource
 import shutil
@@ -17,14 +18,12 @@ import pandas as pd
 import pytest
 import self_checks
 import tolerance
-import torch
 from hypothesis import HealthCheck, settings
 
 from saelib.data import Dataset, Scale
 from saelib.matrix import RatingMatrix
 from saelib.model import Model, train
 
-torch.set_num_threads(1)
 tolerance.install()
 self_checks.install()
 

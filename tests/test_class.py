@@ -1,9 +1,11 @@
 """The class of 90 minutes: what a teacher prints, what the blanks accept, and that it goes on."""
 
 import re
-import sys
 from pathlib import Path
 
+import blanks
+import make_class
+import make_exercises
 import nbformat
 import numpy as np
 import pandas as pd
@@ -12,10 +14,6 @@ import torch
 from torch import nn
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
-sys.path[:0] = [str(NOTEBOOKS), str(NOTEBOOKS / "class")]
-import blanks  # noqa: E402
-import make_class  # noqa: E402
-import make_exercises  # noqa: E402
 
 WHOLE = nbformat.read(NOTEBOOKS / "one_class.ipynb", as_version=4).cells
 GAPS = nbformat.read(NOTEBOOKS / "exercises" / "one_class.ipynb", as_version=4).cells

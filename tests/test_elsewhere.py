@@ -250,6 +250,7 @@ def test_what_is_loaded_may_be_a_profile_or_an_export():
     assert read_profile("me.csv", b"title,stars\n300,4\n", CATALOGUE, WHOLE).of_elsewhere
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_lines_with_formulas_and_tags():
     lines = [f"2024-01-02,=HYPERLINK({i}),{1900 + i % 100},x,4\n" for i in range(99_998)]
     odd = '2024-01-02,"<img onerror=alert(1)>\x1b[31m\n!",,x,5\n'

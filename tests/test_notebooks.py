@@ -6,11 +6,11 @@ was run in order, from 1, is held here.
 
 import ast
 import re
-import subprocess
 import symtable
-import sys
+from functools import cache
 from pathlib import Path
 
+import make_exercises
 import nbformat
 import numpy as np
 import pandas as pd
@@ -35,6 +35,7 @@ every = pytest.mark.parametrize(
 of_the_series = pytest.mark.parametrize("path", SERIES, ids=lambda p: p.stem)
 
 
+@cache
 def read(path: Path) -> nbformat.NotebookNode:
     notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
@@ -214,9 +215,7 @@ def test_a_slider_moves_after_the_last_cell_since_no_later_one_binds_its_names(p
 
 
 def test_the_exercises_are_made_from_the_solutions():
-    command = [sys.executable, str(NOTEBOOKS / "make_exercises.py"), "--check"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    make_exercises.main(check=True)
 
 
 @pytest.mark.parametrize("path", EXERCISES, ids=lambda p: p.stem)

@@ -221,6 +221,7 @@ async def test_a_message_of_100_megabytes_or_without_json_ends_its_visit_alone(s
     assert (await site.visit()).words
 
 
+@pytest.mark.slow
 async def test_a_thousand_messages_a_second_disturb_nobody_else(site):
     hasty, other = await site.visit(), await site.visit()
     for n in range(1000):

@@ -69,7 +69,6 @@ def test_the_guide_has_the_plan_and_makes_the_copy_with_blanks(tmp_path, monkeyp
     for minutes, title in re.findall(r"^## (\d+–\d+) · (.+)$", TEXT, re.MULTILINE):
         assert f"| {minutes} | {title} |" in PAGES["guia.md"]
     monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(NOTEBOOKS)
     shutil.copytree(SPANISH, "es")
     exec("".join(re.findall(r"```python\n(.*?)```", PAGES["guia.md"], re.DOTALL)), {})
     made = nbformat.read("es/clase_con_huecos.ipynb", as_version=4).cells
