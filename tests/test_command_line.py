@@ -85,6 +85,7 @@ def test_what_cannot_be_done_is_one_message(project, line, message, capsys):
     assert (stopped.value.code == 2) == heard.startswith("usage: ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("redirected", "code", "message"),
     [
