@@ -130,7 +130,7 @@ def test_a_profile_goes_out_and_comes_back(tmp_path):
     [
         (b"", "Expecting value"),
         (b"{'ratings': {}}", "Expecting property name"),
-        (b"[" * 100_000, "recursion"),
+        (b"[" * 100_000, "recursion|Stack overflow"),
         (b'{"ratings": {"Caf\xe9": 5}}', "utf-8"),
         (b"[1, 2]", "it has 'profile': \\[1, 2\\]"),
         (b'{"rating": {"80": 5}}', "it has 'rating': {'80': 5}"),
