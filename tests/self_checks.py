@@ -2,12 +2,13 @@
 
 Where nbval runs the solutions, each exercise's answers of `answers.toml` are tried in the same
 kernel, so that nothing is computed twice: before the solution the empty answer, which the
-self-check must refuse; after the self-check, in copies of the names, all others.
+self-check must refuse; after the self-check, in copies of the names, all others. The objects behind
+the names are shared: an answer leaves a network in the mode in which it found it, and a cell that
+draws sets its seed.
 """
 
 import tomllib
 from collections import defaultdict
-from functools import wraps
 from pathlib import Path
 
 import saelib
@@ -56,7 +57,7 @@ def install() -> None:
                 answered = False
             if is_answer(cell) and not answered:
                 n, (starters, check), answered = n + 1, asked[n], True
-                yield call(f"Empty answer {n}", "refuses", check, [starters])
+                yield call(f"Empty answer {n}", "refuses", check, [starters], True)
             if cell.cell_type == "code":
                 yield next(items)
             if cell.source.startswith("# Self-check: "):
@@ -73,33 +74,38 @@ def install() -> None:
     IPyNbFile.collect = collect
 
 
-def once(train):
-    """`train`, which does not repeat a training with the same arguments."""
-    if hasattr(train, "__wrapped__"):
-        return train
-    done: dict = {}
+class Once:
+    """A training that is remembered while answers are tried; a notebook's own cells train anew."""
 
-    @wraps(train)
-    def remembers(*args, **options):
-        given = (*args, *options.values())
-        plain = (str, int, float, saelib.Config)
+    trying = False
+
+    def __init__(self, train):
+        self.train, self.done = train, {}
+
+    def __call__(self, *args, **options):
+        given, plain = (*args, *options.values()), (str, int, float, saelib.Config)
         key = (*options, *(a if isinstance(a, plain) else id(a) for a in given))
-        if key not in done:
-            done[key] = train(*args, **options), given  # held, so that no other takes their ids
-        return done[key][0]
-
-    return remembers
+        if not (Once.trying and key in self.done):
+            # What was given is held, so that nothing else takes its id.
+            self.done[key] = self.train(*args, **options), given
+        return self.done[key][0]
 
 
 def tried(names: dict, check: str, answer: str) -> Exception | None:
     """What a self-check says against an answer, given in a copy of the names."""
-    saelib.train = once(saelib.train)
-    names |= {name: once(names[name]) for name in TRAININGS if callable(names.get(name))}
-    exec(answer, known := dict(names))
+    for module in (vars(saelib), names):
+        for name in TRAININGS:
+            if callable(train := module.get(name)) and not isinstance(train, Once):
+                module[name] = Once(train)
+    Once.trying = True
     try:
-        exec(check, known)
-    except Exception as error:
-        return error
+        exec(answer, known := dict(names))
+        try:
+            exec(check, known)
+        except Exception as error:
+            return error
+    finally:
+        Once.trying = False
     return None
 
 
@@ -110,7 +116,13 @@ def accepts(names: dict, check: str, answers: list[str]) -> None:
         assert error is None, f"{error!r} is said against\n{answer}"
 
 
-def refuses(names: dict, check: str, answers: list[str]) -> None:
-    """Raise AssertionError where a self-check accepts a wrong answer, or says not a word."""
+def refuses(names: dict, check: str, answers: list[str], empty: bool = False) -> None:
+    """Raise AssertionError where a self-check accepts a wrong answer, or says not a word.
+
+    It must say it itself; an empty answer may lack what the self-check uses.
+    """
     for answer in answers:
-        assert str(tried(names, check, answer) or ""), f"Nothing is said against\n{answer}"
+        error = tried(names, check, answer)
+        assert isinstance(error, Exception if empty else AssertionError) and str(error), (
+            f"{error!r} is said against\n{answer}"
+        )

@@ -23,6 +23,7 @@ from saelib.recipes import GROUPS, RECIPES
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 SERIES = sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))
 CLASS = NOTEBOOKS / "one_class.ipynb"  # the series in 90 minutes, under the same checks
+CLASE = NOTEBOOKS / "es" / "una_clase.ipynb"
 SOLUTIONS = sorted((NOTEBOOKS / "solutions").glob("*.ipynb"))
 EXERCISES = sorted((NOTEBOOKS / "exercises").glob("[0-9]*.ipynb"))
 # What the first words of the sections are, in this order; the notebook's own come between.
@@ -30,7 +31,7 @@ OPENING = ["What you will do", "What you will learn", "What you need"]
 CLOSING = ["What you have now", "Check yourself", "Exercises", "Further reading", "Next"]
 
 every = pytest.mark.parametrize(
-    "path", [*SERIES, CLASS, *SOLUTIONS], ids=lambda p: f"{p.parent.name}/{p.stem}"
+    "path", [*SERIES, CLASS, CLASE, *SOLUTIONS], ids=lambda p: f"{p.parent.name}/{p.stem}"
 )
 of_the_series = pytest.mark.parametrize("path", SERIES, ids=lambda p: p.stem)
 
@@ -65,6 +66,7 @@ def test_there_are_notebooks_with_solutions_and_exercises():
     names = [path.name for path in SERIES]
     assert [name[:2] for name in names] == [f"{i:02}" for i in range(12)]
     assert [p.name for p in SOLUTIONS] == [p.name for p in EXERCISES] == names
+    assert [name[:2] for name in names] == sorted(ANSWERS)
 
 
 @every
@@ -240,6 +242,7 @@ def test_every_exercise_has_a_check_that_says_why_it_refuses_and_answers_to_try(
     tried = ANSWERS[path.name[:2]]
     asked = exercises(read(path).cells)
     assert list(tried) == [str(n) for n in range(1, len(asked) + 1)]
+    assert all(set(answers) == {"wrong", "invented", "right"} for answers in tried.values())
     for (_, check), answers in zip(asked, tried.values(), strict=True):
         asserts = [node for node in ast.walk(ast.parse(check)) if isinstance(node, ast.Assert)]
         assert asserts and all(node.msg for node in asserts)

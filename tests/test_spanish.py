@@ -38,22 +38,33 @@ def test_both_classes_have_the_same_code_and_no_text_is_left_in_english():
             assert starters[0] == starters[1]
 
 
+def said(cell) -> str:
+    """What a cell printed."""
+    return "".join(output.text for output in cell.outputs if output.output_type == "stream")
+
+
 def numbers(cell) -> list[str]:
     """What a cell printed and returned, without its words."""
-    outputs = [output for output in cell.outputs if output.output_type != "display_data"]
-    texts = [output.get("text") or output.data["text/plain"] for output in outputs]
-    return sorted(NUMBER.findall("\n".join(texts)))
+    tables = [o.data["text/plain"] for o in cell.outputs if o.output_type == "execute_result"]
+    return sorted(NUMBER.findall("\n".join([said(cell), *tables])))
 
 
 @pytest.mark.slow
-def test_the_class_in_spanish_runs_and_found_the_same_numbers(monkeypatch):
+def test_the_class_in_spanish_runs_and_found_the_same_numbers(monkeypatch, capsys):
     """nbval compares those of the class in English; here one epoch shows that each cell runs."""
     monkeypatch.chdir(SPANISH)
     names: dict = {}
     for ours, theirs in zip(CLASS, CLASE, strict=True):
         if theirs.cell_type == "code":
             assert numbers(ours) == numbers(theirs), theirs.source
+            kinds = [[o.output_type for o in cell.outputs] for cell in (ours, theirs)]
+            assert kinds[0] == kinds[1], theirs.source
             exec(theirs.source.replace("range(16)", "[1]"), names)
+            heard, stored = capsys.readouterr().out, said(theirs)
+            pictures = [o for o in theirs.outputs if o.output_type == "display_data"]
+            if not pictures:
+                assert NUMBER.sub("", heard) == NUMBER.sub("", stored), theirs.source
+            assert all(picture.data["text/plain"] in heard for picture in pictures)
     assert names["found"].shape == (2, 7) and names["found"].notna().all(axis=None)
 
 
