@@ -93,10 +93,11 @@ class Once:
 
 def tried(names: dict, check: str, answer: str) -> Exception | None:
     """What a self-check says against an answer, given in a copy of the names."""
-    for module in (vars(saelib), names):
-        for name in TRAININGS:
-            if callable(train := module.get(name)) and not isinstance(train, Once):
-                module[name] = Once(train)
+    if not isinstance(saelib.train, Once):
+        saelib.train = Once(saelib.train)
+    for name in TRAININGS:
+        if callable(train := names.get(name)) and not isinstance(train, Once):
+            names[name] = Once(train)
     Once.trying = True
     try:
         exec(answer, known := dict(names))
